@@ -1,0 +1,41 @@
+# `make demo` shows everything on the embedded base; `make test` is what CI runs.
+# The first one of either makes .venv and installs the tested versions (constraints.txt).
+
+VENV   := .venv
+PYTHON ?= python3
+BIN    := $(VENV)/bin
+# The CPU wheels of torch: a fraction of the CUDA ones. For a GPU, for instance:
+#   make TORCH_INDEX=https://download.pytorch.org/whl/cu130 test
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+TORCH  := $(shell grep '^torch==' constraints.txt)
+INSTALLED := $(VENV)/.installed
+
+.PHONY: demo test check format clean
+
+demo: $(INSTALLED)
+	$(BIN)/edgetune demo
+
+test: check
+	$(BIN)/pytest -n 2
+
+check: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "edgetune needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 2; }
+	@echo "Installing into $(VENV) (once, a few minutes) ..."
+	$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install -q --retries 0 --timeout 10 --index-url $(TORCH_INDEX) $(TORCH) 2>/dev/null \
+	  || $(BIN)/pip install -q $(TORCH)
+	$(BIN)/pip install -q -c constraints.txt -e '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info

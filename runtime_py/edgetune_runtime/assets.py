@@ -1,0 +1,55 @@
+"""Everything but the engine that the two-stage loop needs: one tokenizer, toolsets, adapters.
+
+A bundle gives it (`bundle.open_bundle`), and so does a training run (`edgetune_export.run`), so
+that both are driven by the same agent.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from edgetune_runtime.automaton import Automaton
+from edgetune_runtime.calls import Toolset
+from edgetune_runtime.prompt import Pieces, ToolsetPrompts
+
+Tensors = Mapping[str, NDArray[np.floating]]
+"""A blob's tensors by name: `<slot>.lora_A` `[in, r]` and `<slot>.lora_B` `[r, out]`."""
+
+
+@dataclass(frozen=True)
+class AdapterSource:
+    """An adapter that is not loaded yet."""
+
+    name: str
+    rank: int
+    sha256: str
+    """Hash of its content: the key under which prefixes are cached."""
+    bytes: int
+    load: Callable[[], Tensors]
+
+
+@dataclass(frozen=True)
+class ToolsetAssets:
+    """One toolset with its prompts, grammars and the names of its adapters."""
+
+    toolset: Toolset
+    prompts: ToolsetPrompts
+    automata: Mapping[str, Automaton]
+    """Tool name to its grammar; tools without parameters have none."""
+    selector: str | None
+    arguments: Mapping[str, str]
+    monolithic: str | None
+
+
+@dataclass(frozen=True)
+class Assets:
+    """What an agent needs beside an engine."""
+
+    tokenizer: Tokenizer
+    pieces: Pieces
+    toolsets: Mapping[str, ToolsetAssets]
+    adapters: Mapping[str, AdapterSource]
+    end_tokens: tuple[int, ...]

@@ -1,0 +1,25 @@
+"""The errors that edgetune raises on purpose.
+
+Each carries one sentence that names the file or field, what was found, what was expected and what
+to do. The command line prints that sentence and exits with 2; nothing else is caught there.
+"""
+
+
+class EdgetuneError(Exception):
+    """Base of every error raised on purpose; its message is written for the user."""
+
+
+class InputError(EdgetuneError):
+    """A file, record, configuration or option that the user gave is not as it must be."""
+
+
+class BundleError(EdgetuneError):
+    """A bundle, blob or artifact is damaged, incomplete or does not belong to its base."""
+
+
+class AdapterError(EdgetuneError):
+    """An adapter does not fit the base: unknown slot, wrong shape or dtype, or two at once."""
+
+
+class GrammarError(EdgetuneError):
+    """A tool's JSON Schema cannot be compiled into a grammar."""

@@ -1,0 +1,96 @@
+"""Files written whole or not at all, hashes, and paths that stay inside a directory."""
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from edgetune_runtime.errors import BundleError, InputError
+
+
+@contextmanager
+def replaced_directory(target: Path) -> Iterator[Path]:
+    """A new directory beside `target` to write into; it takes `target`'s place when all went well.
+
+    On any error the new directory is removed and what stood at `target` stays as it was. A full
+    disk becomes an InputError.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    old = fresh.with_name(fresh.name + ".old")
+    try:
+        fresh.chmod(0o755)
+        with _disk_full_is_named(target):
+            yield fresh
+        if target.exists():
+            target.rename(old)
+        fresh.rename(target)
+    except BaseException:
+        if old.exists() and not target.exists():
+            old.rename(target)
+        raise
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def write_bytes(target: Path, content: bytes) -> None:
+    """Write `target` beside itself, then rename: a reader sees the old file or the new one."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _disk_full_is_named(target):
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            Path(name).chmod(0o644)
+            Path(name).replace(target)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+
+def write_json(target: Path, value: Any) -> None:
+    """Write `value` as indented JSON, whole or not at all."""
+    write_bytes(target, (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode())
+
+
+def sha256_bytes(content: bytes) -> str:
+    """SHA-256 of `content`, in hex."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    """SHA-256 of a file, in hex, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def inside(root: Path, relative: str) -> Path:
+    """`root / relative`, refused where it would leave `root`."""
+    parts = PurePosixPath(relative)
+    if (
+        parts.is_absolute()
+        or ".." in parts.parts
+        or not ((root / parts).resolve().is_relative_to(root.resolve()))
+    ):
+        raise BundleError(f"{root}: the path '{relative}' leaves the bundle; export it again.")
+    return root / parts
+
+
+@contextmanager
+def _disk_full_is_named(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise InputError(
+                f"{target}: the disk is full, nothing was changed there; free some space and run "
+                "the same command again."
+            ) from error
+        raise

@@ -1,0 +1,117 @@
+"""`manifest.json`: what a bundle holds, for whom it was made and how to check it.
+
+Data only: reading files and comparing hashes is `bundle`'s. The format is described in
+`docs/bundle.md`; a change that an older reader cannot understand raises `SCHEMA_VERSION`.
+"""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+SCHEMA_VERSION = 1
+
+Role = Literal["selector", "arguments", "monolithic"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FileEntry(_Strict):
+    """One file of the bundle: its path inside it, its size and its SHA-256 (hex)."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+class Base(_Strict):
+    """The one int4 base: where it came from, its shape, and the hash of its codes and scales."""
+
+    name: str
+    revision: str | None = None
+    family: str
+    """`model_type` of the base's config: `llama`, `qwen2`, `qwen3`."""
+    weights_sha256: str
+    """Hash of the canonical quantized weights; every blob carries the one it was trained on."""
+    bits: int = 4
+    group_size: int = 32
+    vocab_size: int
+    hidden_size: int
+    layers: int
+    attention_heads: int
+    kv_heads: int
+    head_dim: int
+    context_length: int
+    end_tokens: tuple[int, ...]
+    """Token ids that end a generation."""
+
+
+class Slot(_Strict):
+    """A projection that takes LoRA: A is `[in_features, r]`, B is `[r, out_features]`."""
+
+    name: str
+    """`layers.{l}.{attn|mlp}.{projection}`; its tensors end in `.lora_A` and `.lora_B`."""
+    in_features: int
+    out_features: int
+
+
+class Adapter(_Strict):
+    """One delta blob."""
+
+    name: str
+    """Unique in the bundle: `<toolset>.selector`, `.monolithic`, `<toolset>.arguments.<tool>`."""
+    role: Role
+    toolset: str
+    tool: str | None = None
+    kind: Literal["lora"] = "lora"
+    rank: int
+    scale: float
+    """What was folded into B: alpha / sqrt(rank) with rsLoRA, alpha / rank without."""
+    rslora: bool
+    file: str
+    dtype: Literal["float32", "float16"] = "float32"
+    base_sha256: str
+    data_sha256: str
+    """Hash of the rendered records that it was trained on."""
+    onnx_adapter: str | None = None
+
+
+class ToolsetEntry(_Strict):
+    """A toolset and the adapters that serve it; tools and prompts stand in their own files."""
+
+    name: str
+    description: str
+    tools_sha256: str
+    selector: str | None
+    arguments: dict[str, str]
+    """Tool name to adapter name; a tool without parameters has none."""
+    monolithic: str | None = None
+    grammars: dict[str, str]
+    """Tool name to the path of its automaton."""
+
+
+class Target(_Strict):
+    """One lowered form of the base."""
+
+    name: Literal["onnx"]
+    model: str
+    """Path of the graph inside the bundle."""
+    options: dict[str, str | int | float | bool] = {}
+
+
+class Manifest(_Strict):
+    """The whole of `manifest.json`."""
+
+    schema_version: int = SCHEMA_VERSION
+    edgetune: str
+    """Version of edgetune that wrote the bundle."""
+    name: str
+    base: Base
+    tokenizer_sha256: str
+    template_sha256: str
+    slots: tuple[Slot, ...]
+    toolsets: tuple[ToolsetEntry, ...]
+    adapters: tuple[Adapter, ...]
+    targets: tuple[Target, ...]
+    files: tuple[FileEntry, ...]

@@ -1,0 +1,40 @@
+"""Progress for people, on standard error: bars for counted work, a line for what has no count."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+T = TypeVar("T")
+
+console = Console(stderr=True)
+"""Where everything goes that is not a result: progress, warnings, the sentence of an error."""
+
+
+def track(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
+    """Yield `items` under a bar with counts, time taken and time left."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        yield from progress.track(items, description=description, total=total)
+
+
+@contextmanager
+def stage(description: str) -> Iterator[None]:
+    """A spinner with `description` while the block runs, where standard error is a terminal."""
+    with console.status(description):
+        yield

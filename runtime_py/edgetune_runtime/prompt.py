@@ -1,0 +1,111 @@
+"""The one renderer: from a request (or a longer conversation) and a call to the text a model reads.
+
+Training, evaluation and the phone all build their text from the same pieces. The pieces are cut
+from the base model's own chat template when a run starts (`edgetune_export.template`) and travel in
+the bundle as `prompts.json`. This module knows neither Jinja nor the tokenizer: it joins strings.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from edgetune_runtime.calls import Call, Tool, arguments_json
+
+ToolsShown = Literal["full", "compact", "names", "none"]
+"""How much of the tools stands in a prompt (design: `prompt.tools`)."""
+
+
+class Pieces(BaseModel):
+    """The strings around every part of a conversation, cut from the base's chat template."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    user: tuple[str, str]
+    """What stands before and after the text of a user turn."""
+    assistant: tuple[str, str]
+    """Before and after an assistant turn; the first is the generation prompt."""
+    result: tuple[str, str]
+    """Before and after the result of a tool."""
+    call_open: str
+    """From the invocation to the tool's name: `<tool_call>\\n{"name": "`."""
+    call_middle: str
+    """From the tool's name to its arguments: `", "arguments": `."""
+    call_close: str
+    """What closes the call after the arguments: `}\\n</tool_call>`."""
+
+
+class ToolsetPrompts(BaseModel):
+    """The static prefixes (system message and tools) of one toolset, one for each stage."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tools_shown: ToolsShown
+    base: str
+    """Prefix for the untouched base: the full list of tools."""
+    selector: str
+    """Prefix for the selector and for the monolithic adapter."""
+    arguments: dict[str, str]
+    """Prefix for each tool's arguments adapter: that tool alone."""
+
+
+class Prompts(BaseModel):
+    """`prompts.json`: everything a runtime needs to render text for this bundle."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pieces: Pieces
+    toolsets: dict[str, ToolsetPrompts]
+
+
+@dataclass(frozen=True)
+class User:
+    """A turn of the user."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Called:
+    """A call made in an earlier step; `tool` gives the order of its arguments."""
+
+    tool: Tool
+    call: Call
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a tool gave back."""
+
+    text: str
+
+
+Turn = User | Called | Result
+
+
+def render_call(pieces: Pieces, tool: Tool, call: Call) -> str:
+    """The text of a whole call, from the invocation to its close."""
+    return (
+        call_opening(pieces, tool.name) + arguments_json(tool, call.arguments) + pieces.call_close
+    )
+
+
+def call_opening(pieces: Pieces, name: str) -> str:
+    """The text of a call from the invocation to where the arguments begin."""
+    return pieces.call_open + name + pieces.call_middle
+
+
+def render_prompt(pieces: Pieces, prefix: str, turns: Sequence[Turn]) -> str:
+    """Everything before the next call: static prefix, the turns so far, the generation prompt."""
+    return prefix + "".join(_render_turn(pieces, turn) for turn in turns) + pieces.assistant[0]
+
+
+def _render_turn(pieces: Pieces, turn: Turn) -> str:
+    match turn:
+        case User(text):
+            return pieces.user[0] + text + pieces.user[1]
+        case Called(tool, call):
+            return pieces.assistant[0] + render_call(pieces, tool, call) + pieces.assistant[1]
+        case Result(text):
+            return pieces.result[0] + text + pieces.result[1]

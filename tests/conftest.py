@@ -1,0 +1,163 @@
+"""Fixtures that every package's tests share: tiny random bases and a small toolset."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from edgetune_runtime.calls import Tool, Toolset
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+CHAT_TEMPLATE = """\
+{%- if tools %}
+    {{- '<|im_start|>system\\n# Tools\\n<tools>' }}
+    {%- for tool in tools %}{{- '\\n' }}{{- tool | tojson }}{%- endfor %}
+    {{- '\\n</tools><|im_end|>\\n' }}
+{%- endif %}
+{%- for message in messages %}
+    {%- if message.role == 'tool' %}
+        {{- '<|im_start|>user\\n<tool_response>\\n' + message.content
+            + '\\n</tool_response><|im_end|>\\n' }}
+    {%- else %}
+        {{- '<|im_start|>' + message.role + '\\n' }}
+        {%- if message.content %}{{- message.content }}{%- endif %}
+        {%- for call in message.tool_calls or [] %}
+            {{- '<tool_call>\\n{"name": "' + call.function.name + '", "arguments": ' }}
+            {{- call.function.arguments | tojson }}
+            {{- '}\\n</tool_call>' }}
+        {%- endfor %}
+        {{- '<|im_end|>\\n' }}
+    {%- endif %}
+{%- endfor %}
+{%- if add_generation_prompt %}{{- '<|im_start|>assistant\\n' }}{%- endif %}
+"""
+"""A chat template of the Hermes kind: tools as JSON lines, calls between `<tool_call>` marks."""
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data beside the checkout; tests that need it skip where it is absent."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"{SHARED_DATA} is not here: real evaluation data is kept outside the repo")
+    return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def weather_toolset() -> Toolset:
+    """Three tools: one with required, ranged and enumerated parameters, one without any."""
+    return Toolset(
+        "home",
+        "Weather and alarms.",
+        (
+            Tool(
+                "get_weather",
+                "Look up the weather forecast.",
+                {
+                    "type": "object",
+                    "properties": {
+                        "city": {"type": "string", "description": "the city"},
+                        "days": {"type": "integer", "minimum": 1, "maximum": 14},
+                        "unit": {"enum": ["celsius", "fahrenheit"]},
+                    },
+                    "required": ["city"],
+                    "additionalProperties": False,
+                },
+            ),
+            Tool(
+                "set_alarm",
+                "Set an alarm.",
+                {
+                    "type": "object",
+                    "properties": {"time": {"type": "string"}, "label": {"type": "string"}},
+                    "required": ["time"],
+                    "additionalProperties": False,
+                },
+            ),
+            Tool("cancel_alarms", "Cancel every alarm.", {"type": "object", "properties": {}}),
+        ),
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """A factory of tiny random checkpoints, one directory for each family and kind of head."""
+    made: dict[tuple[str, bool, int], Path] = {}
+
+    def make(family: str = "qwen2", *, tied: bool = True, seed: int = 0) -> Path:
+        key = (family, tied, seed)
+        if key not in made:
+            made[key] = tmp_path_factory.mktemp(f"{family}-{'tied' if tied else 'untied'}-{seed}")
+            _write_checkpoint(made[key], family, tied, seed)
+        return made[key]
+
+    return make
+
+
+def _write_checkpoint(directory: Path, family: str, tied: bool, seed: int) -> None:
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    tokenizer = _tiny_tokenizer()
+    tokenizer.save_pretrained(directory)
+    config = AutoConfig.for_model(
+        family,
+        vocab_size=len(tokenizer),
+        hidden_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=32,
+        intermediate_size=96,
+        max_position_embeddings=1024,
+        tie_word_embeddings=tied,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    torch.manual_seed(seed)
+    model = AutoModelForCausalLM.from_config(config).float().eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            # Wider than the default initialisation, so that logits are not all alike.
+            parameter.add_(torch.randn_like(parameter) * 0.05)
+    model.save_pretrained(directory)
+
+
+def _tiny_tokenizer():
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=384,
+        special_tokens=[
+            "<|endoftext|>",
+            "<|im_start|>",
+            "<|im_end|>",
+            "<tool_call>",
+            "</tool_call>",
+        ],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    text = (
+        '{"name": "get_weather", "arguments": {"city": "Oslo", "days": 3, "unit": "celsius"}}\n'
+        '{"name": "set_alarm", "arguments": {"time": "7:30", "label": "wake up"}}\n'
+        "set an alarm for half past seven and tell me the weather in the city of Oslo\n"
+    )
+    tokenizer.train_from_iterator([text] * 8, trainer)
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        eos_token="<|im_end|>",
+        pad_token="<|endoftext|>",
+        clean_up_tokenization_spaces=False,
+    )
+    fast.chat_template = CHAT_TEMPLATE
+    return fast
