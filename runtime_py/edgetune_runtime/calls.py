@@ -29,7 +29,7 @@ class Tool:
 
     @property
     def has_parameters(self) -> bool:
-        """False where the arguments can only be `{}`, so that no adapter and no decode is needed."""
+        """False where the arguments can only be `{}`: no adapter and no decoding is needed."""
         return bool(self.properties) or bool(self.parameters.get("additionalProperties"))
 
     def as_openai(self) -> dict[str, Any]:

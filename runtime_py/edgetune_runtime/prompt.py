@@ -34,6 +34,9 @@ class Pieces(BaseModel):
     """From the tool's name to its arguments: `", "arguments": `."""
     call_close: str
     """What closes the call after the arguments: `}\\n</tool_call>`."""
+    earlier: str | None = None
+    """What stands before an earlier assistant turn, where that is not the generation prompt (a
+    template that opens and closes an empty reasoning block only where it generates)."""
 
 
 class ToolsetPrompts(BaseModel):
@@ -106,6 +109,7 @@ def _render_turn(pieces: Pieces, turn: Turn) -> str:
         case User(text):
             return pieces.user[0] + text + pieces.user[1]
         case Called(tool, call):
-            return pieces.assistant[0] + render_call(pieces, tool, call) + pieces.assistant[1]
+            before = pieces.assistant[0] if pieces.earlier is None else pieces.earlier
+            return before + render_call(pieces, tool, call) + pieces.assistant[1]
         case Result(text):
             return pieces.result[0] + text + pieces.result[1]

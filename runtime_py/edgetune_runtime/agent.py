@@ -1,0 +1,227 @@
+"""The two-stage loop: select a tool, swap the adapter, write its arguments; one step at a time.
+
+Runs on any assets (a bundle's or a training run's) and any engine. It does not execute calls and
+keeps no conversation: the caller passes the turns so far.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from edgetune_runtime.adapters import AdapterPool
+from edgetune_runtime.assets import Assets, ToolsetAssets
+from edgetune_runtime.calls import RESPOND
+from edgetune_runtime.decode import NO_ARGUMENTS, Decoded, Selection, decode_arguments, select
+from edgetune_runtime.engine import Engine
+from edgetune_runtime.errors import InputError
+from edgetune_runtime.prompt import Turn, render_prompt
+from edgetune_runtime.trie import NameTrie
+from edgetune_runtime.vocabulary import Vocabulary
+
+System = Literal["decoupled", "monolithic", "base"]
+"""Which adapters serve: a selector and one per tool, one for whole calls, or none at all."""
+
+_PREFIX_TOKENS = 16
+"""A static prefix shorter than this is prefilled anew: cheaper than keeping a snapshot."""
+
+_KEPT_PREFIXES = 32
+"""How many snapshots are kept; each holds the K/V of one prefix under one adapter."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the loop; `tool` is `respond` where no tool is needed."""
+
+    toolset: str
+    tool: str
+    arguments: Mapping[str, Any]
+    probability: float
+    """Of the tool, among all names of the toolset."""
+    probabilities: Mapping[str, float]
+    """Of the names whose probability is known (all with `exact`)."""
+    timing: Mapping[str, float]
+    """`ms` in all, of which `select_ms`, `arguments_ms` (without swaps) and `swap_ms`; and the
+    counts `prefill_tokens`, `decode_steps`, `forced_tokens`."""
+
+
+class Agent:
+    """One engine driven through the two stages.
+
+    `max_tokens` bounds the tokens of the arguments, `temperature` samples them (0 is greedy;
+    selection never samples), `seed` makes sampling repeatable, `exact` asks for all probabilities,
+    `max_resident` bounds the adapters in memory. Raises InputError where the assets lack what
+    `system` needs.
+    """
+
+    def __init__(
+        self,
+        assets: Assets,
+        engine: Engine,
+        *,
+        system: System = "decoupled",
+        max_tokens: int = 256,
+        temperature: float = 0.0,
+        seed: int = 0,
+        exact: bool = False,
+        max_resident: int | None = None,
+    ) -> None:
+        self.assets = assets
+        self.engine = engine
+        self.system = system
+        self.max_tokens = max_tokens
+        self.temperature = temperature
+        self.exact = exact
+        self.pool = AdapterPool(engine, assets.adapters, max_resident)
+        self._rng = np.random.default_rng(seed)
+        self._vocabulary = Vocabulary(assets.tokenizer)
+        self._tries: dict[str, NameTrie] = {}
+        self._prefixes: dict[str, tuple[int, ...]] = {}
+        self._snapshots: OrderedDict[tuple[str, tuple[int, ...]], Any] = OrderedDict()
+        self._swap_ms = 0.0
+        self._prefilled = 0
+        self._prompt_end = 0
+        for toolset in assets.toolsets.values():
+            self._selector(toolset)
+
+    def step(self, turns: Sequence[Turn], toolset: str | None = None) -> Step:
+        """Select a tool for the next step after `turns` and write its arguments.
+
+        `toolset` may be left out where there is only one. Raises InputError for an unknown toolset
+        and where the prompt does not fit the context.
+        """
+        chosen = self._toolset(toolset)
+        self._swap_ms, self._prefilled = 0.0, 0
+        begin = time.perf_counter()
+        selection = self.select(turns, chosen.toolset.name)
+        select_ms = 1000 * (time.perf_counter() - begin) - self._swap_ms
+        decoded = NO_ARGUMENTS
+        if self.system == "decoupled":
+            decoded = self.arguments(turns, chosen.toolset.name, selection.name)
+        elif self._has_parameters(chosen, selection.name):
+            # Both stages have one context: the K/V of the prompt stay, those of the name go.
+            self.engine.rewind(self._prompt_end)
+            decoded = self._decode(chosen, selection.name, [])
+        total = 1000 * (time.perf_counter() - begin)
+        return Step(
+            chosen.toolset.name,
+            selection.name,
+            decoded.arguments,
+            selection.probability,
+            selection.probabilities,
+            {
+                "ms": total,
+                "select_ms": select_ms,
+                "swap_ms": self._swap_ms,
+                "arguments_ms": total - select_ms - self._swap_ms,
+                "prefill_tokens": self._prefilled,
+                "decode_steps": selection.decode_steps + decoded.decode_steps,
+                "forced_tokens": selection.forced_tokens + decoded.forced_tokens,
+            },
+        )
+
+    def select(self, turns: Sequence[Turn], toolset: str | None = None) -> Selection:
+        """The first stage alone: which tool comes next."""
+        chosen = self._toolset(toolset)
+        name = chosen.toolset.name
+        if name not in self._tries:
+            self._tries[name] = NameTrie(
+                self.assets.tokenizer, self.assets.pieces, chosen.toolset.names
+            )
+        prompt = self._begin(self._selector(chosen), self._selector_prefix(chosen), turns)
+        return select(self.engine, self._tries[name], prompt=prompt, exact=self.exact)
+
+    def arguments(self, turns: Sequence[Turn], toolset: str | None, tool: str) -> Decoded:
+        """The second stage alone: the arguments of `tool`, whatever the first stage would say."""
+        chosen = self._toolset(toolset)
+        if tool not in chosen.toolset.names:
+            raise InputError(
+                f"tool '{tool}': not in toolset '{chosen.toolset.name}', which has "
+                f"{list(chosen.toolset.names)}; choose one of these."
+            )
+        if not self._has_parameters(chosen, tool):
+            return NO_ARGUMENTS
+        if self.system == "decoupled":
+            # A tool that no adapter was trained for is written by the base: still by its grammar.
+            adapter, prefix = chosen.arguments.get(tool), chosen.prompts.arguments[tool]
+        else:
+            adapter, prefix = self._selector(chosen), self._selector_prefix(chosen)
+        return self._decode(chosen, tool, self._begin(adapter, prefix, turns))
+
+    def _decode(self, toolset: ToolsetAssets, tool: str, prompt: Sequence[int]) -> Decoded:
+        return decode_arguments(
+            self.engine,
+            toolset.automata[tool],
+            self._vocabulary,
+            prompt=prompt,
+            max_tokens=self.max_tokens,
+            temperature=self.temperature,
+            rng=self._rng,
+        )
+
+    def _begin(self, adapter: str | None, prefix: str, turns: Sequence[Turn]) -> list[int]:
+        """Bind `adapter` and bring the KV cache to the prompt's static prefix.
+
+        Returns the prompt's ids that are still to be fed. The prefix is prefilled once for each
+        adapter and then restored from a snapshot, always cut at the same place, so that a call does
+        not depend on the calls before it.
+        """
+        self._swap_ms += self.pool.activate(adapter)
+        ids = self._encode(render_prompt(self.assets.pieces, prefix, turns))
+        if prefix not in self._prefixes:
+            self._prefixes[prefix] = tuple(self._encode(prefix))
+        static = self._prefixes[prefix]
+        self.engine.rewind(0)
+        if len(static) >= _PREFIX_TOKENS and tuple(ids[: len(static)]) == static:
+            self._restore(adapter, static)
+            ids = ids[len(static) :]
+        self._prefilled += len(ids)
+        self._prompt_end = self.engine.position + len(ids)
+        return ids
+
+    def _restore(self, adapter: str | None, static: tuple[int, ...]) -> None:
+        """Make the KV cache hold `static` under `adapter`, from its snapshot where there is one."""
+        key = (self.assets.adapters[adapter].sha256 if adapter else "", static)
+        if key in self._snapshots:
+            self.engine.restore(self._snapshots[key])
+        else:
+            self.engine.forward(static)
+            self._prefilled += len(static)
+            self._snapshots[key] = self.engine.snapshot()
+            if len(self._snapshots) > _KEPT_PREFIXES:
+                self._snapshots.popitem(last=False)
+        self._snapshots.move_to_end(key)
+
+    def _encode(self, text: str) -> list[int]:
+        return self.assets.tokenizer.encode(text, add_special_tokens=False).ids
+
+    def _has_parameters(self, toolset: ToolsetAssets, tool: str) -> bool:
+        return tool != RESPOND and toolset.toolset[tool].has_parameters
+
+    def _selector_prefix(self, toolset: ToolsetAssets) -> str:
+        return toolset.prompts.base if self.system == "base" else toolset.prompts.selector
+
+    def _toolset(self, name: str | None) -> ToolsetAssets:
+        toolsets = self.assets.toolsets
+        if name is None and len(toolsets) == 1:
+            return next(iter(toolsets.values()))
+        if name is None or name not in toolsets:
+            raise InputError(
+                f"--toolset: found {name}, expected one of {sorted(toolsets)}; say which one."
+            )
+        return toolsets[name]
+
+    def _selector(self, toolset: ToolsetAssets) -> str | None:
+        """The adapter that selects among `toolset`'s tools under this system, None for the base."""
+        if self.system == "base":
+            return None
+        found = toolset.selector if self.system == "decoupled" else toolset.monolithic
+        if found is None:
+            raise InputError(
+                f"--system {self.system}: toolset '{toolset.toolset.name}' has no such adapter; "
+                "train it or choose another system."
+            )
+        return found

@@ -1,0 +1,238 @@
+"""Reading a bundle: everything in it is checked against its manifest before any of it is used.
+
+Writing one is `edgetune_export.bundle`'s. This module knows the bundle's layout and hashes; it
+opens no engine (`engines`).
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+from tokenizers import Tokenizer
+
+from edgetune_runtime.adapters import BASE_KEY, read_blob, read_blob_metadata
+from edgetune_runtime.assets import AdapterSource, Assets, ToolsetAssets
+from edgetune_runtime.automaton import Automaton
+from edgetune_runtime.calls import Toolset
+from edgetune_runtime.errors import BundleError, InputError
+from edgetune_runtime.files import inside, sha256_bytes, sha256_file
+from edgetune_runtime.manifest import SCHEMA_VERSION, Adapter, Manifest, ToolsetEntry
+from edgetune_runtime.prompt import Prompts
+from edgetune_runtime.toolsets import read_toolsets, toolset_sha256
+
+MANIFEST = "manifest.json"
+DIGEST = "manifest.sha256"
+TOKENIZER = "tokenizer.json"
+TOOLS = "tools.json"
+PROMPTS = "prompts.json"
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle that was found whole."""
+
+    path: Path
+    manifest: Manifest
+    assets: Assets
+
+
+def open_bundle(path: Path, check: bool = True) -> Bundle:
+    """The bundle in directory `path`.
+
+    With `check` the digest of the manifest, every file's SHA-256 and every blob's base and slots
+    are compared first; without, only sizes (for a bundle that was checked before). Raises
+    InputError where there is no bundle and BundleError for the first thing that does not match.
+    """
+    manifest = read_manifest(path)
+    check_files(path, manifest, hashes=check)
+    if check:
+        for adapter in manifest.adapters:
+            check_blob(path, manifest, adapter)
+    toolsets = read_toolsets(path / TOOLS)
+    prompts = _parse(Prompts, path / PROMPTS)
+    return Bundle(path, manifest, _assets(path, manifest, toolsets, prompts))
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest of the bundle at `path`, held against its digest and schema version."""
+    if not (path / MANIFEST).is_file():
+        raise InputError(
+            f"{path}: no bundle is here ({MANIFEST} is missing); give the directory that "
+            "'edgetune export' wrote."
+        )
+    content = (path / MANIFEST).read_bytes()
+    if not (path / DIGEST).is_file():
+        raise BundleError(f"{path / DIGEST}: missing, so nothing can be checked; export again.")
+    words = (path / DIGEST).read_bytes().split()
+    found = sha256_bytes(content)
+    if not words or words[0] != found.encode():
+        raise BundleError(
+            f"{path / MANIFEST}: its SHA-256 is {found[:12]}…, but {DIGEST} says otherwise: one of "
+            "the two was changed; copy or export the bundle again."
+        )
+    version = json.loads(content).get("schema_version")
+    if version != SCHEMA_VERSION:
+        raise BundleError(
+            f"{path / MANIFEST}: schema version {version}, but this edgetune reads "
+            f"{SCHEMA_VERSION}; export the bundle again with this version of edgetune."
+        )
+    return _parse(Manifest, path / MANIFEST)
+
+
+def check_files(path: Path, manifest: Manifest, hashes: bool = True) -> None:
+    """Every listed file has its size (and, with `hashes`, its SHA-256), and no used one is absent.
+
+    Raises BundleError naming the first file that does not.
+    """
+    for entry in manifest.files:
+        file = inside(path, entry.path)
+        if not file.is_file():
+            raise BundleError(f"{file}: missing; copy or export the bundle again.")
+        size = file.stat().st_size
+        if size != entry.bytes:
+            raise BundleError(
+                f"{file}: has {size} bytes where the manifest says {entry.bytes}; copy or export "
+                "the bundle again."
+            )
+        if hashes and sha256_file(file) != entry.sha256:
+            raise BundleError(
+                f"{file}: its content is not what the manifest says (SHA-256 differs); copy or "
+                "export the bundle again."
+            )
+    listed = {entry.path for entry in manifest.files}
+    for used in _used_paths(manifest):
+        if used not in listed:
+            raise BundleError(
+                f"{path / used}: used by the bundle but not listed in {MANIFEST}, so that it "
+                "cannot be checked; export the bundle again."
+            )
+
+
+def check_blob(path: Path, manifest: Manifest, adapter: Adapter) -> None:
+    """The adapter's blob was trained on this base, and its tensors fit the base's slots.
+
+    Raises BundleError naming the file, and the slot where one does not fit.
+    """
+    file = inside(path, adapter.file)
+    trained_on = read_blob_metadata(file).get(BASE_KEY)
+    for said_by, base in ((file, trained_on), (path / MANIFEST, adapter.base_sha256)):
+        if base != manifest.base.weights_sha256:
+            raise BundleError(
+                f"{said_by}: adapter '{adapter.name}' was trained on base "
+                f"{str(base)[:12]}…, but this bundle's base is "
+                f"{manifest.base.weights_sha256[:12]}…; train the adapter on this base."
+            )
+    tensors = read_blob(file)
+    slots = {slot.name: slot for slot in manifest.slots}
+    for name, tensor in tensors.items():
+        slot, _, side = name.rpartition(".lora_")
+        if slot not in slots or side not in ("A", "B"):
+            raise BundleError(f"{file}: '{name}' is no slot of this base; export it again.")
+        other = f"{slot}.lora_{'B' if side == 'A' else 'A'}"
+        if other not in tensors:
+            raise BundleError(f"{file}: '{name}' has no '{other}' beside it; export it again.")
+        wide = slots[slot].in_features if side == "A" else slots[slot].out_features
+        shape = tensor.shape if side == "A" else tensor.shape[::-1]
+        if len(shape) != 2 or shape[0] != wide or shape[1] > adapter.rank:
+            expected = f"[{wide}, r]" if side == "A" else f"[r, {wide}]"
+            raise BundleError(
+                f"{file}: '{name}' has shape {list(tensor.shape)} where this base expects "
+                f"{expected} with r at most {adapter.rank}; export the adapter again."
+            )
+
+
+def _used_paths(manifest: Manifest) -> list[str]:
+    used = [TOKENIZER, TOOLS, PROMPTS]
+    used += [target.model for target in manifest.targets]
+    used += [adapter.file for adapter in manifest.adapters]
+    used += [adapter.onnx_adapter for adapter in manifest.adapters if adapter.onnx_adapter]
+    for toolset in manifest.toolsets:
+        used += toolset.grammars.values()
+    return used
+
+
+def _assets(
+    path: Path, manifest: Manifest, toolsets: Mapping[str, Toolset], prompts: Prompts
+) -> Assets:
+    sizes = {entry.path: entry for entry in manifest.files}
+    adapters = {
+        adapter.name: AdapterSource(
+            adapter.name,
+            adapter.rank,
+            sizes[adapter.file].sha256,
+            sizes[adapter.file].bytes,
+            partial(read_blob, inside(path, adapter.file)),
+        )
+        for adapter in manifest.adapters
+    }
+    try:
+        tokenizer = Tokenizer.from_file(str(path / TOKENIZER))
+    except Exception as error:
+        raise BundleError(
+            f"{path / TOKENIZER}: cannot be read as a tokenizer ({error}); export again."
+        ) from error
+    return Assets(
+        tokenizer,
+        prompts.pieces,
+        {
+            entry.name: _toolset_assets(path, entry, toolsets, prompts, adapters)
+            for entry in manifest.toolsets
+        },
+        adapters,
+        manifest.base.end_tokens,
+    )
+
+
+def _toolset_assets(
+    path: Path,
+    entry: ToolsetEntry,
+    toolsets: Mapping[str, Toolset],
+    prompts: Prompts,
+    adapters: Mapping[str, AdapterSource],
+) -> ToolsetAssets:
+    for file, names in ((TOOLS, toolsets), (PROMPTS, prompts.toolsets)):
+        if entry.name not in names:
+            raise BundleError(
+                f"{path / file}: toolset '{entry.name}' of the manifest is missing; export again."
+            )
+    toolset = toolsets[entry.name]
+    if toolset_sha256(toolset) != entry.tools_sha256:
+        raise BundleError(
+            f"{path / TOOLS}: toolset '{entry.name}' is not the one that the bundle was made for; "
+            "export the bundle again with these tools."
+        )
+    used = [entry.selector, entry.monolithic, *entry.arguments.values()]
+    for adapter in used:
+        if adapter is not None and adapter not in adapters:
+            raise BundleError(
+                f"{path / MANIFEST}: toolset '{entry.name}' uses adapter '{adapter}', which the "
+                "bundle does not hold; export again."
+            )
+    for tool in toolset.tools:
+        if tool.has_parameters and tool.name not in entry.grammars:
+            raise BundleError(
+                f"{path / MANIFEST}: tool '{tool.name}' has no grammar; export the bundle again."
+            )
+    return ToolsetAssets(
+        toolset,
+        prompts.toolsets[entry.name],
+        {tool: Automaton.load(inside(path, grammar)) for tool, grammar in entry.grammars.items()},
+        entry.selector,
+        entry.arguments,
+        entry.monolithic,
+    )
+
+
+def _parse(model: type[_Model], path: Path) -> _Model:
+    try:
+        return model.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise BundleError(f"{path}: {place}: {first['msg']}; export the bundle again.") from error

@@ -1,0 +1,189 @@
+"""The two constrained decodings of a call: the tool's name along a trie, arguments by a grammar.
+
+Both deal in token ids and logits. They know an engine and what is allowed, never how a prompt came
+about, which adapter is bound or what a tool does.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgetune_runtime.automaton import Automaton
+from edgetune_runtime.engine import Engine
+from edgetune_runtime.errors import InputError
+from edgetune_runtime.trie import Branch, NameTrie, shared_length
+from edgetune_runtime.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which tool, and how sure."""
+
+    name: str
+    """The name with the largest joint probability."""
+    probability: float
+    probabilities: dict[str, float]
+    """Every name whose joint probability is known, the largest first; all of them if `exact`."""
+    exact: bool
+    """All branching points were evaluated, so `probabilities` sum to 1."""
+    decode_steps: int
+    """Forward passes that a decision waited for, the prefill's among them."""
+    forced_tokens: int
+    """Tokens of the call so far that needed no decision."""
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """The arguments of one call."""
+
+    arguments: dict[str, Any]
+    text: str
+    """The JSON text of `arguments` as the model wrote it."""
+    tokens: tuple[int, ...]
+    """What was decoded after the opening, forced tokens included."""
+    decode_steps: int
+    """Forward passes that a decision waited for, the prefill's among them."""
+    forced_tokens: int
+    """Tokens that needed no decision, those of the opening included."""
+
+
+NO_ARGUMENTS = Decoded({}, "{}", (), 0, 0)
+"""The arguments of a tool without parameters: known without the model."""
+
+
+def select(
+    engine: Engine, trie: NameTrie, *, prompt: Sequence[int] = (), exact: bool = False
+) -> Selection:
+    """The name in `trie` with the largest joint probability after the prompt.
+
+    A name's probability is the product, over the branching points on its path, of the softmax over
+    the tokens that go on to some name. Branching points are evaluated in the order of their mass
+    until no unevaluated one outweighs the best name, so the result is the argmax even where a
+    greedy descent would miss it; mostly that is one path. `exact` evaluates all of them.
+
+    `prompt` are ids to feed before the opening (the part of the prompt that the KV cache does not
+    hold yet). Afterwards the KV cache holds an unspecified part of the call: rewind it.
+    """
+    if isinstance(trie.root, str):
+        return Selection(trie.root, 1.0, {trie.root: 1.0}, True, 0, len(trie.opening_ids))
+    unfed = [*prompt, *trie.opening_ids]
+    start = engine.position + len(unfed)
+    fed: tuple[int, ...] = ()
+    known: dict[str, float] = {}
+    forced: dict[str, int] = {}
+    waiting: list[tuple[float, int, Branch]] = [(1.0, 0, trie.root)]
+    steps = 0
+    while waiting:
+        heaviest = max(range(len(waiting)), key=lambda index: waiting[index][0])
+        if not exact and known and max(known.values()) >= waiting[heaviest][0]:
+            break
+        mass, decisions, branch = waiting.pop(heaviest)
+        shared = shared_length([fed, branch.prefix])
+        if not unfed:
+            engine.rewind(start + shared)
+        logits = engine.forward([*unfed, *branch.prefix[shared:]])
+        unfed, fed, steps = [], branch.prefix, steps + 1
+        shares = mass * _softmax(logits[list(branch.children)])
+        for share, child in zip(shares.tolist(), branch.children.values(), strict=True):
+            if isinstance(child, Branch):
+                waiting.append((share, decisions + 1, child))
+            else:
+                known[child] = share
+                forced[child] = len(trie.opening_ids) + len(branch.prefix) - decisions
+    probabilities = dict(sorted(known.items(), key=lambda item: -item[1]))
+    name = next(iter(probabilities))
+    return Selection(name, probabilities[name], probabilities, not waiting, steps, forced[name])
+
+
+def decode_arguments(
+    engine: Engine,
+    automaton: Automaton,
+    vocabulary: Vocabulary,
+    *,
+    prompt: Sequence[int] = (),
+    max_tokens: int = 256,
+    temperature: float = 0.0,
+    rng: np.random.Generator | None = None,
+) -> Decoded:
+    """The arguments object that the model writes after `prompt` and the automaton's opening.
+
+    Only tokens from which the object can still be closed within `max_tokens` are allowed, so every
+    result is complete and satisfies the schema, whatever the logits are. Forced tokens are fed with
+    the token before them; a forward pass is made only before a real decision.
+
+    `prompt` are ids to feed first (the part of the prompt that the KV cache does not hold yet).
+    `temperature` 0 takes the most likely allowed token; above 0 it samples among the allowed ones
+    with `rng`. Raises InputError where the shortest object takes more than `max_tokens` tokens or
+    does not fit the context.
+    """
+    if temperature < 0:
+        raise InputError(f"temperature: found {temperature}, expected 0 or more.")
+    rng = rng or np.random.default_rng()
+    unfed = [*prompt, *automaton.opening_ids]
+    left = min(max_tokens, engine.context_length - engine.position - len(unfed))
+    state, steps = automaton.start, 0
+    shortest = int(automaton.distance[state])
+    if left < shortest:
+        raise InputError(
+            f"max_tokens: {left} tokens are left for the arguments ({max_tokens} asked for, in a "
+            f"context of {engine.context_length}), but the shortest arguments take {shortest}; "
+            "allow more tokens or shorten the request."
+        )
+    tokens: list[int] = []
+    while not automaton.done[state]:
+        forced = automaton.forced(state)
+        if forced:
+            after = automaton.walk(state, vocabulary.text(forced))
+            if len(forced) + int(automaton.distance[after]) <= left:
+                tokens += forced
+                unfed += forced
+                left -= len(forced)
+                state = after
+                continue
+        moves = vocabulary.moves(automaton, state)
+        ids, states = moves.ids, moves.states
+        if moves.farthest > left - 1:
+            in_time = automaton.distance[states] <= left - 1
+            ids, states = ids[in_time], states[in_time]
+        choice = 0
+        if len(ids) > 1:
+            logits = engine.forward(unfed)
+            unfed, steps = [], steps + 1
+            choice = _choose(logits[ids], temperature, rng)
+        tokens.append(int(ids[choice]))
+        unfed.append(int(ids[choice]))
+        state = int(states[choice])
+        left -= 1
+    text = _object_text(automaton, vocabulary.text(tokens))
+    count = len(automaton.opening_ids) + len(tokens) - steps
+    return Decoded(json.loads(text), text, tuple(tokens), steps, count)
+
+
+def _choose(logits: NDArray[np.float32], temperature: float, rng: np.random.Generator) -> int:
+    """An index into `logits`: the largest, or a sample of softmax(logits / temperature).
+
+    Adding Gumbel noise and taking the largest samples the softmax without computing it
+    (Maddison et al. 2014, "A* Sampling"), which no overflow can turn into a forbidden token.
+    """
+    if temperature == 0:
+        return int(np.argmax(logits))
+    return int(np.argmax(logits.astype(np.float64) + temperature * rng.gumbel(size=logits.shape)))
+
+
+def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    exponentials = np.exp(logits.astype(np.float64) - logits.max())
+    return exponentials / exponentials.sum()
+
+
+def _object_text(automaton: Automaton, written: bytes) -> str:
+    """The arguments object in `written`, without the opening's rest and the call's close."""
+    state = automaton.start
+    for end, byte in enumerate(written, start=1):
+        state = automaton.step(state, byte)
+        if automaton.done[state]:
+            return written[len(automaton.pending) : end].decode()
+    raise AssertionError("decoding stopped before the object was closed")

@@ -1,0 +1,412 @@
+"""The runtime's tests: a byte-level tokenizer, small grammars, an engine of known logits.
+
+Those need neither torch nor a model, so that what they prove holds whatever a model says. Beside
+them stands one small real bundle, put together from the parts that export offers.
+"""
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from edgetune_runtime.assets import AdapterSource, Assets, ToolsetAssets
+from edgetune_runtime.automaton import UNREACHABLE, Automaton
+from edgetune_runtime.calls import Toolset
+from edgetune_runtime.errors import InputError
+from edgetune_runtime.files import sha256_bytes, sha256_file, write_bytes, write_json
+from edgetune_runtime.prompt import Pieces, Prompts, ToolsetPrompts
+from edgetune_runtime.toolsets import dump_toolsets, toolset_sha256
+from edgetune_runtime.vocabulary import Vocabulary
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+
+MARKS = ["<|im_start|>", "<|im_end|>", "<tool_call>", "</tool_call>"]
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> Tokenizer:
+    """A byte-level BPE tokenizer with chat marks and merges for the words of the tests' calls."""
+    made = Tokenizer(models.BPE())
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=420,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        special_tokens=[AddedToken(mark, special=True) for mark in MARKS],
+        show_progress=False,
+    )
+    text = (
+        '{"name": "get_weather", "arguments": {"city": "Oslo", "days": 3, "unit": "celsius"}}\n'
+        '{"name": "set_alarm", "arguments": {"time": "7:30", "label": "wake up"}}\n'
+        '{"name": "cancel_alarms", "arguments": {}}\n'
+    )
+    made.train_from_iterator([text] * 8, trainer)
+    return made
+
+
+@pytest.fixture(scope="session")
+def vocabulary(tokenizer: Tokenizer) -> Vocabulary:
+    return Vocabulary(tokenizer)
+
+
+@pytest.fixture(scope="session")
+def pieces() -> Pieces:
+    """The Hermes form of calls in ChatML."""
+    return Pieces(
+        user=("<|im_start|>user\n", "<|im_end|>\n"),
+        assistant=("<|im_start|>assistant\n", "<|im_end|>\n"),
+        result=("<|im_start|>tool\n", "<|im_end|>\n"),
+        call_open='<tool_call>\n{"name": "',
+        call_middle='", "arguments": ',
+        call_close="}\n</tool_call>",
+    )
+
+
+@pytest.fixture(scope="session")
+def regex_automaton(vocabulary: Vocabulary) -> Callable[..., Automaton]:
+    """A factory: the automaton of `pending` + an object matching an ASCII regex + `}\\n`."""
+
+    def make(
+        object_regex: str, *, pending: str = "", opening_ids: Sequence[int] = (), force: bool = True
+    ) -> Automaton:
+        return _regex_automaton(object_regex, pending, tuple(opening_ids), vocabulary, force)
+
+    return make
+
+
+def _regex_automaton(
+    object_regex: str,
+    pending: str,
+    opening_ids: tuple[int, ...],
+    vocabulary: Vocabulary,
+    force: bool,
+) -> Automaton:
+    import re
+
+    import interegular
+
+    fsm = interegular.parse_pattern(re.escape(pending) + object_regex).to_fsm()
+    live = [state for state in fsm.map if fsm.islive(state)]
+    number = {state: index for index, state in enumerate(live, start=1)}
+    tail = b"}\n"
+    states = len(live) + 1 + len(tail)
+    transitions = np.zeros((states, 256), np.uint16)
+    for state in live:
+        for byte in range(128):
+            after = fsm.map[state].get(fsm.alphabet[chr(byte)])
+            transitions[number[state], byte] = number.get(after, 0)
+    done = np.zeros(states, bool)
+    for place, byte in enumerate(tail):
+        last = len(live) + place
+        for state in [number[final] for final in fsm.finals] if place == 0 else [last]:
+            transitions[state, byte] = len(live) + 1 + place
+    done[[number[final] for final in fsm.finals]] = True
+    done[len(live) + 1 :] = True
+    automaton = Automaton(
+        byte_class=np.arange(256, dtype=np.uint8),
+        transitions=transitions,
+        start=number[fsm.initial],
+        done=done,
+        distance=np.zeros(states, np.uint32),
+        forced_offsets=np.zeros(states + 1, np.uint32),
+        forced_ids=np.zeros(0, np.uint32),
+        opening_ids=opening_ids,
+        pending=pending.encode(),
+    )
+    automaton.distance[:] = _distances(automaton, vocabulary)
+    if force:
+        forced = [_forced(automaton, vocabulary, state) for state in range(states)]
+        automaton.forced_offsets[1:] = np.cumsum([len(ids) for ids in forced])
+        ids = np.array([token for ids in forced for token in ids], np.uint32)
+        object.__setattr__(automaton, "forced_ids", ids)
+    return automaton
+
+
+def _distances(automaton: Automaton, vocabulary: Vocabulary) -> np.ndarray:
+    reached = [vocabulary.advance(automaton, state) for state in range(len(automaton.done))]
+    distance = np.where(automaton.done, 0, UNREACHABLE).astype(np.int64)
+    while True:
+        nearer = [distance[np.unique(after)].min() + 1 for after in reached]
+        update = np.minimum(distance, np.where(automaton.done, 0, nearer))
+        if (update == distance).all():
+            return distance.astype(np.uint32)
+        distance = update
+
+
+def _forced(automaton: Automaton, vocabulary: Vocabulary, state: int) -> list[int]:
+    """Tokens of the only way on, one byte each: enough to exercise the runtime's bookkeeping."""
+    single = {vocabulary[token]: token for token in range(len(vocabulary))}
+    ids = []
+    while not automaton.done[state]:
+        ways = np.flatnonzero(automaton.transitions[state])
+        if len(ways) != 1:
+            break
+        ids.append(single[bytes([ways[0]])])
+        state = automaton.step(state, int(ways[0]))
+    return ids
+
+
+class MockEngine:
+    """An Engine whose logits are a function of the tokens in its cache and the active adapter."""
+
+    name = "mock"
+
+    def __init__(
+        self,
+        logits: Callable[[tuple[int, ...], object], np.ndarray],
+        vocab_size: int,
+        context_length: int = 512,
+    ) -> None:
+        self.vocab_size = vocab_size
+        self.context_length = context_length
+        self.ids: list[int] = []
+        self.adapter: object = None
+        self.fed: list[tuple[int, ...]] = []
+        self._logits = logits
+
+    @property
+    def position(self) -> int:
+        return len(self.ids)
+
+    def prepare(self, tensors):
+        return dict(tensors)
+
+    def activate(self, handle):
+        self.adapter = handle
+
+    def forward(self, ids):
+        assert len(ids) > 0
+        if len(self.ids) + len(ids) > self.context_length:
+            raise InputError("context: too long")
+        self.ids += ids
+        self.fed.append(tuple(ids))
+        return self._logits(tuple(self.ids), self.adapter)
+
+    def rewind(self, position):
+        assert 0 <= position <= len(self.ids)
+        del self.ids[position:]
+
+    def snapshot(self):
+        return tuple(self.ids)
+
+    def restore(self, snapshot):
+        self.ids = list(snapshot)
+
+    def kv_bytes(self):
+        return 4 * self.context_length
+
+
+@pytest.fixture
+def mock_engine(vocabulary: Vocabulary) -> Callable[..., MockEngine]:
+    """A factory: `mock_engine(logits=f)`, or `mock_engine(seed=n)` for random logits."""
+
+    def make(logits=None, seed: int = 0, spread: float = 5.0, **options) -> MockEngine:
+        def random(ids, adapter):
+            generator = np.random.default_rng([seed, *ids[-8:], len(ids), len(adapter or ())])
+            return (spread * generator.standard_normal(len(vocabulary))).astype(np.float32)
+
+        return MockEngine(logits or random, len(vocabulary), **options)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def weather_schema():
+    """The schema that the tests' weather grammar stands for, as an independent judge."""
+    import jsonschema
+
+    return jsonschema.Draft202012Validator(
+        {
+            "type": "object",
+            "properties": {
+                "city": {"type": "string", "maxLength": 20},
+                "days": {"type": "integer", "minimum": 1, "maximum": 14},
+                "unit": {"enum": ["celsius", "fahrenheit"]},
+            },
+            "required": ["city"],
+            "additionalProperties": False,
+        }
+    )
+
+
+def prompts_of(toolset: Toolset) -> ToolsetPrompts:
+    """Prefixes that differ for every stage and are long enough to be kept."""
+    system = "<|im_start|>system\nthe weather and alarms, "
+    return ToolsetPrompts(
+        tools_shown="names",
+        base=system + "every tool in full<|im_end|>\n",
+        selector=system + "which of the tools<|im_end|>\n",
+        arguments={
+            tool.name: system + f"only the tool {tool.name}<|im_end|>\n" for tool in toolset.tools
+        },
+    )
+
+
+@pytest.fixture(scope="session")
+def mock_assets(
+    tokenizer: Tokenizer, pieces: Pieces, vocabulary: Vocabulary, weather_toolset: Toolset
+) -> Assets:
+    """Assets whose adapters are empty but for their name: a mock engine sees which one is bound."""
+    from edgetune_export.grammar import compile_grammar
+
+    names = ["home.selector", "home.monolithic"]
+    writers = {
+        tool.name: f"home.arguments.{tool.name}"
+        for tool in weather_toolset.tools
+        if tool.has_parameters
+    }
+    return Assets(
+        tokenizer,
+        pieces,
+        {
+            "home": ToolsetAssets(
+                weather_toolset,
+                prompts_of(weather_toolset),
+                {
+                    name: compile_grammar(weather_toolset[name], pieces, tokenizer, vocabulary)
+                    for name in writers
+                },
+                "home.selector",
+                writers,
+                "home.monolithic",
+            )
+        },
+        {
+            name: AdapterSource(name, 1, f"sha of {name}", 4, _named_tensors(name))
+            for name in (*names, *writers.values())
+        },
+        (1,),
+    )
+
+
+def _named_tensors(name: str) -> Callable[[], dict[str, np.ndarray]]:
+    return lambda: {name: np.zeros(1, np.float32)}
+
+
+ADAPTERS = (
+    ("home.selector", "selector", None, 4),
+    ("home.arguments.get_weather", "arguments", "get_weather", 8),
+    ("home.arguments.set_alarm", "arguments", "set_alarm", 2),
+    ("home.monolithic", "monolithic", None, 4),
+)
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(
+    tiny_checkpoint: Callable[..., Path],
+    pieces: Pieces,
+    weather_toolset: Toolset,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """A whole ONNX bundle of a tiny random base with random adapters; copy it to change it."""
+    from edgetune_export.base import load_base
+    from edgetune_export.grammar import compile_grammar
+    from edgetune_export.onnx import export_onnx
+    from edgetune_export.slots import write_blob
+
+    place = tmp_path_factory.mktemp("bundle")
+    base = load_base(tiny_checkpoint("qwen2"), place / "base")
+    bundle = place / "home"
+    bundle.mkdir()
+    options = export_onnx(base, bundle / "onnx")
+    shutil.copyfile(base.directory / "tokenizer.json", bundle / "tokenizer.json")
+    write_json(bundle / "tools.json", dump_toolsets([weather_toolset]))
+    prompts = Prompts(pieces=pieces, toolsets={"home": prompts_of(weather_toolset)})
+    write_bytes(bundle / "prompts.json", prompts.model_dump_json().encode())
+    tokenizer = Tokenizer.from_file(str(bundle / "tokenizer.json"))
+    vocabulary = Vocabulary(tokenizer)
+    for tool in weather_toolset.tools:
+        if tool.has_parameters:
+            grammar = compile_grammar(tool, pieces, tokenizer, vocabulary)
+            grammar.save(bundle / "grammars" / f"{tool.name}.safetensors")
+    rng = np.random.default_rng(0)
+    for name, _, _, rank in ADAPTERS:
+        tensors = {}
+        for slot in base.slots():
+            shapes = {"A": (slot.in_features, rank), "B": (rank, slot.out_features)}
+            for side, shape in shapes.items():
+                random = 0.2 * rng.standard_normal(shape)
+                tensors[f"{slot.name}.lora_{side}"] = random.astype(np.float32)
+        metadata = {"base_sha256": base.weights_sha256}
+        write_blob(bundle / "adapters" / f"{name}.safetensors", tensors, metadata)
+    write_manifest(bundle, _manifest(base, weather_toolset, options, bundle))
+    return bundle
+
+
+def write_manifest(bundle: Path, manifest: dict) -> None:
+    """Write `manifest` and its digest, listing every file as it is now."""
+    files = sorted(
+        file
+        for file in bundle.rglob("*")
+        if file.is_file() and file.name not in ("manifest.json", "manifest.sha256")
+    )
+    manifest["files"] = [
+        {
+            "path": file.relative_to(bundle).as_posix(),
+            "bytes": file.stat().st_size,
+            "sha256": sha256_file(file),
+        }
+        for file in files
+    ]
+    write_json(bundle / "manifest.json", manifest)
+    digest = sha256_bytes((bundle / "manifest.json").read_bytes())
+    write_bytes(bundle / "manifest.sha256", f"{digest}  manifest.json\n".encode())
+
+
+@pytest.fixture(scope="session")
+def rewrite_manifest() -> Callable[[Path, dict], None]:
+    return write_manifest
+
+
+def _manifest(base, toolset: Toolset, options: dict, bundle: Path) -> dict:
+    shape = base.shape
+    return {
+        "schema_version": 1,
+        "edgetune": "0.1.0",
+        "name": "home",
+        "base": {
+            "name": "tiny",
+            "family": shape.family,
+            "weights_sha256": base.weights_sha256,
+            "vocab_size": shape.vocab_size,
+            "hidden_size": shape.hidden_size,
+            "layers": shape.layers,
+            "attention_heads": shape.attention_heads,
+            "kv_heads": shape.kv_heads,
+            "head_dim": shape.head_dim,
+            "context_length": shape.context_length,
+            "end_tokens": list(base.end_tokens),
+        },
+        "tokenizer_sha256": sha256_file(bundle / "tokenizer.json"),
+        "template_sha256": "0" * 64,
+        "slots": [slot.model_dump() for slot in base.slots()],
+        "toolsets": [
+            {
+                "name": toolset.name,
+                "description": toolset.description,
+                "tools_sha256": toolset_sha256(toolset),
+                "selector": "home.selector",
+                "arguments": {tool: name for name, _, tool, _ in ADAPTERS if tool},
+                "monolithic": "home.monolithic",
+                "grammars": {
+                    tool: f"grammars/{tool}.safetensors" for _, _, tool, _ in ADAPTERS if tool
+                },
+            }
+        ],
+        "adapters": [
+            {
+                "name": name,
+                "role": role,
+                "toolset": "home",
+                "tool": tool,
+                "rank": rank,
+                "scale": 2.0,
+                "rslora": True,
+                "file": f"adapters/{name}.safetensors",
+                "base_sha256": base.weights_sha256,
+                "data_sha256": "0" * 64,
+            }
+            for name, role, tool, rank in ADAPTERS
+        ],
+        "targets": [{"name": "onnx", "model": "onnx/model.onnx", "options": options}],
+    }

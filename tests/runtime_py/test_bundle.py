@@ -1,0 +1,156 @@
+"""A bundle is used only when all of it is what its manifest says; each fault is named."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from edgetune_runtime.bundle import open_bundle
+from edgetune_runtime.errors import BundleError, InputError
+
+BLOB = "adapters/home.selector.safetensors"
+
+
+@pytest.fixture
+def bundle(tiny_bundle, tmp_path) -> Path:
+    """A copy that a test may damage."""
+    return Path(shutil.copytree(tiny_bundle, tmp_path / "bundle"))
+
+
+def flip(file: Path, place: int) -> None:
+    content = bytearray(file.read_bytes())
+    content[place] ^= 1
+    file.write_bytes(content)
+
+
+def test_a_whole_bundle_gives_its_assets(tiny_bundle, weather_toolset):
+    assets = open_bundle(tiny_bundle).assets
+    home = assets.toolsets["home"]
+    assert home.toolset == weather_toolset
+    assert set(home.automata) == {"get_weather", "set_alarm"}
+    selector = assets.adapters["home.selector"]
+    assert selector.rank == 4
+    assert selector.bytes == (tiny_bundle / BLOB).stat().st_size
+    assert selector.load()["layers.0.attn.q_proj.lora_A"].shape == (64, 4)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        BLOB,
+        "tokenizer.json",
+        "tools.json",
+        "prompts.json",
+        "onnx/model.onnx",
+        "onnx/model.onnx.data",
+        "grammars/get_weather.safetensors",
+        "manifest.json",
+        "manifest.sha256",
+    ],
+)
+@pytest.mark.parametrize("place", [0, 20, -30])
+def test_one_changed_byte_of_any_file_is_refused_by_name(bundle, name, place):
+    flip(bundle / name, place)
+    with pytest.raises(BundleError, match=Path(name).name):
+        open_bundle(bundle)
+
+
+@pytest.mark.parametrize("name", [BLOB, "tokenizer.json", "manifest.sha256"])
+def test_a_missing_file_is_refused_by_name(bundle, name):
+    (bundle / name).unlink()
+    with pytest.raises(BundleError, match=Path(name).name):
+        open_bundle(bundle)
+
+
+def test_a_truncated_blob_is_refused_even_without_hashing(bundle):
+    blob = bundle / BLOB
+    blob.write_bytes(blob.read_bytes()[:-100])
+    with pytest.raises(BundleError, match=r"home\.selector\.safetensors"):
+        open_bundle(bundle, check=False)
+
+
+def test_no_bundle_at_all_is_bad_input(tmp_path):
+    with pytest.raises(InputError, match="no bundle"):
+        open_bundle(tmp_path)
+
+
+def edit(bundle: Path, rewrite, change) -> None:
+    """Change the manifest and sign it anew: what is left is a bundle that contradicts itself."""
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    change(manifest)
+    rewrite(bundle, manifest)
+
+
+def test_a_newer_schema_version_is_refused(bundle, rewrite_manifest):
+    edit(bundle, rewrite_manifest, lambda manifest: manifest.update(schema_version=99))
+    with pytest.raises(BundleError, match="schema version 99"):
+        open_bundle(bundle)
+
+
+def test_an_unknown_manifest_field_is_refused(bundle, rewrite_manifest):
+    edit(bundle, rewrite_manifest, lambda manifest: manifest.update(surprise=1))
+    with pytest.raises(BundleError, match="surprise"):
+        open_bundle(bundle)
+
+
+def test_a_path_out_of_the_bundle_is_refused(bundle, rewrite_manifest):
+    edit(bundle, rewrite_manifest, lambda m: m["adapters"][0].update(file="../secret"))
+    with pytest.raises(BundleError, match="secret"):
+        open_bundle(bundle)
+
+
+def test_other_tools_than_the_bundle_was_made_for_are_refused(bundle, rewrite_manifest):
+    tools = json.loads((bundle / "tools.json").read_text())
+    tools["toolsets"][0]["tools"][0]["function"]["description"] = "another"
+    (bundle / "tools.json").write_text(json.dumps(tools))
+    edit(bundle, rewrite_manifest, lambda manifest: None)
+    with pytest.raises(BundleError, match=r"tools\.json.*'home'"):
+        open_bundle(bundle)
+
+
+def resave(file: Path, change, base: str) -> None:
+    from edgetune_export.slots import write_blob
+    from edgetune_runtime.adapters import read_blob
+
+    tensors = {name: tensor.copy() for name, tensor in read_blob(file).items()}
+    change(tensors)
+    file.unlink()
+    write_blob(file, tensors, {"base_sha256": base})
+
+
+def base_of(bundle: Path) -> str:
+    return json.loads((bundle / "manifest.json").read_text())["base"]["weights_sha256"]
+
+
+def test_a_blob_of_another_base_is_refused_and_both_are_named(bundle, rewrite_manifest):
+    resave(bundle / BLOB, lambda tensors: None, base="f" * 64)
+    edit(bundle, rewrite_manifest, lambda manifest: None)
+    with pytest.raises(BundleError, match="fffffff") as caught:
+        open_bundle(bundle)
+    assert base_of(bundle)[:12] in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda t: t.update({"layers.9.attn.q_proj.lora_A": np.zeros((64, 4))}), "layers.9"),
+        (lambda t: t.update({"layers.0.attn.q_proj.lora_A": np.zeros((63, 4))}), r"\[63, 4\]"),
+        (lambda t: t.update({"layers.0.attn.q_proj.lora_A": np.zeros((64, 5))}), r"\[64, 5\]"),
+        (lambda t: t.pop("layers.0.attn.q_proj.lora_A"), "beside it"),
+    ],
+)
+def test_a_blob_that_does_not_fit_the_slots_is_refused(bundle, rewrite_manifest, change, named):
+    resave(bundle / BLOB, change, base_of(bundle))
+    edit(bundle, rewrite_manifest, lambda manifest: None)
+    with pytest.raises(BundleError, match=named):
+        open_bundle(bundle)
+
+
+def test_a_missing_module_is_allowed(bundle, rewrite_manifest):
+    def drop(tensors):
+        del tensors["layers.0.attn.q_proj.lora_A"], tensors["layers.0.attn.q_proj.lora_B"]
+
+    resave(bundle / BLOB, drop, base_of(bundle))
+    edit(bundle, rewrite_manifest, lambda manifest: None)
+    assert open_bundle(bundle)
