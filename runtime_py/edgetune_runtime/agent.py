@@ -14,7 +14,7 @@ import numpy as np
 
 from edgetune_runtime.adapters import AdapterPool
 from edgetune_runtime.assets import Assets, ToolsetAssets
-from edgetune_runtime.calls import RESPOND
+from edgetune_runtime.calls import RESPOND, Toolset
 from edgetune_runtime.decode import NO_ARGUMENTS, Decoded, Selection, decode_arguments, select
 from edgetune_runtime.engine import Engine
 from edgetune_runtime.errors import InputError
@@ -46,6 +46,17 @@ class Step:
     timing: Mapping[str, float]
     """`ms` in all, of which `select_ms`, `arguments_ms` (without swaps) and `swap_ms`; and the
     counts `prefill_tokens`, `decode_steps`, `forced_tokens`."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields of design section 9; times to a thousandth of a millisecond."""
+        return {
+            "toolset": self.toolset,
+            "tool": self.tool,
+            "arguments": dict(self.arguments),
+            "probability": self.probability,
+            "probabilities": dict(self.probabilities),
+            "timing": {name: round(value, 3) for name, value in self.timing.items()},
+        }
 
 
 class Agent:
@@ -122,6 +133,13 @@ class Agent:
                 "forced_tokens": selection.forced_tokens + decoded.forced_tokens,
             },
         )
+
+    def toolset(self, name: str | None = None) -> Toolset:
+        """The toolset of this name; the name may be left out where there is only one.
+
+        Raises InputError for an unknown name, and for none where there are several.
+        """
+        return self._toolset(name).toolset
 
     def select(self, turns: Sequence[Turn], toolset: str | None = None) -> Selection:
         """The first stage alone: which tool comes next."""

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+
 from edgetune_runtime.assets import AdapterSource, Assets, ToolsetAssets
 from edgetune_runtime.automaton import UNREACHABLE, Automaton
 from edgetune_runtime.calls import Toolset
@@ -18,7 +20,6 @@ from edgetune_runtime.files import sha256_bytes, sha256_file, write_bytes, write
 from edgetune_runtime.prompt import Pieces, Prompts, ToolsetPrompts
 from edgetune_runtime.toolsets import dump_toolsets, toolset_sha256
 from edgetune_runtime.vocabulary import Vocabulary
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 MARKS = ["<|im_start|>", "<|im_end|>", "<tool_call>", "</tool_call>"]
 

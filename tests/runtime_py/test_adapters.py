@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
+
 from edgetune_runtime.adapters import AdapterPool, read_blob, read_blob_metadata
 from edgetune_runtime.assets import AdapterSource
 from edgetune_runtime.errors import AdapterError, BundleError, InputError
-from safetensors.numpy import save_file
 
 TENSORS = {
     "layers.0.attn.q_proj.lora_A": np.arange(12, dtype=np.float32).reshape(4, 3),

@@ -3,6 +3,7 @@
 import jsonschema
 import numpy as np
 import pytest
+
 from edgetune_runtime.agent import Agent
 from edgetune_runtime.assets import Assets
 from edgetune_runtime.bundle import open_bundle

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+
 from edgetune_runtime.automaton import DEAD, Automaton
 from edgetune_runtime.errors import BundleError
 

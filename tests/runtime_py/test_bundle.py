@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from edgetune_runtime.bundle import open_bundle
 from edgetune_runtime.errors import BundleError, InputError
 

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+
 from edgetune_runtime.decode import decode_arguments, select
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.prompt import call_opening

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from edgetune_runtime.bundle import Bundle, open_bundle
 from edgetune_runtime.engines import open_engine
 from edgetune_runtime.errors import AdapterError, BundleError, InputError

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.toolsets import dump_toolsets, read_toolsets, toolset_sha256
 

@@ -1,6 +1,7 @@
 """Names as token paths: each found along its own tokens, none hidden behind another."""
 
 import pytest
+
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.prompt import call_opening
 from edgetune_runtime.trie import Branch, NameTrie

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from edgetune_runtime.errors import InputError
-from edgetune_runtime.vocabulary import Vocabulary
 from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+
+from edgetune_runtime.errors import InputError
+from edgetune_runtime.vocabulary import Vocabulary
 
 OBJECT = r'\{"city": "[a-zA-Z ]{0,9}"(, "days": [1-9][0-9]?)?\}'
 

@@ -1,0 +1,85 @@
+"""Tools files are read, checked and refused in one sentence."""
+
+import json
+
+import pytest
+
+from edgetune.tools.reader import builtin_tools, read_tools
+from edgetune_runtime.errors import InputError
+from edgetune_runtime.toolsets import dump_toolsets
+
+
+def function(name="lamp_on", **parameters):
+    return {
+        "type": "function",
+        "function": {
+            "name": name,
+            "description": "Switch on a lamp.",
+            "parameters": {"type": "object", **parameters},
+        },
+    }
+
+
+def written(path, value):
+    path.write_text(value if isinstance(value, str) else json.dumps(value))
+    return path
+
+
+def test_bare_list_is_called_after_its_file(tmp_path):
+    toolset = read_tools(written(tmp_path / "lamps.json", [function()]))
+    assert (toolset.name, toolset.names) == ("lamps", ("lamp_on", "respond"))
+
+
+def test_tools_json_is_called_after_its_folder(tmp_path):
+    folder = tmp_path / "my home"
+    folder.mkdir()
+    assert read_tools(written(folder / "tools.json", [function()])).name == "my_home"
+
+
+def test_given_name_wins(tmp_path):
+    assert read_tools(written(tmp_path / "x.json", [function()]), "lamps").name == "lamps"
+
+
+def test_toolsets_of_a_run_are_read_and_picked_by_name(tmp_path, weather_toolset):
+    phone = builtin_tools("phone_actions")
+    path = written(tmp_path / "tools.json", dump_toolsets([weather_toolset, phone]))
+    assert read_tools(path, "home") == weather_toolset
+    with pytest.raises(InputError, match="say which toolset"):
+        read_tools(path)
+    with pytest.raises(InputError, match="has no toolset 'car'"):
+        read_tools(path, "car")
+
+
+def test_phone_actions_is_built_in_and_has_a_tool_without_parameters():
+    toolset = read_tools("phone_actions")
+    assert len(toolset.tools) >= 10
+    assert not toolset["take_screenshot"].has_parameters
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("not json", "is not JSON"),
+        ([], "an empty list"),
+        ([{"name": "flat"}], "OpenAI function format"),
+        ([function("respond")], "reserved"),
+        ([function("a"), function("a")], "two tools are named"),
+        ([function("Lamp"), function("lamp")], "upper and lower case"),
+        ([function("Respond")], "upper and lower case"),
+        ([function("../etc")], "is not allowed"),
+        ([function(properties={"x": {"type": "strin"}})], "no valid JSON Schema"),
+        ([function(properties={}, required=["x"])], "'x' is required"),
+        ([function(properties={"x": {"$ref": "http://a/b"}})], "leaves the schema"),
+        ([function(properties={"x": {"$ref": "#/$defs/no"}})], "leads nowhere"),
+    ],
+)
+def test_bad_tools_are_refused_by_a_sentence_that_names_the_file(tmp_path, value, reason):
+    path = written(tmp_path / "bad.json", value)
+    with pytest.raises(InputError, match=reason) as caught:
+        read_tools(path)
+    assert "bad.json" in str(caught.value)
+
+
+def test_missing_file_names_the_built_in_toolsets(tmp_path):
+    with pytest.raises(InputError, match="phone_actions"):
+        read_tools(tmp_path / "none.json")

@@ -1,0 +1,102 @@
+"""What a tool's schema allows: the library's judgement, and stricter where the grammar is."""
+
+import pytest
+
+from edgetune.tools.schema import arguments_problem
+from edgetune_runtime.calls import Tool
+
+WEATHER = Tool(
+    "get_weather",
+    parameters={
+        "type": "object",
+        "properties": {
+            "city": {"type": "string"},
+            "days": {"type": "integer", "minimum": 1, "maximum": 14},
+            "wind": {"type": "number"},
+            "unit": {"enum": ["celsius", "fahrenheit"]},
+            "near": {"type": "object", "properties": {"lake": {"type": "string"}}},
+            "since": {"type": "string", "format": "date"},
+            "tags": {"type": "object"},
+        },
+        "required": ["city"],
+    },
+)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"days": 14},
+        {"wind": 3},
+        {"wind": 3.5},
+        {"unit": "celsius"},
+        {"near": {"lake": "Mjøsa"}},
+        {"since": "2024-02-29"},
+        {"tags": {"anything": 1}},
+    ],
+)
+def test_valid_arguments_pass(more):
+    assert arguments_problem(WEATHER, {"city": "Oslo", **more}) is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ({}, "'city' is missing"),
+        ({"city": 3}, "'city' is 3, expected the type string"),
+        ({"city": "Oslo", "days": 2.0}, "'days' is 2.0, expected the type integer"),
+        ({"city": "Oslo", "days": True}, "'days' is True, expected the type integer"),
+        ({"city": "Oslo", "wind": False}, "expected the type number"),
+        ({"city": "Oslo", "days": "2"}, "expected the type integer"),
+        ({"city": "Oslo", "days": 15}, "'days' breaks the schema"),
+        ({"city": "Oslo", "unit": "kelvin"}, "expected one of 'celsius', 'fahrenheit'"),
+        ({"city": "Oslo", "town": "Bergen"}, "'town' is no parameter"),
+        ({"city": "Oslo", "near": {"sea": "x"}}, "'near.sea' is no parameter"),
+        ({"city": "Oslo", "since": "2023-02-29"}, "'since' breaks the schema"),
+        (["Oslo"], "expected an object"),
+    ],
+)
+def test_each_problem_is_one_sentence_that_names_the_key(arguments, problem):
+    found = arguments_problem(WEATHER, arguments)
+    assert found is not None
+    assert problem in found
+    assert "get_weather" in found
+
+
+@pytest.mark.parametrize("more", [True, {"type": "string"}])
+def test_unknown_keys_pass_where_the_schema_says_so(more):
+    tool = Tool("note", parameters={"properties": {}, "additionalProperties": more})
+    assert arguments_problem(tool, {"anything": "goes"}) is None
+
+
+def test_tool_without_parameters_takes_none():
+    assert arguments_problem(Tool("stop"), {}) is None
+    assert "expected: none" in (arguments_problem(Tool("stop"), {"now": "yes"}) or "")
+
+
+def test_combined_objects_are_closed_as_a_whole():
+    tool = Tool(
+        "pay",
+        parameters={
+            "properties": {"sum": {"type": "integer"}},
+            "anyOf": [
+                {"properties": {"card": {"type": "string"}}, "required": ["card"]},
+                {"properties": {"cash": {"const": True}}, "required": ["cash"]},
+            ],
+        },
+    )
+    assert arguments_problem(tool, {"sum": 3, "card": "x"}) is None
+    assert arguments_problem(tool, {"sum": 3, "card": "x", "tip": 1}) is not None
+
+
+def test_references_inside_the_schema_are_followed_and_closed():
+    tool = Tool(
+        "go",
+        parameters={
+            "properties": {"to": {"$ref": "#/$defs/place"}},
+            "$defs": {"place": {"type": "object", "properties": {"city": {"type": "string"}}}},
+        },
+    )
+    assert arguments_problem(tool, {"to": {"city": "Oslo"}}) is None
+    assert "'to.town'" in (arguments_problem(tool, {"to": {"town": "Oslo"}}) or "")

@@ -1,0 +1,111 @@
+"""`edgetune data check`: which records fit their tools, which are dropped, and why, line by line.
+
+Never stops at a bad record: the reasons are its result. What a valid call is, `tools.schema` says.
+"""
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from edgetune.data.records import (
+    Record,
+    numbered_lines,
+    parse_record,
+    record_problem,
+    write_jsonl,
+)
+from edgetune_runtime.calls import Call, Toolset
+from edgetune_runtime.errors import InputError
+
+
+class Dropped(NamedTuple):
+    """A line that is no valid record, and why, in one sentence."""
+
+    line: int
+    reason: str
+
+
+class Duplicate(NamedTuple):
+    """A line that says the same as an earlier one."""
+
+    line: int
+    first: int
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What a file of records holds; every line that is not blank is in exactly one of the lists."""
+
+    path: Path
+    kept: list[Record]
+    dropped: list[Dropped]
+    duplicates: list[Duplicate]
+    per_tool: dict[str, int]
+    """How many steps of the kept records call each tool of the toolset, `respond` last."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as a JSON value."""
+        return {
+            "path": str(self.path),
+            "lines": len(self.kept) + len(self.dropped) + len(self.duplicates),
+            "kept": len(self.kept),
+            "dropped": [entry._asdict() for entry in self.dropped],
+            "duplicates": [entry._asdict() for entry in self.duplicates],
+            "per_tool": self.per_tool,
+        }
+
+
+def check_records(path: Path, toolset: Toolset) -> CheckReport:
+    """Validate every record of a JSONL file against the schemas of `toolset`.
+
+    Raises InputError only where the file itself cannot be read.
+    """
+    kept: list[Record] = []
+    dropped: list[Dropped] = []
+    duplicates: list[Duplicate] = []
+    first_lines: dict[str, int] = {}
+    for line, text in numbered_lines(path):
+        try:
+            record = parse_record(line, text)
+        except InputError as error:
+            dropped.append(Dropped(line, str(error)))
+            continue
+        problem = record_problem(record, toolset)
+        if problem:
+            dropped.append(Dropped(line, problem))
+            continue
+        first = first_lines.setdefault(conversation_key(record), line)
+        if first == line:
+            kept.append(record)
+        else:
+            duplicates.append(Duplicate(line, first))
+    counts = Counter(call.tool for record in kept for call in record.calls)
+    return CheckReport(
+        path, kept, dropped, duplicates, {name: counts[name] for name in toolset.names}
+    )
+
+
+def write_checked(report: CheckReport, output: Path) -> None:
+    """Write the records that were kept, one a line, as they stood; whole or not at all.
+
+    Raises InputError where no record was kept.
+    """
+    if not report.kept:
+        raise InputError(f"{report.path}: no record was kept, so {output} was not written.")
+    write_jsonl(output, (record.source for record in report.kept))
+
+
+def conversation_key(record: Record) -> str:
+    """Equal for two records exactly where their turns, calls and results are equal.
+
+    The order of arguments doesn't count, since rendering puts them into the schema's order.
+    """
+    turns = [
+        {"call": turn.tool, "arguments": turn.arguments}
+        if isinstance(turn, Call)
+        else {type(turn).__name__: turn.text}
+        for turn in record.turns
+    ]
+    return json.dumps(turns, sort_keys=True)

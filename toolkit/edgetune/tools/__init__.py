@@ -1,0 +1,1 @@
+"""Tools: where toolsets are read from, and what their JSON Schemas allow."""

@@ -1,0 +1,116 @@
+"""Reads toolsets: a `tools.json` of OpenAI function objects, or one of the built-in toolsets.
+
+What comes out of here is safe to train on: names fit files, prompts and OpenAI's own rules, and
+every schema is a valid JSON Schema. Knows nothing of records, prompts or models.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from edgetune.tools.schema import schema_problem
+from edgetune_runtime.calls import RESPOND, Toolset
+from edgetune_runtime.errors import InputError
+from edgetune_runtime.toolsets import parse_toolset
+
+NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""What OpenAI's function format allows in a name; such a name is safe in a path, too."""
+
+BUILT_IN = {"phone_actions": "Things that a phone does for its owner."}
+"""Name and description of each toolset that ships beside this module."""
+
+
+def read_tools(source: Path | str, name: str | None = None, description: str = "") -> Toolset:
+    """The toolset at `source`: a path, or the name of a built-in toolset.
+
+    The file holds a list of OpenAI function objects, or `{"toolsets": [...]}` as in a run or a
+    bundle, of which `name` picks one. Without a name, a bare list is called after its file, or
+    after its folder where the file is just `tools.json`. Raises InputError.
+    """
+    if str(source) in BUILT_IN:
+        return builtin_tools(str(source))
+    path = Path(source)
+    value = _read_json(path)
+    if isinstance(value, dict) and "toolsets" in value:
+        entry, where = _pick(value["toolsets"], name, path)
+        toolset = parse_toolset(entry, where)
+        _check(toolset, where)
+        return toolset
+    return tools_from_list(value, str(path), name or _name_of(path), description)
+
+
+def tools_from_list(value: Any, where: str, name: str, description: str = "") -> Toolset:
+    """A list of OpenAI function objects as a checked toolset; `where` opens an error's sentence."""
+    if not isinstance(value, list) or not value:
+        raise InputError(
+            f"{where}: expected a list of tools in the OpenAI function format, found "
+            f"{'an empty list' if value == [] else type(value).__name__}."
+        )
+    toolset = parse_toolset({"name": name, "description": description, "tools": value}, where)
+    _check(toolset, where)
+    return toolset
+
+
+def builtin_tools(name: str) -> Toolset:
+    """A toolset that ships with edgetune."""
+    text = resources.files("edgetune.tools").joinpath(f"{name}.json").read_text(encoding="utf-8")
+    return tools_from_list(json.loads(text), name, name, BUILT_IN[name])
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be read ({error.strerror}); give a tools.json or one of the built-in "
+            f"toolsets ({', '.join(BUILT_IN)})."
+        ) from error
+    except ValueError as error:
+        raise InputError(f"{path}: is not JSON ({error}); give a tools.json.") from error
+
+
+def _pick(entries: Any, name: str | None, path: Path) -> tuple[Any, str]:
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise InputError(f"{path}: 'toolsets' must be a list of objects.")
+    names = [str(entry.get("name")) for entry in entries]
+    if name is None and len(names) != 1:
+        raise InputError(f"{path}: holds {_listed(names)}; say which toolset you mean.")
+    if name is not None and name not in names:
+        raise InputError(f"{path}: has no toolset '{name}', it holds {_listed(names)}.")
+    index = names.index(name) if name is not None else 0
+    return entries[index], f"{path}: toolsets[{index}]"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names) or "no toolset"
+
+
+def _name_of(path: Path) -> str:
+    stem = path.stem if path.stem != "tools" else path.resolve().parent.name
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", stem)[:64] or "tools"
+
+
+def _check(toolset: Toolset, where: str) -> None:
+    if not toolset.tools:
+        raise InputError(f"{where}: toolset '{toolset.name}' has no tools; add at least one.")
+    for name in (toolset.name, *(tool.name for tool in toolset.tools)):
+        if not NAME.fullmatch(name):
+            raise InputError(
+                f"{where}: the name '{name}' is not allowed; use 1 to 64 letters, digits, '_' or "
+                "'-'."
+            )
+    # Each tool's adapter has a directory of the tool's name, and some file systems ignore case.
+    seen = {RESPOND: RESPOND}
+    for tool in toolset.tools:
+        other = seen.setdefault(tool.name.casefold(), tool.name)
+        if other != tool.name:
+            raise InputError(
+                f"{where}: the names '{other}' and '{tool.name}' differ in upper and lower case "
+                "alone; rename one."
+            )
+        problem = schema_problem(tool)
+        if problem:
+            raise InputError(f"{where}: tool '{tool.name}': {problem}")

@@ -1,0 +1,168 @@
+"""What a tool's JSON Schema allows, asked of the `jsonschema` library.
+
+Stricter than the library in three points, because the grammar that decodes arguments is: an
+unknown key is refused unless the schema allows it in so many words, `1.0` is no integer, and
+`format` counts. Remote references are never fetched. Knows nothing of files or records.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+import jsonschema
+from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema.exceptions import SchemaError, ValidationError
+from jsonschema.validators import extend
+from referencing import Registry
+from referencing.jsonschema import DRAFT202012
+
+from edgetune_runtime.calls import Tool
+
+_NESTED_MAPS = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
+_NESTED_ONE = ("items", "additionalProperties", "contains", "propertyNames", "additionalItems")
+_COMBINED = ("allOf", "anyOf", "oneOf")
+_SAYS_WHAT_ELSE = ("additionalProperties", "unevaluatedProperties")
+
+
+def _is_integer(_checker: Any, value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+_Strict = extend(
+    Draft202012Validator,
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer),
+)
+
+
+def schema_problem(tool: Tool) -> str | None:
+    """Why the tool's schema cannot be used, as one sentence; None where it can."""
+    try:
+        Draft202012Validator.check_schema(dict(tool.parameters))
+    except SchemaError as error:
+        place = _place(error, "the schema")
+        return f"{place} is no valid JSON Schema ({_short(error.message)}); correct it."
+    missing = [key for key in tool.parameters.get("required", []) if key not in tool.properties]
+    if missing and not tool.parameters.get("additionalProperties"):
+        return f"'{missing[0]}' is required but is not among its properties; add or remove it."
+    resolver = Registry().resolver_with_root(DRAFT202012.create_resource(dict(tool.parameters)))
+    for reference in _references(tool.parameters):
+        if not reference.startswith("#"):
+            return f"the reference '{reference}' leaves the schema; put what it names in '$defs'."
+        try:
+            resolver.lookup(reference)
+        except Exception as error:  # noqa: BLE001 - the library raises several unrelated types
+            return f"the reference '{reference}' leads nowhere ({_short(str(error))}); correct it."
+    return None
+
+
+def arguments_problem(tool: Tool, arguments: object) -> str | None:
+    """Why `arguments` are no call of `tool`, as one sentence; None where they are one."""
+    if not isinstance(arguments, Mapping):
+        return f"the arguments of {tool.name} are {_short(arguments)}, expected an object."
+    errors = sorted(_validator(_Key(tool)).iter_errors(arguments), key=_path)
+    return f"in the call of {tool.name}, {_sentence(errors[0])}" if errors else None
+
+
+def strict_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """`schema` with every object closed that doesn't say what else it may hold."""
+    top = dict(schema) | {"type": "object"}
+    if "properties" not in top and not any(key in top for key in (*_COMBINED, "$ref")):
+        top["properties"] = {}
+    return _closed(top, part_of_object=False)
+
+
+class _Key:
+    """A tool by identity: its schema is a dict, which has no hash."""
+
+    def __init__(self, tool: Tool) -> None:
+        self.tool = tool
+
+    def __hash__(self) -> int:
+        return hash(self.tool.name)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Key) and self.tool == other.tool
+
+
+@lru_cache(maxsize=256)
+def _validator(key: _Key) -> jsonschema.protocols.Validator:
+    schema = strict_schema(key.tool.parameters)
+    return _Strict(schema, format_checker=FormatChecker(), registry=Registry())
+
+
+def _closed(schema: Any, *, part_of_object: bool) -> Any:
+    """`part_of_object`: an outer schema adds keys to the same object and closes it itself."""
+    if not isinstance(schema, Mapping):
+        return schema
+    closed = dict(schema)
+    combines = any(key in schema for key in (*_COMBINED, "$ref", "if", "dependentSchemas"))
+    is_whole = any(key in schema for key in ("properties", "patternProperties", "allOf"))
+    for key in _NESTED_MAPS:
+        if isinstance(schema.get(key), Mapping):
+            inner = part_of_object if key == "dependentSchemas" else False
+            closed[key] = {
+                name: _closed(value, part_of_object=inner) for name, value in schema[key].items()
+            }
+    for key in _NESTED_ONE:
+        if key in schema:
+            closed[key] = _closed(schema[key], part_of_object=False)
+    if isinstance(schema.get("prefixItems"), list):
+        closed["prefixItems"] = [_closed(i, part_of_object=False) for i in schema["prefixItems"]]
+    for key in _COMBINED:
+        if isinstance(schema.get(key), list):
+            inner = part_of_object or is_whole
+            closed[key] = [_closed(branch, part_of_object=inner) for branch in schema[key]]
+    if is_whole and not part_of_object and not any(key in schema for key in _SAYS_WHAT_ELSE):
+        closed["unevaluatedProperties" if combines else "additionalProperties"] = False
+    return closed
+
+
+def _references(schema: Any) -> Iterator[str]:
+    if isinstance(schema, Mapping):
+        if isinstance(schema.get("$ref"), str):
+            yield schema["$ref"]
+        for value in schema.values():
+            yield from _references(value)
+    elif isinstance(schema, list):
+        for value in schema:
+            yield from _references(value)
+
+
+def _sentence(error: ValidationError) -> str:
+    instance: Any = error.instance
+    wanted: Any = error.validator_value
+    schema: Any = error.schema
+    if error.validator == "required":
+        missing = next(key for key in wanted if key not in instance)
+        return f"'{_inner(error, missing)}' is missing, the schema requires it."
+    if error.validator in ("additionalProperties", "unevaluatedProperties"):
+        known = schema.get("properties", {})
+        unknown = [key for key in instance if key not in known]
+        if wanted is False and unknown:
+            expected = ", ".join(known) or "none"
+            return f"'{_inner(error, unknown[0])}' is no parameter, expected: {expected}."
+    if error.validator == "type":
+        wanted = wanted if isinstance(wanted, str) else " or ".join(wanted)
+        return f"{_place(error)} is {_short(instance)}, expected the type {wanted}."
+    if error.validator == "enum":
+        allowed = ", ".join(repr(value) for value in wanted)
+        return f"{_place(error)} is {_short(instance)}, expected one of {allowed}."
+    return f"{_place(error)} breaks the schema: {_short(error.message)}."
+
+
+def _path(error: SchemaError | ValidationError) -> list[str]:
+    return [str(part) for part in error.absolute_path]
+
+
+def _inner(error: ValidationError, key: str) -> str:
+    return ".".join((*_path(error), key))
+
+
+def _place(error: SchemaError | ValidationError, whole: str = "the arguments object") -> str:
+    path = ".".join(_path(error))
+    return f"'{path}'" if path else whole
+
+
+def _short(value: object) -> str:
+    text = value if isinstance(value, str) and " " in value else repr(value)
+    return text if len(text) <= 120 else text[:117] + "..."
