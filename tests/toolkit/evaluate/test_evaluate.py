@@ -1,0 +1,106 @@
+"""`evaluate` with a scripted agent: what is run at each stage, and the fields of the result."""
+
+import json
+
+import pytest
+
+from edgetune.data.records import Example
+from edgetune.evaluate.evaluate import evaluate
+from edgetune_runtime.calls import RESPOND_CALL, Call
+from edgetune_runtime.errors import InputError
+from edgetune_runtime.prompt import Called, Result, User
+
+FIXED_NAMES = {
+    "n",
+    "selection_accuracy",
+    "arguments_exact_match",
+    "call_exact_match",
+    "schema_valid",
+    "per_tool",
+}
+
+
+def test_both_stages_are_scored_end_to_end(agent, examples):
+    found = evaluate(agent, "home", examples, progress=False).as_json()
+    assert found["n"] == 4
+    assert found["selection_accuracy"] == 0.75
+    assert found["arguments_exact_match"] == pytest.approx(2 / 3)
+    assert found["call_exact_match"] == 0.5
+    assert found["schema_valid"] == 1.0
+    assert found["per_tool"]["set_alarm"]["confused_with"] == "get_weather"
+    assert found["argument_errors"] == {"missing": 0, "extra": 0, "wrong_value": 1, "wrong_type": 0}
+
+
+def test_arguments_are_decoded_once_where_the_right_tool_is_selected(agent, examples):
+    evaluate(agent, "home", examples[:2], progress=False)
+    assert agent.decoded == ["get_weather", "get_weather"]
+
+
+def test_both_tools_arguments_are_decoded_where_the_wrong_one_is_selected(agent, examples):
+    found = evaluate(agent, "home", examples[2:3], progress=False)
+    assert agent.decoded == ["get_weather", "set_alarm"]
+    assert found.outcomes[0].called == {"city": "7"}
+    assert found.outcomes[0].given == {"time": "7"}
+
+
+def test_the_selection_stage_decodes_no_arguments(agent, examples):
+    found = evaluate(agent, "home", examples, stage="selection", progress=False).as_json()
+    assert agent.decoded == []
+    assert found["selection_accuracy"] == 0.75
+    assert found["arguments_exact_match"] is None
+    assert found["call_exact_match"] is None
+    assert found["schema_valid"] is None
+
+
+def test_the_arguments_stage_gives_the_right_tool(agent, examples):
+    result = evaluate(agent, "home", examples, stage="arguments", progress=False)
+    assert agent.decoded == ["get_weather", "get_weather", "set_alarm"]
+    assert result.score.arguments_exact_match == pytest.approx(2 / 3)
+    assert result.score.selection_accuracy is None
+    assert len(result.costs) == 3
+
+
+def test_the_result_has_the_names_that_programs_rely_on(agent, examples):
+    found = evaluate(agent, "home", examples, progress=False).as_json()
+    assert found.keys() >= FIXED_NAMES
+    assert (found["system"], found["engine"]) == ("decoupled", "scripted")
+    assert (found["toolset"], found["stage"]) == ("home", "all")
+    assert found["timing"] == {
+        "ms": 12.0,
+        "prefill_tokens": 30,
+        "decode_steps": 4,
+        "forced_tokens": 9,
+    }
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_every_wrong_call_is_told_in_full(agent, examples):
+    wrong = evaluate(agent, "home", examples, progress=False).as_json()["wrong"]
+    assert [entry["request"] for entry in wrong] == ["3 days in Rome", "wake me at 7"]
+    assert wrong[0]["expected"] == {"tool": "get_weather", "arguments": {"city": "Rome", "days": 3}}
+    assert wrong[0]["called"] == {"days": 3, "city": "Roma"}
+    assert (wrong[1]["selected"], wrong[1]["arguments"]) == ("get_weather", {"time": "7"})
+
+
+def test_the_request_of_a_later_step_is_what_the_user_said_last(agent, examples, weather_toolset):
+    tool = weather_toolset["get_weather"]
+    turns = (User("rain?"), Called(tool, Call("get_weather", {"city": "Oslo"})), Result("no"))
+    agent.script = {"no": ("get_weather", {"get_weather": {"city": "Oslo"}})}
+    found = evaluate(agent, "home", [Example(turns, RESPOND_CALL)], progress=False)
+    assert found.as_json()["wrong"][0]["request"] == "rain?"
+
+
+def test_an_unknown_toolset_is_named(agent, examples):
+    with pytest.raises(InputError, match="found 'car', expected one of: home"):
+        evaluate(agent, "car", examples)
+
+
+@pytest.mark.parametrize(("stage", "kept"), [("all", 0), ("arguments", 1)])
+def test_data_without_anything_to_evaluate_is_refused(agent, stage, kept):
+    with pytest.raises(InputError, match="no example to evaluate"):
+        evaluate(agent, "home", [Example((User("hi"),), RESPOND_CALL)][:kept], stage=stage)
+
+
+def test_data_of_another_toolset_is_refused(agent):
+    with pytest.raises(InputError, match="calls 'open_door', which toolset 'home' does not have"):
+        evaluate(agent, "home", [Example((User("hi"),), Call("open_door"))])

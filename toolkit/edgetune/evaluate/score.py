@@ -1,0 +1,205 @@
+"""Scores from pairs of an expected call and what a system gave for it.
+
+Pure counting: nothing here knows models, engines, prompts or files. The names of the figures are
+those of design section 9. A figure that was not measured (a stage that was not run) is None.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from jsonschema.protocols import Validator
+from jsonschema.validators import validator_for
+
+from edgetune_runtime.calls import RESPOND, Call, Toolset
+
+ErrorKind = Literal["missing", "extra", "wrong_value", "wrong_type"]
+ERROR_KINDS: tuple[ErrorKind, ...] = ("missing", "extra", "wrong_value", "wrong_type")
+
+NORMAL_95 = 1.959964
+"""The 97.5 % quantile of the normal distribution: both tails of a 95 % interval."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one example asked for and what came back; None for what was not run."""
+
+    expected: Call
+    selected: str | None = None
+    """The tool that the selector chose."""
+    given: Mapping[str, Any] | None = None
+    """Arguments generated for the expected tool, whatever was selected; None for `respond`."""
+    called: Mapping[str, Any] | None = None
+    """Arguments generated for the selected tool: the call that would be executed."""
+
+    @property
+    def selection_right(self) -> bool | None:
+        """Whether the expected tool was selected."""
+        return None if self.selected is None else self.selected == self.expected.tool
+
+    @property
+    def arguments_right(self) -> bool | None:
+        """Whether the arguments are exact, given the right tool."""
+        return None if self.given is None else same_json(self.given, self.expected.arguments)
+
+    @property
+    def call_right(self) -> bool | None:
+        """Whether tool and arguments are exact, end to end."""
+        if self.called is None:
+            return None
+        return bool(self.selection_right) and same_json(self.called, self.expected.arguments)
+
+
+@dataclass(frozen=True)
+class ToolScore:
+    """One row of the per-tool table, over the examples that expect this tool."""
+
+    n: int
+    selection_accuracy: float | None
+    arguments_exact_match: float | None
+    call_exact_match: float | None
+    confused_with: str | None
+    """The wrong tool that was selected most often instead."""
+    confused: int
+    """How often that one was."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """All figures over one set of examples."""
+
+    n: int
+    selection_accuracy: float | None
+    arguments_exact_match: float | None
+    """Over the examples that expect a call (not `respond`), each with the right tool given."""
+    call_exact_match: float | None
+    schema_valid: float | None
+    """The share of generated argument objects that satisfy their tool's JSON Schema."""
+    per_tool: dict[str, ToolScore]
+    """In the order of the toolset, `respond` last; only tools that some example expects."""
+    confusion: dict[str, dict[str, int]]
+    """Expected tool to selected tool to count."""
+    argument_errors: dict[str, int]
+    """Single arguments that are wrong, by kind, with the right tool given."""
+    arguments_n: int
+    """How many examples `arguments_exact_match` is taken over."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields as one JSON object."""
+        return asdict(self)
+
+
+def score(toolset: Toolset, outcomes: Sequence[Outcome]) -> Score:
+    """Count `outcomes` of examples over `toolset` into a Score."""
+    errors = Counter(
+        kind
+        for outcome in outcomes
+        if outcome.given is not None
+        for kind in argument_errors(outcome.expected.arguments, outcome.given).values()
+    )
+    confusion: dict[str, Counter[str]] = {}
+    for outcome in outcomes:
+        if outcome.selected is not None:
+            confusion.setdefault(outcome.expected.tool, Counter())[outcome.selected] += 1
+    return Score(
+        n=len(outcomes),
+        selection_accuracy=_share(outcome.selection_right for outcome in outcomes),
+        arguments_exact_match=_share(outcome.arguments_right for outcome in outcomes),
+        call_exact_match=_share(outcome.call_right for outcome in outcomes),
+        schema_valid=_share(_validity(toolset, outcomes)),
+        per_tool=_per_tool(toolset, outcomes, confusion),
+        confusion={
+            name: dict(confusion[name].most_common()) for name in toolset.names if name in confusion
+        },
+        argument_errors={kind: errors[kind] for kind in ERROR_KINDS},
+        arguments_n=sum(outcome.given is not None for outcome in outcomes),
+    )
+
+
+def same_json(left: Any, right: Any) -> bool:
+    """Equality of JSON values: keys in any order, `1` equals `1.0`, `true` never equals `1`."""
+    if isinstance(left, Mapping) and isinstance(right, Mapping):
+        return left.keys() == right.keys() and all(same_json(left[key], right[key]) for key in left)
+    if isinstance(left, (list, tuple)) and isinstance(right, (list, tuple)):
+        return len(left) == len(right) and all(map(same_json, left, right))
+    return json_type(left) == json_type(right) and bool(left == right)
+
+
+def json_type(value: Any) -> str:
+    """The name of a value's type in JSON; integers and floats are both `number`."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, (int, float)):
+        return "number"
+    if isinstance(value, str):
+        return "string"
+    return "object" if isinstance(value, Mapping) else "array"
+
+
+def argument_errors(
+    expected: Mapping[str, Any], predicted: Mapping[str, Any]
+) -> dict[str, ErrorKind]:
+    """What is wrong with each single argument, by its name; empty where all are exact."""
+    errors: dict[str, ErrorKind] = {}
+    for key, value in expected.items():
+        if key not in predicted:
+            errors[key] = "missing"
+        elif not same_json(value, predicted[key]):
+            same_type = json_type(value) == json_type(predicted[key])
+            errors[key] = "wrong_value" if same_type else "wrong_type"
+    return errors | {key: "extra" for key in predicted if key not in expected}
+
+
+def interval(share: float, n: int) -> tuple[float, float]:
+    """The 95 % Wilson score interval of a share seen on `n` examples (Wilson 1927)."""
+    if n == 0:
+        return 0.0, 1.0
+    square = NORMAL_95**2
+    centre = (share + square / (2 * n)) / (1 + square / n)
+    half = NORMAL_95 * math.sqrt(share * (1 - share) / n + square / (4 * n * n)) / (1 + square / n)
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def _share(flags: Iterable[bool | None]) -> float | None:
+    measured = [flag for flag in flags if flag is not None]
+    return sum(measured) / len(measured) if measured else None
+
+
+def _validity(toolset: Toolset, outcomes: Sequence[Outcome]) -> Iterable[bool]:
+    """Whether each generated object is valid; one that served both stages counts once."""
+    validators: dict[str, Validator] = {}
+    for tool in toolset.tools:
+        schema = dict(tool.parameters) or {"type": "object", "maxProperties": 0}
+        validators[tool.name] = validator_for(schema)(schema)
+    for outcome in outcomes:
+        if outcome.given is not None:
+            yield validators[outcome.expected.tool].is_valid(outcome.given)
+        reused = outcome.selection_right and outcome.given is not None
+        if outcome.called is not None and outcome.selected != RESPOND and not reused:
+            yield validators[str(outcome.selected)].is_valid(outcome.called)
+
+
+def _per_tool(
+    toolset: Toolset, outcomes: Sequence[Outcome], confusion: Mapping[str, Counter[str]]
+) -> dict[str, ToolScore]:
+    rows = {}
+    for name in toolset.names:
+        own = [outcome for outcome in outcomes if outcome.expected.tool == name]
+        if not own:
+            continue
+        wrong = Counter(confusion.get(name, {}))
+        del wrong[name]
+        confused_with, confused = next(iter(wrong.most_common(1)), (None, 0))
+        rows[name] = ToolScore(
+            n=len(own),
+            selection_accuracy=_share(outcome.selection_right for outcome in own),
+            arguments_exact_match=_share(outcome.arguments_right for outcome in own),
+            call_exact_match=_share(outcome.call_right for outcome in own),
+            confused_with=confused_with,
+            confused=confused,
+        )
+    return rows

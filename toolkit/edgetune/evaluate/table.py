@@ -1,0 +1,83 @@
+"""Results as tables for people: one system in detail, or several side by side.
+
+Only shows what `evaluate` counted; HTML is `report`'s.
+"""
+
+from collections.abc import Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
+from rich.table import Table
+
+from edgetune.evaluate.evaluate import EvalResult
+from edgetune.evaluate.score import interval
+
+
+def result_view(result: EvalResult) -> RenderableType:
+    """One result: its figures, a row per tool, and what is wrong with arguments."""
+    score = result.score
+    tools = Table("tool", box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for column in ("n", "selection", "arguments", "call"):
+        tools.add_column(column, justify="right")
+    tools.add_column("most often taken for")
+    for name, row in score.per_tool.items():
+        tools.add_row(
+            name,
+            str(row.n),
+            share_text(row.selection_accuracy),
+            share_text(row.arguments_exact_match),
+            share_text(row.call_exact_match),
+            f"{row.confused_with} ({row.confused})" if row.confused_with else "",
+        )
+    views: list[RenderableType] = [systems_view([result]), "", tools]
+    if any(score.argument_errors.values()):
+        errors = ", ".join(
+            f"{count} {kind.replace('_', ' ')}" for kind, count in score.argument_errors.items()
+        )
+        views.append(f"\nwrong arguments, given the right tool: {errors}")
+    return Group(*views)
+
+
+def systems_view(results: Sequence[EvalResult]) -> RenderableType:
+    """Several systems over the same examples, side by side, with the number of wrong calls."""
+    first = results[0]
+    table = Table(
+        "system",
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        title=f"{first.toolset}: {first.score.n} examples on {first.engine}",
+        title_justify="left",
+        caption="in brackets: 95 % interval; wrong: calls; ms: median of a call",
+        caption_justify="left",
+    )
+    for column in ("selection", "arguments", "call", "wrong", "valid", "ms"):
+        table.add_column(column, justify="right")
+    for result in results:
+        score = result.score
+        table.add_row(
+            result.system,
+            share_text(score.selection_accuracy),
+            share_text(score.arguments_exact_match),
+            share_text(score.call_exact_match, score.n),
+            _wrong_calls(result),
+            share_text(score.schema_valid),
+            f"{result.timing['ms']:.0f}",
+        )
+    return table
+
+
+def share_text(share: float | None, n: int | None = None) -> str:
+    """`0.925`, with its 95 % interval where `n` is given; `-` where it was not measured."""
+    if share is None:
+        return "-"
+    if n is None:
+        return f"{share:.3f}"
+    low, high = interval(share, n)
+    return f"{share:.3f} [dim]({low:.2f}–{high:.2f})[/]"
+
+
+def _wrong_calls(result: EvalResult) -> str:
+    if result.score.call_exact_match is None:
+        return "-"
+    return str(sum(outcome.call_right is False for outcome in result.outcomes))
