@@ -1,0 +1,147 @@
+"""Recipes are checked whole: every refusal is one sentence that names the key."""
+
+from pathlib import Path
+
+import pytest
+
+from edgetune.config import TrainConfig, read_config
+from edgetune_runtime.errors import InputError
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+GOOD = """
+toolset: {tools: phone_actions}
+data:
+  generate: {train: 10, dev: 5}
+"""
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(text)
+    return path
+
+
+def refusal(tmp_path: Path, text: str) -> str:
+    with pytest.raises(InputError) as caught:
+        read_config(written(tmp_path, text))
+    sentence = str(caught.value)
+    assert "recipe.yaml" in sentence
+    assert "\n" not in sentence
+    return sentence
+
+
+def test_a_recipe_of_toolset_and_data_is_enough(tmp_path):
+    config = read_config(written(tmp_path, GOOD))
+    assert config.base.model == "nano"
+    assert config.monolithic.enabled
+    assert config.adapter.targets[-1] == "down_proj"
+
+
+@pytest.mark.parametrize(
+    ("extra", "named"),
+    [
+        ("train: {epoch: 3}", ["train.epoch", "spelling"]),
+        ("trian: {epochs: 3}", ["trian"]),
+        ("adapter: {rank: 0}", ["adapter.rank", "0", "greater than or equal to 1"]),
+        ("adapter: {targets: [lm_head]}", ["adapter.targets.0", "lm_head"]),
+        ("train: {epochs: 3, steps: 10}", ["train.epochs", "train.steps", "contradict"]),
+        ("train: {batch_size: 3, batch_tokens: 10}", ["train.batch_size", "train.batch_tokens"]),
+        ("train: {keep: best}\n", []),
+        ("selector: {train: {epochs: 3, steps: 10}}", ["selector.train.epochs", "selector.train"]),
+        ("arguments: {adapter: {rnk: 3}}", ["arguments.adapter.rnk"]),
+        ("monolithic: {adapter: {rank: 3}}", ["monolithic.adapter.rank", "contradicts"]),
+        ("monolithic: {train: {epochs: 3}}", ["monolithic.train.epochs", "contradicts"]),
+        (
+            "monolithic: {enabled: false, train: {learning_rate: 1}}",
+            ["monolithic.train", "monolithic.enabled"],
+        ),
+        ("base: {model: nano, revision: main}", ["base.revision", "base.model: nano"]),
+        ("toolset: {tools: mine.json}", ["the key 'toolset' stands twice"]),
+        ("train: [1, 2", ["YAML"]),
+        ("train: !!python/object:os.system {}", ["YAML"]),
+    ],
+)
+def test_a_key_that_is_not_right_is_named(tmp_path, extra, named):
+    if not named:
+        assert read_config(written(tmp_path, GOOD + extra)).train.keep == "best"
+        return
+    sentence = refusal(tmp_path, GOOD + extra)
+    assert all(name in sentence for name in named), sentence
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("", ["sections"]),
+        ("toolset: {tools: t.json}", ["'data' is missing"]),
+        ("toolset: {tools: t.json}\ndata: {dev: d.jsonl}", ["data.train", "data.generate"]),
+        (
+            "toolset: {tools: t.json}\ndata: {generate: {train: 1, dev: 1}}",
+            ["data.generate", "toolset.tools: t.json"],
+        ),
+        (
+            "toolset: {tools: phone_actions}\ndata: {train: a, generate: {train: 1, dev: 1}}",
+            ["data.train", "data.generate", "contradict"],
+        ),
+        (
+            "toolset: {tools: t.json}\ndata: {train: a}\ntrain: {keep: best}",
+            ["train.keep: best", "dev"],
+        ),
+    ],
+)
+def test_a_recipe_that_lacks_or_contradicts_is_refused(tmp_path, text, named):
+    sentence = refusal(tmp_path, text)
+    assert all(name in sentence for name in named), sentence
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(InputError, match="cannot be read"):
+        read_config(tmp_path / "none.yaml")
+
+
+def test_a_role_changes_its_own_keys_alone(tmp_path):
+    text = GOOD + "train: {steps: 9, batch_tokens: 64}\nselector: {train: {epochs: 2, seed: 5}}"
+    config = read_config(written(tmp_path, text))
+    assert (config.train_of("selector").epochs, config.train_of("selector").steps) == (2, None)
+    assert config.train_of("selector").seed == 5
+    assert config.train_of("selector").batch_tokens == 64
+    assert config.train_of("arguments") == config.train
+
+
+def test_paths_are_sought_here_and_then_beside_the_recipe(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    (tmp_path / "there").mkdir()
+    config = read_config(written(tmp_path / "there", GOOD))
+    (tmp_path / "there" / "a").write_text("")
+    monkeypatch.chdir(tmp_path / "here")
+    assert config.locate("a", "data.train") == tmp_path / "there" / "a"
+    (tmp_path / "here" / "a").write_text("")
+    assert config.locate("a", "data.train") == tmp_path / "here" / "a"
+    with pytest.raises(InputError) as caught:
+        config.locate("b", "data.train")
+    assert f"{tmp_path / 'here' / 'b'} and {tmp_path / 'there' / 'b'}" in str(caught.value)
+
+
+def test_every_key_says_what_it_is():
+    def sections(model):
+        yield model
+        for field in model.model_fields.values():
+            inner = field.annotation
+            if isinstance(inner, type) and hasattr(inner, "model_fields"):
+                yield from sections(inner)
+
+    for section in sections(TrainConfig):
+        for name, field in section.model_fields.items():
+            assert field.description, f"{section.__name__}.{name}"
+            assert "\n" not in field.description
+
+
+RECIPES = [path for path in sorted(CONFIGS.rglob("*.yaml")) if path.stem != "pretrain"]
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: str(path.relative_to(CONFIGS)))
+def test_a_shipped_recipe_is_read_and_opens_with_its_command(path):
+    read_config(path)
+    lines = path.read_text().splitlines()
+    assert any(f"edgetune train configs/{path.relative_to(CONFIGS)}" in line for line in lines[:4])
+    assert any("minutes" in line or "hours" in line for line in lines[:8])

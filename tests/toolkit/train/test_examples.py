@@ -1,0 +1,123 @@
+"""Which examples each adapter gets, and that their tokens are what the runtime will see."""
+
+import numpy as np
+import pytest
+from transformers import AutoTokenizer
+
+from edgetune.data.records import Example
+from edgetune.train.examples import adapters_data
+from edgetune_export.template import cut_pieces, toolset_prompts
+from edgetune_runtime.calls import RESPOND_CALL, Call, Toolset
+from edgetune_runtime.prompt import Called, Result, User, call_opening, render_prompt
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tiny_checkpoint):
+    return AutoTokenizer.from_pretrained(tiny_checkpoint("qwen2"))
+
+
+def asked(text: str, call: Call = RESPOND_CALL) -> Example:
+    return Example((User(text),), call)
+
+
+TRAIN = [
+    asked("weather in Zürich 東京?", Call("get_weather", {"city": "Zürich 東京"})),
+    asked("wake me at 7:30", Call("set_alarm", {"time": "7:30"})),
+    asked("no alarms, please", Call("cancel_alarms")),
+    asked("hello there"),
+]
+
+
+@pytest.fixture
+def build(tokenizer, weather_toolset):
+    def make(train=TRAIN, dev=(), shown="names", toolset=weather_toolset, **options):
+        prompts = toolset_prompts(tokenizer, toolset, shown)
+        data = adapters_data(
+            tokenizer, cut_pieces(tokenizer), prompts, toolset, train, dev, **options
+        )
+        return {adapter.name: adapter for adapter in data}
+
+    return make
+
+
+def learnt(tokenizer, example) -> str:
+    return tokenizer.decode(example.ids[example.loss])
+
+
+def test_the_selector_sees_every_step_and_an_arguments_adapter_its_tools(build):
+    adapters = build()
+    assert {name: len(adapter.train) for name, adapter in adapters.items()} == {
+        "home.selector": 4,
+        "home.arguments.get_weather": 1,
+        "home.arguments.set_alarm": 1,
+        "home.monolithic": 4,
+    }  # cancel_alarms has no parameters, and so no adapter
+    assert "home.monolithic" not in build(monolithic=False)
+
+
+def test_a_tool_that_is_never_called_has_no_adapter(build):
+    assert "home.arguments.set_alarm" not in build(train=TRAIN[:1])
+
+
+def test_every_role_learns_its_part_and_nothing_of_the_prompt(build, tokenizer):
+    adapters = build()
+    selected = [learnt(tokenizer, example) for example in adapters["home.selector"].train]
+    for name, text in zip(
+        ["get_weather", "set_alarm", "cancel_alarms", "respond"], selected, strict=True
+    ):
+        assert name in text
+        assert '"' in text.split(name)[1]  # what closes the name
+        assert "arguments" not in text
+    [weather] = adapters["home.arguments.get_weather"].train
+    assert '"city": "Zürich 東京"}}\n</tool_call>' in learnt(tokenizer, weather)
+    assert "get_weather" not in learnt(tokenizer, weather)
+    whole = learnt(tokenizer, adapters["home.monolithic"].train[0])
+    assert "get_weather" in whole
+    assert whole.endswith('{"city": "Zürich 東京"}}\n</tool_call>')
+
+
+def test_nothing_follows_the_last_token_with_loss(build):
+    for adapter in build().values():
+        assert all(example.loss[-1] for example in adapter.train)
+
+
+def test_tokens_before_the_loss_agree_with_those_that_the_runtime_feeds(build, tokenizer):
+    """What has no loss is a prefix of the tokens of prompt and opening, encoded by themselves."""
+    adapters = build()
+    pieces = cut_pieces(tokenizer)
+    [example] = adapters["home.arguments.set_alarm"].train
+    context = example.ids[: int(np.flatnonzero(example.loss)[0])].tolist()
+    text = tokenizer.decode(context)
+    opening = call_opening(pieces, "set_alarm")
+    prompt = text[: text.index(pieces.call_open)]
+    alone = tokenizer.encode(prompt + opening, add_special_tokens=False)
+    assert alone[: len(context)] == context
+    assert prompt.endswith(render_prompt(pieces, "", [User("wake me at 7:30")]))
+
+
+def test_earlier_steps_are_context(build, tokenizer, weather_toolset):
+    first = Call("get_weather", {"city": "Oslo"})
+    later = Example(
+        (User("alarm if it rains"), Called(weather_toolset["get_weather"], first), Result("rain")),
+        Call("set_alarm", {"time": "6"}),
+    )
+    [example] = build(train=[later])["home.selector"].train
+    assert "set_alarm" in learnt(tokenizer, example)
+    assert "get_weather" not in learnt(tokenizer, example)
+    assert "rain" in tokenizer.decode(example.ids)
+
+
+def test_examples_that_are_too_long_are_left_out_and_counted(build):
+    long = asked("x y " * 300, Call("set_alarm", {"time": "7"}))
+    adapter = build(train=[*TRAIN, long], dev=[long], max_length=200, shown="none")["home.selector"]
+    assert (len(adapter.train), len(adapter.dev), adapter.dropped) == (4, 0, 2)
+
+
+def test_the_hash_follows_what_is_learnt(build, weather_toolset):
+    hashes = {adapter.sha256 for adapter in build().values()}
+    assert len(hashes) == 4
+    assert build()["home.selector"].sha256 == build()["home.selector"].sha256
+    changed = build(train=TRAIN[:3])
+    assert changed["home.selector"].sha256 not in hashes
+    renamed = Toolset("other", "", weather_toolset.tools)
+    assert build(toolset=renamed)["other.selector"].sha256 in hashes

@@ -1,0 +1,196 @@
+"""A whole run: what it writes, that it can be stopped and gone on with, and what it refuses."""
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+from edgetune.config import read_config
+from edgetune.train import run as run_module
+from edgetune.train.run import TrainingStopped, train
+from edgetune_runtime.errors import InputError
+from edgetune_runtime.toolsets import dump_toolsets
+
+CITIES = ("Oslo", "Lima", "Rome", "Bonn", "Kyiv")
+
+
+def record(request: str, tool: str | None = None, **arguments) -> dict:
+    if tool is None:
+        answer = {"role": "assistant", "content": "Hello."}
+    else:
+        call = {"type": "function", "function": {"name": tool, "arguments": arguments}}
+        answer = {"role": "assistant", "content": None, "tool_calls": [call]}
+    return {"messages": [{"role": "user", "content": request}, answer]}
+
+
+@pytest.fixture
+def recipe(tmp_path, tiny_checkpoint, weather_toolset):
+    """A factory of configs over a small data set beside the recipe."""
+    tools = dump_toolsets([weather_toolset])
+    (tmp_path / "tools.json").write_text(json.dumps(tools))
+    records = [record("hello"), record("stop the alarms", "cancel_alarms")]
+    for index, city in enumerate(CITIES):
+        records.append(record(f"weather in {city}", "get_weather", city=city))
+        records.append(record(f"alarm at {index}", "set_alarm", time=str(index)))
+    for name, lines in (("train", records), ("dev", records[:5])):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+    def make(extra: str = "", epochs: float = 2, rank: int = 4) -> object:
+        path = tmp_path / "recipe.yaml"
+        path.write_text(
+            f"base: {{model: {tiny_checkpoint('qwen2')}}}\n"
+            "toolset: {tools: tools.json}\n"
+            "data: {train: train.jsonl, dev: dev.jsonl}\n"
+            "prompt: {tools: names}\n"
+            f"adapter: {{rank: {rank}}}\n"
+            f"train: {{epochs: {epochs}, batch_size: 4, learning_rate: 5.0e-3, evaluations: 2}}\n"
+            + extra
+        )
+        return read_config(path)
+
+    return make
+
+
+def weights(run: Path) -> dict:
+    return {
+        directory.name: load_file(directory / "adapter_model.safetensors")
+        for directory in sorted((run / "adapters").iterdir())
+    }
+
+
+def assert_same_weights(one: Path, other: Path) -> None:
+    first, second = weights(one), weights(other)
+    assert first.keys() == second.keys()
+    for name in first:
+        assert all((first[name][key] == second[name][key]).all() for key in first[name]), name
+
+
+def press_ctrl_c_at(monkeypatch, number: int) -> None:
+    """Send SIGINT in the `number`th step that is trained from now on."""
+    steps = iter(range(1, 10_000))
+    original = run_module.Display.step
+
+    def step(self, tokens, loss):
+        if next(steps) == number:
+            signal.raise_signal(signal.SIGINT)
+        original(self, tokens, loss)
+
+    monkeypatch.setattr(run_module.Display, "step", step)
+
+
+def test_a_run_holds_all_that_export_needs(recipe, tmp_path):
+    summary = train(recipe(), tmp_path / "run")
+    run = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert run["complete"]
+    assert [entry["name"] for entry in run["adapters"]] == [
+        "home.selector",
+        "home.arguments.get_weather",
+        "home.arguments.set_alarm",
+        "home.monolithic",
+    ]
+    assert [entry["role"] for entry in run["adapters"]] == [
+        *("selector", "arguments", "arguments", "monolithic")
+    ]
+    assert run["config"]["adapter"]["alpha"] == 32.0  # resolved: defaults are written out
+    assert len(run["base"]["weights_sha256"]) == 64
+    present = {str(path.relative_to(tmp_path / "run")) for path in (tmp_path / "run").rglob("*")}
+    assert present >= {
+        *("base/base.json", "tools.json", "data/train.jsonl", "data/dev.jsonl"),
+        *("metrics.json", "curves.png", "report.html"),
+        *(f"adapters/home.selector/{name}" for name in ("adapter_config.json", "README.md")),
+    }
+    assert not (tmp_path / "run" / "state").exists()
+    assert summary.as_json()["adapters"]["home.selector"]["examples"] == 12
+    assert summary.as_json()["complete"]
+
+
+def test_the_baseline_sees_as_many_examples_as_all_others_together(recipe, tmp_path):
+    adapters = train(recipe(epochs=1.5), tmp_path / "run").adapters
+    *decoupled, monolithic = adapters.values()
+    assert [adapter["examples_seen"] for adapter in decoupled] == [18, 8, 8]
+    assert monolithic["examples_seen"] == 34
+    assert {adapter["rank"] for adapter in adapters.values()} == {4}
+
+
+def test_ctrl_c_leaves_a_state_that_resumes(recipe, tmp_path, monkeypatch, capsys):
+    straight = tmp_path / "straight"
+    train(recipe(), straight)
+    with monkeypatch.context() as patch:
+        press_ctrl_c_at(patch, 8)  # the second of six steps was the selector's last
+        with pytest.raises(TrainingStopped) as stopped:
+            train(recipe(), tmp_path / "run")
+    assert stopped.value.code == 130
+    line = " ".join(capsys.readouterr().err.split())
+    assert f"edgetune train {tmp_path / 'recipe.yaml'} --output {tmp_path / 'run'}" in line
+    assert not json.loads((tmp_path / "run" / "run.json").read_text())["complete"]
+    assert list((tmp_path / "run" / "state").iterdir())
+
+    summary = train(recipe(), tmp_path / "run")
+    assert_same_weights(straight, tmp_path / "run")
+    one, other = (
+        json.loads((run / "metrics.json").read_text())["adapters"]
+        for run in (straight, tmp_path / "run")
+    )
+    for name in one:
+        assert one[name]["curve"] == other[name]["curve"]
+        assert one[name]["dev"] == other[name]["dev"]
+    assert summary.adapters.keys() == one.keys()
+
+
+def test_ctrl_c_is_as_before_after_a_run(recipe, tmp_path):
+    before = signal.getsignal(signal.SIGINT)
+    train(recipe(), tmp_path / "run")
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_finished_run_is_not_trained_again(recipe, tmp_path, monkeypatch):
+    first = train(recipe(), tmp_path / "run")
+    monkeypatch.setattr(run_module, "train_adapter", None)
+    assert train(recipe(), tmp_path / "run").as_json() == first.as_json()
+
+
+def test_another_recipes_run_is_refused(recipe, tmp_path):
+    train(recipe(), tmp_path / "run")
+    with pytest.raises(InputError, match=r"'adapter\.rank' is 4 there and 8 here"):
+        train(recipe(rank=8), tmp_path / "run")
+
+
+def test_a_run_of_other_data_is_refused(recipe, tmp_path):
+    train(recipe(), tmp_path / "run")
+    with (tmp_path / "train.jsonl").open("a") as file:
+        file.write(json.dumps(record("good evening")) + "\n")
+    with pytest.raises(InputError, match="run of another data"):
+        train(recipe(), tmp_path / "run")
+
+
+def test_a_folder_that_is_no_run_is_left_alone(recipe, tmp_path):
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "mine.txt").write_text("mine")
+    with pytest.raises(InputError, match="is no training run"):
+        train(recipe(), tmp_path / "notes")
+    assert [path.name for path in (tmp_path / "notes").iterdir()] == ["mine.txt"]
+
+
+def test_nothing_is_written_for_data_that_is_not_there(recipe, tmp_path):
+    (tmp_path / "train.jsonl").unlink()
+    with pytest.raises(InputError, match=r"data\.train: 'train\.jsonl' does not exist"):
+        train(recipe(), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_record_that_breaks_its_schema_is_named_by_line(recipe, tmp_path):
+    with (tmp_path / "train.jsonl").open("a") as file:
+        file.write(json.dumps(record("weather", "get_weather", days=3)) + "\n")
+    with pytest.raises(InputError, match=r"train\.jsonl:13: .*'city' is missing"):
+        train(recipe(), tmp_path / "run")
+
+
+def test_the_report_loads_nothing_from_elsewhere(recipe, tmp_path):
+    train(recipe("monolithic: {enabled: false}\n"), tmp_path / "run")
+    report = (tmp_path / "run" / "report.html").read_text()
+    assert "data:image/png;base64," in report
+    assert "http" not in report
+    assert "home.arguments.set_alarm" in report
+    assert "monolithic" not in json.dumps([p.name for p in (tmp_path / "run/adapters").iterdir()])

@@ -1,0 +1,241 @@
+"""One adapter, from its first weights to its last step.
+
+PEFT puts the LoRA on the base's projections; the loop here optimises it, measures it and can stop
+and go on at any step. It knows token ids, not texts, and nothing of runs or reports.
+"""
+
+import hashlib
+import math
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from peft import LoraConfig, TaskType, get_peft_model
+from peft.helpers import disable_input_dtype_casting
+from torch.nn.functional import cross_entropy
+
+from edgetune.config import AdapterSettings, TrainSettings
+from edgetune.train.batches import collate
+from edgetune.train.examples import AdapterData
+from edgetune.train.passes import DevMetrics, Precision, loss_logits, measure
+from edgetune.train.state import Progress, load_state, save_state
+from edgetune_runtime.errors import InputError
+
+_CURVE_POINTS = 200
+"""The most points of a training curve."""
+
+
+class Interrupted(Exception):
+    """Training was asked to stop; its state is written."""
+
+
+class Watcher(Protocol):
+    """Who hears how training goes."""
+
+    def resumed(self, steps: int, tokens: int) -> None:
+        """`steps` of the adapter, with so many tokens, were done in an earlier sitting."""
+
+    def step(self, tokens: int, loss: float | None) -> None:
+        """One more step was done; `loss` where the curve has a point."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """An adapter to be trained and all that decides how."""
+
+    data: AdapterData
+    adapter: AdapterSettings
+    train: TrainSettings
+    plan: list[list[int]]
+    """Indices into `data.train` for each step."""
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of the whole plan, without padding."""
+        return sum(len(self.data.train[index].ids) for step in self.plan for index in step)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a finished adapter is known by."""
+
+    progress: Progress
+    kept_step: int
+    """The step whose weights were kept."""
+    dev: DevMetrics | None
+    """Metrics of the kept weights; None without dev examples."""
+
+
+@contextmanager
+def adapted(model: Any, job: Job, base_name: str) -> Iterator[Any]:
+    """`model` with a fresh LoRA on it as a PEFT model; the bare model again afterwards.
+
+    Initial weights depend on the seed and the adapter's name alone, not on what was trained before.
+    """
+    settings = job.adapter
+    with torch.random.fork_rng(), warnings.catch_warnings():
+        # PEFT asks transformers for something by its old name, each time.
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        torch.manual_seed(_seed(job))
+        peft_model = get_peft_model(
+            model,
+            LoraConfig(
+                task_type=TaskType.CAUSAL_LM,
+                r=settings.rank,
+                lora_alpha=settings.alpha,
+                use_rslora=settings.rslora,
+                lora_dropout=settings.dropout,
+                target_modules=list(settings.targets),
+                bias="none",
+            ),
+        )
+        peft_model.peft_config["default"].base_model_name_or_path = base_name
+        try:
+            yield peft_model
+        finally:
+            peft_model.unload()
+            # PEFT leaves its configuration on the model and would warn of a second adapter.
+            if hasattr(model, "peft_config"):
+                del model.peft_config
+
+
+def train_adapter(
+    peft_model: Any,
+    job: Job,
+    precision: Precision,
+    state: Path,
+    *,
+    state_every: float = 60.0,
+    watcher: Watcher | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Trained:
+    """Train to the end of the plan, from `state` where that file exists.
+
+    When `stop()` turns true, the state is written after the step and Interrupted is raised.
+    `state_every` is in seconds. Raises InputError where the loss is no longer a number.
+    """
+    model = peft_model.base_model.model
+    device = next(model.parameters()).device
+    weights = {name: p for name, p in peft_model.named_parameters() if p.requires_grad}
+    parameters = list(weights.values())
+    optimizer = torch.optim.AdamW(parameters, weight_decay=job.train.weight_decay, fused=True)
+    progress, best = Progress(job.data.sha256), dict[str, torch.Tensor]()
+    if state.exists():
+        progress, best = load_state(state, job.data.sha256, weights, optimizer)
+        if watcher is not None:
+            watcher.resumed(progress.step, progress.tokens)
+    steps, seed = len(job.plan), _seed(job)
+    every = max(1, math.ceil(steps / _CURVE_POINTS))
+    evaluate_at = _evaluation_steps(steps, job.train.evaluations) if job.data.dev else set()
+    began, saved = time.monotonic() - progress.seconds, time.monotonic()
+    pending = torch.tensor(progress.pending_loss, device=device)
+
+    def save() -> None:
+        progress.seconds = time.monotonic() - began
+        progress.pending_loss = pending.item()
+        save_state(state, progress, weights, optimizer, best)
+
+    with disable_input_dtype_casting(peft_model):
+        while progress.step < steps:
+            if job.adapter.dropout:
+                torch.manual_seed(seed + progress.step)
+            peft_model.train()
+            examples = [job.data.train[index] for index in job.plan[progress.step]]
+            batch = collate(examples).to(device)
+            rate = learning_rate(job.train, progress.step, steps)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            loss = cross_entropy(loss_logits(model, batch, precision), batch.targets)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(parameters, job.train.gradient_clip)
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+
+            progress.step += 1
+            tokens = sum(len(example.ids) for example in examples)
+            progress.tokens += tokens
+            pending += loss.detach()
+            shown = None
+            if progress.step % every == 0 or progress.step == steps:
+                last = progress.curve[-1][0] if progress.curve else 0
+                shown = pending.item() / (progress.step - last)
+                _refuse_nan(shown, job, progress.step)
+                progress.curve.append((progress.step, shown, rate))
+                pending.zero_()
+            if progress.step in evaluate_at:
+                peft_model.eval()
+                metrics = measure(model, job.data.dev, precision)
+                if job.train.keep == "best" and _is_better(metrics, progress):
+                    progress.best_step = progress.step
+                    best = {name: p.detach().clone() for name, p in weights.items()}
+                progress.dev_curve.append((progress.step, metrics.as_json()))
+            if watcher is not None:
+                watcher.step(tokens, shown)
+            if stop():
+                save()
+                raise Interrupted
+            if time.monotonic() - saved >= state_every:
+                save()
+                saved = time.monotonic()
+        save()
+    return _finish(peft_model, progress, weights, best)
+
+
+def learning_rate(settings: TrainSettings, step: int, steps: int) -> float:
+    """The learning rate of step `step` (from 0) of `steps`: linear warm-up, then the schedule."""
+    warm = round(settings.warmup * steps)
+    if step < warm:
+        return settings.learning_rate * (step + 1) / warm
+    share = (step - warm) / max(1, steps - warm)
+    if settings.schedule == "cosine":
+        return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * share))
+    return settings.learning_rate * (1 - share if settings.schedule == "linear" else 1.0)
+
+
+def _finish(
+    peft_model: Any,
+    progress: Progress,
+    weights: dict[str, torch.nn.Parameter],
+    best: dict[str, torch.Tensor],
+) -> Trained:
+    """Put the weights to be kept into the model, and say how they did."""
+    peft_model.eval()
+    kept = progress.best_step if progress.best_step is not None else progress.step
+    if kept != progress.step:
+        with torch.no_grad():
+            for name, parameter in weights.items():
+                parameter.copy_(best[name])
+    measured = dict(progress.dev_curve).get(kept)
+    dev = DevMetrics(**measured) if measured is not None else None  # type: ignore[arg-type]
+    return Trained(progress, kept, dev)
+
+
+def _is_better(metrics: DevMetrics, progress: Progress) -> bool:
+    """More exact matches than the best before; as many and a lower loss."""
+    if progress.best_step is None:
+        return True
+    best = dict(progress.dev_curve)[progress.best_step]
+    return (metrics.exact_match, -metrics.loss) > (best["exact_match"], -best["loss"])
+
+
+def _evaluation_steps(steps: int, count: int) -> set[int]:
+    return {max(1, round(steps * (index + 1) / count)) for index in range(count)}
+
+
+def _refuse_nan(loss: float, job: Job, step: int) -> None:
+    if not math.isfinite(loss):
+        raise InputError(
+            f"{job.data.name}: the loss is {loss} at step {step}; lower 'train.learning_rate' "
+            f"(now {job.train.learning_rate:g}) and train into another --output."
+        )
+
+
+def _seed(job: Job) -> int:
+    """A seed for this adapter alone, whatever else is trained."""
+    digest = hashlib.sha256(f"{job.train.seed}/{job.data.name}".encode()).digest()
+    return int.from_bytes(digest[:6], "little")

@@ -1,0 +1,80 @@
+"""The progress of a run on standard error: the adapter, its loss, tokens a second, time left."""
+
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from edgetune_runtime.progress import console
+
+
+class Display:
+    """One bar for the adapter at work, in steps; its time left is that of the whole run.
+
+    Time left is by the tokens of this sitting: adapters differ in the length of their examples.
+    """
+
+    def __init__(self, tokens: int) -> None:
+        """`tokens` are still to be trained, over all adapters."""
+        self._left = tokens
+        self._here = 0
+        self._loss: float | None = None
+        self._began = time.monotonic()
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}"),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+        )
+        self._adapter = self._progress.add_task("", total=None, note="")
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def begin(self, name: str, steps: int, index: int, count: int) -> None:
+        """Show the adapter `name`, number `index` (from 1) of `count`."""
+        self._loss = None
+        self._progress.reset(
+            self._adapter, description=f"{index}/{count} {name}", total=steps, note=""
+        )
+
+    def resumed(self, steps: int, tokens: int) -> None:
+        """`steps` of the adapter were done in an earlier sitting."""
+        self._left -= tokens
+        self._progress.advance(self._adapter, steps)
+
+    def step(self, tokens: int, loss: float | None) -> None:
+        """One more step was done."""
+        self._here += tokens
+        self._left -= tokens
+        speed = self._here / max(1e-9, time.monotonic() - self._began)
+        note = f"{speed:,.0f} tokens/s, {_clock(self._left / speed)} left"
+        self._loss = self._loss if loss is None else loss
+        if self._loss is not None:
+            note = f"loss {self._loss:.4f}, {note}"
+        self._progress.update(self._adapter, advance=1, note=note)
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"

@@ -1,0 +1,40 @@
+"""Which adapters a run trains, on how many examples and in what steps."""
+
+from collections.abc import Sequence
+
+from edgetune.config import TrainConfig, TrainSettings
+from edgetune.train.adapter import Job
+from edgetune.train.batches import DEFAULT_BATCH_SIZE, DEFAULT_EPOCHS, BatchSize, plan_steps
+from edgetune.train.examples import AdapterData
+from edgetune_runtime.errors import InputError
+
+
+def plan_jobs(config: TrainConfig, adapters: Sequence[AdapterData]) -> list[Job]:
+    """A job for each adapter, in order.
+
+    The monolithic baseline draws as many examples as all the others together (design, section 3).
+    Raises InputError where an adapter has no example left to train on.
+    """
+    jobs: list[Job] = []
+    for data in adapters:
+        if not data.train:
+            raise InputError(
+                f"{data.name}: none of its {data.dropped} examples has at most "
+                f"{config.max_length} tokens; raise 'max_length' or lower 'prompt.tools'."
+            )
+        settings = config.train_of(data.role)
+        lengths = [len(example.ids) for example in data.train]
+        size = BatchSize(settings.batch_size or DEFAULT_BATCH_SIZE, settings.batch_tokens)
+        if data.role == "monolithic":
+            drawn = sum(len(step) for job in jobs for step in job.plan)
+            plan = plan_steps(lengths, size, settings.seed, examples=drawn)
+        elif settings.steps is not None:
+            plan = plan_steps(lengths, size, settings.seed, steps=settings.steps)
+        else:
+            plan = plan_steps(lengths, size, settings.seed, examples=_examples(settings, lengths))
+        jobs.append(Job(data, config.adapter_of(data.role), settings, plan))
+    return jobs
+
+
+def _examples(settings: TrainSettings, lengths: Sequence[int]) -> int:
+    return max(1, round((settings.epochs or DEFAULT_EPOCHS) * len(lengths)))

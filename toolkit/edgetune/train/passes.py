@@ -1,0 +1,97 @@
+"""The model's pass over a batch: logits where there is loss, and what dev metrics follow from them.
+
+The output head, whose products are the dearest of a small model, sees no other position. This
+module knows neither optimizers nor files.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.functional import cross_entropy
+
+from edgetune.train.batches import Batch, BatchSize, collate, plan_all
+from edgetune.train.examples import Tokens
+
+Precision = Literal["float32", "bfloat16"]
+
+_SHORT = 256
+"""Up to this many tokens, plain matrix products beat the fused attention on CPUs (its backward
+pass in bfloat16 took a fifth of a step at 64 tokens)."""
+
+_DEV_TOKENS = 4096
+"""Tokens a batch when nothing is learnt."""
+
+
+@dataclass(frozen=True)
+class DevMetrics:
+    """How an adapter does on examples it was not trained on, each token given the right ones."""
+
+    examples: int
+    loss: float
+    """Mean over the tokens with loss, in nats."""
+    token_accuracy: float
+    """Share of the tokens with loss that are the likeliest."""
+    exact_match: float
+    """Share of the examples all of whose tokens with loss are the likeliest."""
+
+    def as_json(self) -> dict[str, float]:
+        """The fields as a JSON object."""
+        return asdict(self)
+
+
+def best_device(wanted: Literal["auto", "cpu", "cuda"]) -> torch.device:
+    """The device to train on; auto takes a GPU where there is one."""
+    if wanted == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(wanted)
+
+
+def best_precision(
+    wanted: Literal["auto", "float32", "bfloat16"], device: torch.device
+) -> Precision:
+    """What matrix products run in; auto takes bfloat16 where the hardware multiplies it itself."""
+    if wanted != "auto":
+        return wanted
+    if device.type == "cuda":
+        return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
+    able = torch.cpu.get_capabilities()
+    return "bfloat16" if able.get("avx512_bf16") or able.get("amx_bf16") else "float32"
+
+
+def loss_logits(model: Any, batch: Batch, precision: Precision) -> torch.Tensor:
+    """Logits `[loss tokens, vocabulary]`, float32, of a causal LM for a batch's targets."""
+    with _autocast(batch.ids.device, precision), _attention(batch):
+        hidden = model.get_decoder()(input_ids=batch.ids, use_cache=False).last_hidden_state
+        logits = model.get_output_embeddings()(hidden[batch.rows, batch.columns])
+    return logits.float()
+
+
+def measure(model: Any, examples: Sequence[Tokens], precision: Precision) -> DevMetrics:
+    """Dev metrics of `model`, with whatever adapter is active, on its own device."""
+    device = next(model.parameters()).device
+    loss = correct = tokens = exact = 0.0
+    with torch.inference_mode():
+        for indices in plan_all([len(item.ids) for item in examples], BatchSize(0, _DEV_TOKENS)):
+            batch = collate([examples[index] for index in indices]).to(device)
+            logits = loss_logits(model, batch, precision)
+            loss += cross_entropy(logits, batch.targets, reduction="sum").item()
+            right = logits.argmax(-1) == batch.targets
+            wrong_in = torch.bincount(batch.rows, weights=(~right).float())
+            correct += int(right.sum())
+            tokens += len(right)
+            exact += int((wrong_in == 0).sum())
+    return DevMetrics(len(examples), loss / tokens, correct / tokens, exact / len(examples))
+
+
+def _autocast(device: torch.device, precision: Precision) -> AbstractContextManager[Any]:
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16")
+
+
+def _attention(batch: Batch) -> AbstractContextManager[Any]:
+    if batch.ids.device.type == "cpu" and batch.ids.shape[1] <= _SHORT:
+        return sdpa_kernel(SDPBackend.MATH)
+    return nullcontext()

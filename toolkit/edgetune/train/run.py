@@ -1,0 +1,230 @@
+"""A whole training run: one base in memory, its adapters in turn, everything written to one folder.
+
+    run.json  metrics.json  curves.png  report.html  tools.json  base/  data/
+    adapters/<name>/   PEFT directories
+    state/             what an interrupted run resumes from
+
+The same command on the same folder goes on where it stopped. How an adapter is trained is
+`adapter`'s; what a run starts from is `prepare`'s.
+"""
+
+import shutil
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from edgetune.config import TrainConfig
+from edgetune.train.adapter import Interrupted, Job, Trained, adapted, train_adapter
+from edgetune.train.curves import draw_curves
+from edgetune.train.display import Display
+from edgetune.train.examples import adapters_data
+from edgetune.train.jobs import plan_jobs
+from edgetune.train.passes import Precision, best_device, best_precision
+from edgetune.train.prepare import Prepared, prepare, read_json
+from edgetune.train.report import model_card, report_html
+from edgetune.train.summary import RunSummary, adapter_metrics
+from edgetune_export.template import cut_pieces, toolset_prompts
+from edgetune_runtime.errors import InputError
+from edgetune_runtime.files import replaced_directory, write_bytes, write_json
+from edgetune_runtime.progress import console
+
+
+class TrainingStopped(SystemExit):
+    """Ctrl-C was pressed; the run can be resumed. Ends the process with 130 unless caught."""
+
+    def __init__(self) -> None:
+        super().__init__(130)
+
+
+def train(config: TrainConfig, output: Path) -> RunSummary:
+    """Train every adapter of a recipe into the run directory `output`, or go on with it.
+
+    Raises InputError for a recipe, data or base that cannot be used, or an `output` that is
+    another's; TrainingStopped after Ctrl-C, with a state that resumes.
+    """
+    with _ctrl_c() as pressed:
+        try:
+            return _train(config, output, pressed)
+        except Interrupted:
+            command = f"edgetune train {config.source or 'CONFIG'} --output {output}"
+            console.print(f"Stopped; to resume: [bold]{command}[/]", soft_wrap=True)
+            raise TrainingStopped from None
+
+
+def _train(config: TrainConfig, output: Path, pressed: threading.Event) -> RunSummary:
+    if config.machine.threads is not None:
+        torch.set_num_threads(config.machine.threads)
+    device = best_device(config.machine.device)
+    precision = best_precision(config.machine.precision, device)
+    prepared = prepare(config, output)
+    jobs = _jobs(config, prepared)
+    done = _finished(output, jobs)
+    waiting = [job for job in jobs if job.data.name not in done]
+    if waiting:
+        model = prepared.base.model().to(device)
+        with Display(sum(job.tokens for job in waiting)) as display:
+            for index, job in enumerate(jobs, 1):
+                if job.data.name in done:
+                    continue
+                _stop_if(pressed)
+                display.begin(job.data.name, len(job.plan), index, len(jobs))
+                done[job.data.name] = _one(
+                    model, job, prepared, config, precision, display, pressed
+                )
+                _record(output, jobs, prepared, done)
+    summary = RunSummary(
+        output,
+        prepared.base.name,
+        prepared.base.weights_sha256,
+        str(device),
+        precision,
+        {job.data.name: done[job.data.name] for job in jobs},
+    )
+    if waiting or (output / "state").exists() or not (output / "report.html").exists():
+        _complete(summary, config)
+    return summary
+
+
+def _jobs(config: TrainConfig, prepared: Prepared) -> list[Job]:
+    tokenizer = prepared.base.tokenizer
+    longest = min(config.max_length, prepared.base.shape.context_length)
+    data = adapters_data(
+        tokenizer,
+        cut_pieces(tokenizer),
+        toolset_prompts(tokenizer, prepared.toolset, config.prompt.tools),
+        prepared.toolset,
+        prepared.train,
+        prepared.dev,
+        monolithic=config.monolithic.enabled,
+        max_length=longest,
+    )
+    for adapter in data:
+        if adapter.dropped and adapter.train:
+            console.print(
+                f"{adapter.name}: left out {adapter.dropped} examples of more than {longest} tokens"
+            )
+    return plan_jobs(config, data)
+
+
+def _one(
+    model: Any,
+    job: Job,
+    prepared: Prepared,
+    config: TrainConfig,
+    precision: Precision,
+    display: Display,
+    pressed: threading.Event,
+) -> dict[str, Any]:
+    """Train one adapter and write its directory; its entry for `metrics.json`."""
+    state = prepared.directory / "state" / f"{job.data.name}.safetensors"
+    with adapted(model, job, prepared.base.name) as peft_model:
+        trained = train_adapter(
+            peft_model,
+            job,
+            precision,
+            state,
+            state_every=config.machine.state_every,
+            watcher=display,
+            stop=pressed.is_set,
+        )
+        metrics = adapter_metrics(job, trained)
+        with replaced_directory(prepared.directory / "adapters" / job.data.name) as fresh:
+            peft_model.save_pretrained(fresh, save_embedding_layers=False)
+            card = model_card(job.data.name, metrics, prepared.base.name, config)
+            (fresh / "README.md").write_text(card, encoding="utf-8")
+    console.print(_line(job, trained, metrics), highlight=False)
+    return metrics
+
+
+def _line(job: Job, trained: Trained, metrics: dict[str, Any]) -> str:
+    dev = trained.dev
+    return (
+        f"{job.data.name}: {metrics['steps']} steps in {metrics['seconds']:.0f} s "
+        f"({metrics['tokens_per_s']:.0f} tokens/s), loss {metrics['train_loss']:.4f}"
+        + (f", dev {dev.loss:.4f}, exact {dev.exact_match:.3f}" if dev else "")
+    )
+
+
+def _finished(output: Path, jobs: list[Job]) -> dict[str, dict[str, Any]]:
+    """The metrics of the adapters that are done already."""
+    listed = {entry["name"]: entry for entry in read_json(output / "run.json")["adapters"]}
+    if not listed:
+        return {}
+    metrics = read_json(output / "metrics.json")["adapters"]
+    for job in jobs:
+        entry = listed.get(job.data.name)
+        if entry is not None and entry["data_sha256"] != job.data.sha256:
+            raise InputError(
+                f"{output}: its adapter {job.data.name} was trained on other examples than today's "
+                "(the tokenizer or edgetune itself have changed since); choose another --output."
+            )
+    return {name: metrics[name] for name in listed}
+
+
+def _record(
+    output: Path, jobs: list[Job], prepared: Prepared, done: dict[str, dict[str, Any]]
+) -> None:
+    """Write down which adapters are done: metrics first, since `run.json` is what is believed."""
+    mine = [job for job in jobs if job.data.name in done]
+    write_json(
+        output / "metrics.json", {"adapters": {j.data.name: done[j.data.name] for j in mine}}
+    )
+    run = read_json(output / "run.json")
+    run["adapters"] = [
+        {
+            "name": job.data.name,
+            "role": job.data.role,
+            "toolset": prepared.toolset.name,
+            "tool": job.data.tool,
+            "directory": f"adapters/{job.data.name}",
+            "rank": job.adapter.rank,
+            "data_sha256": job.data.sha256,
+            "examples": len(job.data.train),
+            "steps": len(job.plan),
+        }
+        for job in mine
+    ]
+    write_json(output / "run.json", run)
+
+
+def _complete(summary: RunSummary, config: TrainConfig) -> None:
+    """Draw, report, and say in `run.json` that nothing is missing."""
+    output = summary.output
+    curves = draw_curves(summary.adapters)
+    write_bytes(output / "curves.png", curves)
+    write_bytes(output / "report.html", report_html(summary, config, curves).encode())
+    metrics = read_json(output / "metrics.json")
+    about = {key: value for key, value in summary.as_json().items() if key != "adapters"}
+    write_json(output / "metrics.json", about | {"adapters": metrics["adapters"]})
+    write_json(output / "run.json", read_json(output / "run.json") | {"complete": True})
+    shutil.rmtree(output / "state", ignore_errors=True)
+
+
+def _stop_if(pressed: threading.Event) -> None:
+    if pressed.is_set():
+        raise Interrupted
+
+
+@contextmanager
+def _ctrl_c() -> Iterator[threading.Event]:
+    """Set by the first Ctrl-C; a second one ends at once. Only the main thread may listen."""
+    pressed = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield pressed
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def press(_number: int, _frame: Any) -> None:
+        pressed.set()
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, press)
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
