@@ -1,1 +1,1 @@
-"""Lowering: int4, LoRA slots, target graphs, delta blobs, grammars, the bundle writer and verify."""
+"""Lowering: int4, LoRA slots, target graphs, delta blobs, grammars, bundles and verify."""

@@ -1,0 +1,150 @@
+"""A float Hugging Face checkpoint: found or downloaded, checked against its own model class, read.
+
+Families that are not supported, checkpoints that are already quantized and weights that are not
+safetensors are refused here; no remote code is run. What becomes of the tensors is `base`'s.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+from edgetune_runtime.errors import InputError
+
+FAMILIES = ("llama", "qwen2", "qwen3")
+
+
+class Checkpoint:
+    """A float checkpoint in a directory, of one of `FAMILIES`."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.config = read_config(directory)
+        self.tokenizer = read_tokenizer(directory)
+        with torch.device("meta"):
+            model = AutoModelForCausalLM.from_config(self.config)
+        self.shapes = {name: tuple(value.shape) for name, value in model.named_parameters()}
+        """Name and shape of every tensor, from the model class (a tied head is no tensor)."""
+
+    def tensors(self) -> Iterator[tuple[str, torch.Tensor]]:
+        """Every tensor of the model, one at a time, as the (sharded) safetensors hold it.
+
+        Raises InputError for a tensor that is missing or misshapen.
+        """
+        with ExitStack() as stack:
+            where: dict[str, Any] = {}
+            for file in self._weight_files():
+                opened = stack.enter_context(open_weights(file))
+                where.update(dict.fromkeys(opened.keys(), opened))
+            for name, shape in self.shapes.items():
+                if name not in where:
+                    raise InputError(
+                        f"{self.directory}: the tensor {name} is missing; get the checkpoint again."
+                    )
+                tensor = where[name].get_tensor(name)
+                if tuple(tensor.shape) != shape:
+                    raise InputError(
+                        f"{self.directory}: {name} has shape {list(tensor.shape)}, its config.json "
+                        f"says {list(shape)}; get the checkpoint again."
+                    )
+                yield name, tensor
+
+    def save_all_but_weights(self, target: Path) -> None:
+        """Write configuration, tokenizer and generation settings into `target`."""
+        self.config.save_pretrained(target)
+        self.tokenizer.save_pretrained(target)
+        generation = self.directory / "generation_config.json"
+        if generation.is_file():
+            shutil.copyfile(generation, target / generation.name)
+
+    def _weight_files(self) -> list[Path]:
+        index = self.directory / "model.safetensors.index.json"
+        names = {"model.safetensors"}
+        if index.is_file():
+            names = set(read_json(index).get("weight_map", {}).values())
+        for name in sorted(names):
+            if not (self.directory / name).is_file():
+                raise InputError(
+                    f"{self.directory / name} is missing; weights must be safetensors (convert a "
+                    ".bin checkpoint first)."
+                )
+        return [self.directory / name for name in sorted(names)]
+
+
+def find_checkpoint(
+    source: str, revision: str | None, cache_dir: Path | None
+) -> tuple[Path, str | None]:
+    """The directory of `source` (a directory or a hub id) and, for a hub id, its exact revision."""
+    if Path(source).is_dir():
+        return Path(source), revision
+    from huggingface_hub import snapshot_download
+
+    try:
+        path = snapshot_download(
+            source,
+            revision=revision,
+            cache_dir=cache_dir,
+            allow_patterns=["*.json", "*.safetensors", "*.jinja", "merges.txt", "tokenizer.model"],
+        )
+    except Exception as error:
+        # The hub client raises a dozen unrelated types; none of them is worth a traceback.
+        raise InputError(
+            f"The base '{source}' is no directory and could not be downloaded "
+            f"({type(error).__name__}); check the path, the name and the network."
+        ) from error
+    return Path(path), Path(path).name
+
+
+def read_config(directory: Path) -> Any:
+    """transformers' configuration of a float base. Raises InputError for other families."""
+    path = directory / "config.json"
+    found = read_json(path)
+    if found.get("model_type") not in FAMILIES:
+        raise InputError(
+            f"{path}: model_type {found.get('model_type')!r} is not supported; choose a base of "
+            f"the families {', '.join(FAMILIES)}."
+        )
+    if found.get("quantization_config"):
+        raise InputError(
+            f"{path}: the checkpoint is already quantized (quantization_config); choose the float "
+            "one."
+        )
+    return AutoConfig.from_pretrained(directory, trust_remote_code=False)
+
+
+def read_tokenizer(directory: Path) -> Any:
+    """transformers' fast tokenizer of a base."""
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(directory, trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{directory}: its tokenizer does not load ({error}).") from error
+    if not tokenizer.is_fast:
+        raise InputError(f"{directory}: a fast tokenizer is needed; add its tokenizer.json.")
+    return tokenizer
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in `path`. Raises InputError where there is none."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(f"{path} is missing; name a directory that holds a base.") from error
+    except ValueError as error:
+        raise InputError(f"{path} is not valid JSON ({error}); get the base again.") from error
+    if not isinstance(found, dict):
+        raise InputError(f"{path} must hold a JSON object; get the base again.")
+    return found
+
+
+def open_weights(file: Path) -> Any:
+    """A safetensors file, memory-mapped, as a context; its tensors come as torch tensors."""
+    try:
+        return safe_open(file, "pt")
+    except SafetensorError as error:
+        raise InputError(f"{file} is damaged ({error}); get the checkpoint again.") from error

@@ -1,0 +1,36 @@
+"""A LoRA adapter merged into its base: in float, then quantized to a canonical base of its own.
+
+Codes are never edited: what comes out is a new base with a new hash, that blobs trained on the old
+one do not fit.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from edgetune_export.base import Base, write_base
+from edgetune_export.checkpoint import Checkpoint
+from edgetune_export.slots import read_peft
+
+
+def merge_adapter(base: Base, peft_directory: Path, output: Path) -> Base:
+    """Add the adapter in `peft_directory` to the dequantized `base` and quantize into `output`.
+
+    W' = W + (A B)^T with the scale in B. Raises as `slots.read_peft` does.
+    """
+    tensors = read_peft(peft_directory, base).tensors
+
+    def merged() -> Iterator[tuple[str, torch.Tensor]]:
+        slot_of = {f"{module}.weight": slot for slot, module in base.slot_modules.items()}
+        for name, weight in base.tensors():
+            slot = slot_of.get(name)
+            if f"{slot}.lora_A" in tensors:
+                a = torch.from_numpy(tensors[f"{slot}.lora_A"])
+                b = torch.from_numpy(tensors[f"{slot}.lora_B"])
+                weight = weight + (a @ b).T
+            yield name, weight
+
+    name = f"{base.name}+{peft_directory.name}"
+    checkpoint = Checkpoint(base.directory)
+    return write_base(output, checkpoint, merged(), name=name, revision=base.revision)

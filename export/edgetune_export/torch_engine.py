@@ -1,0 +1,117 @@
+"""The reference engine: transformers' model on the dequantized base, in float32.
+
+It is what every other engine is measured against, and what evaluates a run before it is exported.
+Like every engine it deals in token ids, logits and bound adapters, never in text or grammars.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import DynamicCache
+
+from edgetune_export.base import Base
+from edgetune_runtime.errors import AdapterError, InputError
+
+_Adapter = dict[str, tuple[torch.Tensor, torch.Tensor]]
+"""Module path to its A `[in, r]` and B `[r, out]`."""
+
+
+@dataclass(frozen=True)
+class _Snapshot:
+    position: int
+    layers: tuple[tuple[torch.Tensor, torch.Tensor], ...]
+
+
+class TorchEngine:
+    """`edgetune_runtime.engine.Engine` on the dequantized weights of `base`."""
+
+    name = "torch"
+
+    def __init__(self, base: Base, *, context_length: int | None = None) -> None:
+        self.vocab_size = base.shape.vocab_size
+        self.context_length = context_length or base.shape.context_length
+        self._modules = base.slot_modules
+        self._slots = {slot.name: slot for slot in base.slots()}
+        self._model = base.model()
+        self._active: _Adapter = {}
+        self._cache = DynamicCache()
+        self._position = 0
+        for path in base.slot_modules.values():
+            self._model.get_submodule(path).register_forward_hook(self._hook(path))
+
+    @property
+    def position(self) -> int:
+        return self._position
+
+    def prepare(self, tensors: Mapping[str, NDArray[np.floating]]) -> _Adapter:
+        pairs: _Adapter = {}
+        for name in sorted(tensors):
+            slot, _, side = name.rpartition(".lora_")
+            if slot not in self._slots or side not in ("A", "B"):
+                raise AdapterError(
+                    f"The tensor '{name}' names no slot of this base; use an adapter that was "
+                    "trained on it."
+                )
+            if side == "B":
+                continue
+            a, b = tensors[name], tensors.get(f"{slot}.lora_B")
+            wide, out = self._slots[slot].in_features, self._slots[slot].out_features
+            if b is None or a.shape != (wide, b.shape[0]) or b.shape != (a.shape[1], out):
+                found = None if b is None else list(b.shape)
+                raise AdapterError(
+                    f"The slot '{slot}' has A {list(a.shape)} and B {found}, but this base takes "
+                    f"[{wide}, r] and [r, {out}]; use an adapter that was trained on it."
+                )
+            halves = (torch.tensor(half, dtype=torch.float32) for half in (a, b))
+            pairs[self._modules[slot]] = (next(halves), next(halves))
+        return pairs
+
+    def activate(self, handle: _Adapter | None) -> None:
+        self._active = handle or {}
+
+    @torch.inference_mode()
+    def forward(self, ids: Sequence[int]) -> NDArray[np.float32]:
+        if self._position + len(ids) > self.context_length:
+            raise InputError(
+                f"The context would be {self._position + len(ids)} tokens long, but this engine "
+                f"holds {self.context_length}; shorten the request or raise the context length."
+            )
+        output = self._model(
+            torch.tensor([list(ids)]), past_key_values=self._cache, use_cache=True, logits_to_keep=1
+        )
+        self._position += len(ids)
+        return output.logits[0, -1].numpy()
+
+    def rewind(self, position: int) -> None:
+        if not 0 <= position <= self._position:
+            raise ValueError(f"cannot rewind to {position} from {self._position}")
+        if position == 0:
+            self._cache = DynamicCache()
+        elif position < self._position:
+            self._cache.crop(position - self._position)
+        self._position = position
+
+    def snapshot(self) -> _Snapshot:
+        # The cache grows by concatenation and never writes into the tensors it has: no copy.
+        layers = tuple((layer.keys, layer.values) for layer in self._cache.layers)
+        return _Snapshot(self._position, layers if self._position else ())
+
+    def restore(self, snapshot: _Snapshot) -> None:
+        self._cache = DynamicCache()
+        for index, (keys, values) in enumerate(snapshot.layers):
+            self._cache.update(keys, values, index)
+        self._position = snapshot.position
+
+    def kv_bytes(self) -> int:
+        return sum(keys.nbytes + values.nbytes for keys, values in self.snapshot().layers)
+
+    def _hook(self, path: str) -> Any:
+        def add_lora(_module: Any, args: tuple[torch.Tensor], output: torch.Tensor) -> torch.Tensor:
+            pair = self._active.get(path)
+            return output if pair is None else output + args[0] @ pair[0] @ pair[1]
+
+        return add_lora
