@@ -1,0 +1,43 @@
+"""The command line: one file a verb, each a thin layer over a typed function.
+
+A verb imports what it needs when it runs, so that `edgetune --help` stays quick. Errors raised on
+purpose become one sentence and exit code 2; everything else is a bug and shows its traceback.
+"""
+
+import sys
+
+import typer
+
+from edgetune.cli import data, demo, evaluate, export, nano, profile, run, train, verify
+from edgetune_runtime.errors import EdgetuneError
+from edgetune_runtime.progress import console
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help=(
+        "Teach a small language model your tools and put it on a phone.\n\n"
+        "`edgetune demo` shows the whole way; with your own tools it is\n\n"
+        "`edgetune train CONFIG --output RUN`, `edgetune export RUN -o BUNDLE --target onnx`, then "
+        '`verify`, `eval`, `profile` and `run BUNDLE "request"`.'
+    ),
+)
+app.command("demo")(demo.demo)
+app.add_typer(data.app, name="data")
+app.command("train")(train.train)
+app.command("export")(export.export)
+app.command("verify")(verify.verify)
+app.command("eval")(evaluate.evaluate)
+app.command("run")(run.run)
+app.command("profile")(profile.profile)
+app.add_typer(nano.app, name="nano")
+
+
+def main() -> None:
+    """Run the command line; the entry point that `pip` installs."""
+    try:
+        app()
+    except EdgetuneError as error:
+        console.print(f"[bold red]error:[/] {error}", soft_wrap=True, highlight=False)
+        sys.exit(2)

@@ -1,0 +1,152 @@
+"""`edgetune data`: check, split, generate and import records."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from edgetune.cli.options import JsonOption, give
+
+app = typer.Typer(no_args_is_help=True, help="Check, split, generate and import records.")
+
+ToolsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--tools",
+        metavar="FILE|NAME",
+        help="A tools.json or a built-in toolset [beside the data, or in its records].",
+    ),
+]
+
+
+@app.command("check")
+def check(
+    data: Annotated[Path, typer.Argument(metavar="FILE", help="Records, as JSONL.")],
+    tools: ToolsOption = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write the records that are kept."),
+    ] = None,
+    json_target: JsonOption = None,
+) -> None:
+    """Validate every record against the tools' schemas; exit code 1 where one is dropped.
+
+    Example: `edgetune data check my/train.jsonl --tools my/tools.json -o my/checked.jsonl`
+    """
+    from edgetune.data.check import check_records, write_checked
+    from edgetune.data.find_tools import find_tools
+
+    report = check_records(data, find_tools(data, tools))
+    if output is not None:
+        write_checked(report, output)
+    result = report.as_json()
+    give(result, json_target, lambda: _show_check(result))
+    if report.dropped:
+        raise typer.Exit(1)
+
+
+@app.command("split")
+def split(
+    data: Annotated[Path, typer.Argument(metavar="FILE", help="Records, as JSONL.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Where the parts are written.")
+    ],
+    tools: ToolsOption = None,
+    dev: Annotated[float, typer.Option(help="Share of the dev part.")] = 0.1,
+    test: Annotated[float, typer.Option(help="Share of the test part.")] = 0.1,
+    seed: Annotated[int, typer.Option(help="Seed of the shuffle.")] = 0,
+    json_target: JsonOption = None,
+) -> None:
+    """Split records into train, dev and test parts in which each tool has its share.
+
+    Example: `edgetune data split my/checked.jsonl -o my/parts --seed 1`
+    """
+    from edgetune.data.find_tools import find_tools
+    from edgetune.data.records import read_records
+    from edgetune.data.split import split_records, write_split
+
+    fractions = {"train": 1 - dev - test, "dev": dev, "test": test}
+    records = read_records(data, find_tools(data, tools))
+    parts = split_records(records, seed=seed, fractions=fractions)
+    write_split(parts, output)
+    counts = {name: len(part) for name, part in parts.items()}
+    _give_counts({"output": str(output), "records": counts}, json_target)
+
+
+@app.command("generate")
+def generate(
+    toolset: Annotated[
+        str, typer.Argument(metavar="TOOLSET", help="A built-in toolset: phone_actions.")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Where the records are written.")
+    ],
+    train: Annotated[int, typer.Option(min=1, help="Records to train on.")] = 3000,
+    dev: Annotated[int, typer.Option(min=1, help="Records to watch training with.")] = 300,
+    test: Annotated[int, typer.Option(min=1, help="Records that training never sees.")] = 500,
+    seed: Annotated[int, typer.Option(help="Seed of the generator.")] = 0,
+    json_target: JsonOption = None,
+) -> None:
+    """Write requests with their calls for a built-in toolset.
+
+    Example: `edgetune data generate phone_actions -o data/phone --train 3000`
+    """
+    from edgetune.data.generate import generate_records
+
+    counts = {"train": train, "dev": dev, "test": test}
+    generate_records(toolset, output, counts, seed)
+    _give_counts({"output": str(output), "records": counts}, json_target)
+
+
+import_app = typer.Typer(no_args_is_help=True, help="Import public data sets.")
+app.add_typer(import_app, name="import")
+
+
+@import_app.command("snips")
+def import_snips(
+    directory: Annotated[
+        Path,
+        typer.Argument(metavar="DIR", help="`2017-06-custom-intent-engines` of nlu-benchmark."),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Where the records are written.")
+    ],
+    json_target: JsonOption = None,
+) -> None:
+    """Convert the public SNIPS requests (CC0) to tools.json, train.jsonl and dev.jsonl.
+
+    Example: `edgetune data import snips nlu-benchmark/2017-06-custom-intent-engines -o data/snips`
+    """
+    from edgetune.data.snips import import_snips as convert
+
+    result = convert(directory, output).as_json()
+    counts = {"train": result["train"], "dev": result["dev"]}
+    _give_counts({**result, "records": counts}, json_target)
+
+
+def _give_counts(result: dict[str, Any], target: str | None) -> None:
+    listed = ", ".join(f"{count} {name}" for name, count in result["records"].items())
+    give(result, target, lambda: print(f"{result['output']}: {listed} records"))
+
+
+def _show_check(result: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    if result["dropped"]:
+        table = Table("line", "dropped because", title="Dropped", title_justify="left")
+        for entry in result["dropped"]:
+            table.add_row(str(entry["line"]), entry["reason"])
+        console.print(table)
+    for entry in result["duplicates"]:
+        console.print(f"line {entry['line']} repeats line {entry['first']}")
+    counts = Table("tool", title="Kept", title_justify="left")
+    counts.add_column("calls", justify="right")
+    for name, count in result["per_tool"].items():
+        counts.add_row(name, str(count))
+    console.print(counts)
+    console.print(
+        f"{result['path']}: {result['lines']} records, {result['kept']} kept, "
+        f"{len(result['dropped'])} dropped, {len(result['duplicates'])} duplicates"
+    )

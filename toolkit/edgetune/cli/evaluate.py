@@ -1,0 +1,69 @@
+"""`edgetune eval`: accuracy of a bundle, or of a training run, on records that it never saw."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgetune.cli.options import (
+    EngineOption,
+    JsonOption,
+    System,
+    SystemOption,
+    ThreadsOption,
+    give,
+)
+
+
+class Stage(StrEnum):
+    """Which of the two stages is measured."""
+
+    all = "all"
+    selection = "selection"
+    arguments = "arguments"
+
+
+def evaluate(
+    path: Annotated[
+        Path, typer.Argument(metavar="BUNDLE|RUN", help="A bundle, or a run (evaluated in torch).")
+    ],
+    data: Annotated[Path, typer.Option("--data", metavar="FILE", help="Records, as JSONL.")],
+    system: SystemOption = System.decoupled,
+    stage: Annotated[Stage, typer.Option(help="Measure both stages or one.")] = Stage.all,
+    engine: EngineOption = None,
+    toolset: Annotated[
+        str | None, typer.Option(help="Which toolset, where there are several.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Only the first so many records.")
+    ] = None,
+    temperature: Annotated[float, typer.Option(min=0.0, help="Sample the arguments.")] = 0.0,
+    seed: Annotated[int, typer.Option(help="Seed of the sampling.")] = 0,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write an HTML report.")
+    ] = None,
+    threads: ThreadsOption = None,
+    json_target: JsonOption = None,
+) -> None:
+    """Measure how often the right tool is called with the right arguments.
+
+    Example: `edgetune eval bundles/phone --data runs/phone_actions/data/test.jsonl`
+    """
+    from rich.console import Console
+
+    from edgetune.data.records import read_records
+    from edgetune.evaluate.evaluate import evaluate as measure
+    from edgetune.evaluate.report import write_report
+    from edgetune.evaluate.system import open_system
+    from edgetune.evaluate.table import result_view
+
+    agent = open_system(
+        path, engine, system.value, threads=threads, temperature=temperature, seed=seed
+    )
+    tools = agent.toolset(toolset)
+    examples = [step for record in read_records(data, tools) for step in record.steps(tools)]
+    result = measure(agent, tools.name, examples[:limit], stage.value)
+    if report is not None:
+        write_report(report, [result])
+    give(result.as_json(), json_target, lambda: Console().print(result_view(result)))

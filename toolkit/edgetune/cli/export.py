@@ -1,0 +1,83 @@
+"""`edgetune export`: from a training run to a bundle for the phone."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from edgetune.cli.options import JsonOption, give
+
+
+class Target(StrEnum):
+    """What a base can be lowered to."""
+
+    onnx = "onnx"
+
+
+class BlobType(StrEnum):
+    """How a delta blob stores its numbers."""
+
+    float32 = "float32"
+    float16 = "float16"
+
+
+def export(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A finished `edgetune train` run.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="BUNDLE", help="The bundle to write.")
+    ],
+    target: Annotated[
+        list[Target] | None, typer.Option("--target", help="Lower to this; may be repeated.")
+    ] = None,
+    merge: Annotated[
+        str | None,
+        typer.Option(metavar="ADAPTER", help="Also write one model with this adapter merged in."),
+    ] = None,
+    blob_type: Annotated[
+        BlobType, typer.Option(help="float16 halves the blobs; widened once when loaded.")
+    ] = BlobType.float32,
+    zip_file: Annotated[
+        bool, typer.Option("--zip", help="Also write BUNDLE.zip, to copy to a phone.")
+    ] = False,
+    json_target: JsonOption = None,
+) -> None:
+    """Make the device artifacts: one int4 base, a delta blob for each adapter, grammars, prompts.
+
+    Example: `edgetune export runs/phone_actions -o bundles/phone --target onnx`
+    """
+    from edgetune_export.bundle import write_bundle
+    from edgetune_export.run import open_run
+    from edgetune_runtime.bundle import open_bundle
+
+    targets = [str(name) for name in target or [Target.onnx]]
+    write_bundle(
+        open_run(run), output, targets, merge=merge, blob_dtype=str(blob_type), zip=zip_file
+    )
+    manifest = open_bundle(output, check=False).manifest
+    result = {
+        "bundle": str(output),
+        "targets": targets,
+        "adapters": len(manifest.adapters),
+        "bytes": sum(file.bytes for file in manifest.files),
+        "files": [file.model_dump() for file in manifest.files],
+    }
+    give(result, json_target, lambda: _show(result))
+
+
+def _show(result: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    sizes: dict[str, tuple[int, int]] = {}
+    for file in result["files"]:
+        part = file["path"].split("/")[0] if "/" in file["path"] else "(top level)"
+        count, size = sizes.get(part, (0, 0))
+        sizes[part] = (count + 1, size + file["bytes"])
+    table = Table("part", title=f"{result['bundle']}", title_justify="left")
+    table.add_column("files", justify="right")
+    table.add_column("MB", justify="right")
+    for part, (count, size) in sorted(sizes.items()):
+        table.add_row(part, str(count), f"{size / 1e6:.2f}")
+    table.add_row("in all", str(len(result["files"])), f"{result['bytes'] / 1e6:.2f}")
+    Console().print(table)

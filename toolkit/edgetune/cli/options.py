@@ -1,0 +1,52 @@
+"""Options that several verbs share, and how every verb gives its result."""
+
+import json
+import sys
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from edgetune_runtime.files import write_json
+
+BundleArgument = Annotated[
+    Path, typer.Argument(metavar="BUNDLE", help="A bundle made by `edgetune export`.")
+]
+JsonOption = Annotated[
+    str | None,
+    typer.Option("--json", metavar="FILE", help="Write the result as JSON; `-` prints it."),
+]
+EngineOption = Annotated[
+    str | None,
+    typer.Option("--engine", metavar="ENGINE", help="Which engine runs the base: onnx, torch."),
+]
+ThreadsOption = Annotated[
+    int | None, typer.Option("--threads", min=1, help="CPU threads of the engine.")
+]
+
+
+def give(result: dict[str, Any], target: str | None, show: Callable[[], None]) -> None:
+    """Give a verb's result: `show` it to people, or print it as JSON (`-`), or both (a file)."""
+    if target == "-":
+        json.dump(result, sys.stdout, ensure_ascii=False, indent=2)
+        sys.stdout.write("\n")
+        return
+    if target is not None:
+        write_json(Path(target), result)
+    show()
+
+
+class System(StrEnum):
+    """Which adapters are used."""
+
+    decoupled = "decoupled"
+    monolithic = "monolithic"
+    base = "base"
+
+
+SystemOption = Annotated[
+    System,
+    typer.Option("--system", help="The adapters, one LoRA for all, or the untouched base."),
+]

@@ -1,0 +1,75 @@
+"""`edgetune run`: one step of the two-stage loop on a bundle, without executing the call."""
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edgetune.cli.options import (
+    BundleArgument,
+    EngineOption,
+    JsonOption,
+    System,
+    SystemOption,
+    ThreadsOption,
+    give,
+)
+
+if TYPE_CHECKING:
+    from edgetune_runtime.agent import Step
+
+
+def run(
+    bundle: BundleArgument,
+    request: Annotated[str, typer.Argument(metavar='"REQUEST"', help="What the user says.")],
+    toolset: Annotated[
+        str | None, typer.Option(help="Which toolset, where the bundle holds several.")
+    ] = None,
+    system: SystemOption = System.decoupled,
+    engine: EngineOption = None,
+    threads: ThreadsOption = None,
+    temperature: Annotated[float, typer.Option(min=0.0, help="0 takes the likeliest token.")] = 0.0,
+    seed: Annotated[int, typer.Option(help="Seed of the sampling above temperature 0.")] = 0,
+    max_tokens: Annotated[
+        int, typer.Option(min=8, help="The most tokens that the arguments may take.")
+    ] = 256,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Probabilities of every tool, not the likely ones.")
+    ] = False,
+    json_target: JsonOption = None,
+) -> None:
+    """Answer a request with a tool call (the call is shown, not executed).
+
+    Example: `edgetune run bundles/phone "wake me at 7:30 tomorrow"`
+    """
+    from edgetune_runtime.agent import Agent
+    from edgetune_runtime.bundle import open_bundle
+    from edgetune_runtime.engines import open_engine
+    from edgetune_runtime.prompt import User
+
+    opened = open_bundle(bundle)
+    agent = Agent(
+        opened.assets,
+        open_engine(opened, engine, threads=threads),
+        system=system.value,
+        max_tokens=max_tokens,
+        temperature=temperature,
+        seed=seed,
+        exact=exact,
+    )
+    step = agent.step([User(request)], toolset)
+    result = {"request": request, "steps": [step.as_json()]}
+    give(result, json_target, lambda: _show(step))
+
+
+def _show(step: "Step") -> None:
+    from rich.console import Console
+
+    console = Console()
+    call = {"name": step.tool, "arguments": dict(step.arguments)}
+    console.print_json(json.dumps(call, ensure_ascii=False))
+    others = sorted(step.probabilities.items(), key=lambda item: -item[1])[1:4]
+    rivals = ", ".join(f"{name} {probability:.3f}" for name, probability in others)
+    console.print(f"[dim]toolset {step.toolset}, probability {step.probability:.3f} ({rivals})[/]")
+    times = ", ".join(f"{key} {value:g}" for key, value in step.timing.items())
+    console.print(f"[dim]{times}[/]")

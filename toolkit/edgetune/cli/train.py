@@ -1,0 +1,53 @@
+"""`edgetune train`: the selector, one arguments adapter a tool, and the monolithic baseline."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from edgetune.cli.options import JsonOption, give
+
+
+def train(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A recipe, as in configs/.")],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="RUN",
+            help="Where to write; by default runs/NAME.",
+        ),
+    ] = None,
+    json_target: JsonOption = None,
+) -> None:
+    """Train the adapters of a recipe; run the same command again to resume.
+
+    Example: `edgetune train configs/nano/phone_actions.yaml --output runs/phone_actions`
+    """
+    from edgetune.config import read_config
+    from edgetune.train.run import train as train_run
+
+    summary = train_run(read_config(config), output or Path("runs") / config.stem)
+    result = summary.as_json()
+    give(result, json_target, lambda: show(result))
+
+
+def show(result: dict[str, Any]) -> None:
+    """Print what was trained."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("adapter", title=f"{result['output']}", title_justify="left")
+    for column in ("examples", "steps", "minutes", "dev loss", "dev exact"):
+        table.add_column(column, justify="right")
+    for name, adapter in result["adapters"].items():
+        table.add_row(
+            name,
+            str(adapter["examples"]),
+            str(adapter["steps"]),
+            f"{adapter['seconds'] / 60:.1f}",
+            f"{adapter['dev']['loss']:.4f}" if adapter.get("dev") else "-",
+            f"{adapter['dev']['exact_match']:.3f}" if adapter.get("dev") else "-",
+        )
+    Console().print(table)

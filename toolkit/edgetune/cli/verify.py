@@ -1,0 +1,43 @@
+"""`edgetune verify`: does this bundle do exactly what its training run did?"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from edgetune.cli.options import BundleArgument, EngineOption, JsonOption, give
+
+
+def verify(
+    bundle: BundleArgument,
+    engine: EngineOption = None,
+    run: Annotated[
+        Path | None,
+        typer.Option("--run", metavar="RUN", help="Compute the reference afresh from this run."),
+    ] = None,
+    json_target: JsonOption = None,
+) -> None:
+    """Check a bundle from its hashes up to its calls; exit code 1 where a check does not hold.
+
+    Example: `edgetune verify bundles/phone`
+    """
+    from edgetune_export.verify import verify as check
+
+    result = check(bundle, engine or "onnx", run)
+    give(result, json_target, lambda: show(result))
+    if not result["ok"]:
+        raise typer.Exit(1)
+
+
+def show(result: dict[str, Any]) -> None:
+    """Print the ladder of checks."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    table = Table("check", "", "detail", title="Verification", title_justify="left")
+    for check in result["checks"]:
+        mark = "[green]ok[/]" if check["ok"] else "[bold red]not ok[/]"
+        table.add_row(check["name"], mark, check["detail"])
+    console.print(table)
+    console.print("[green]ok[/]" if result["ok"] else "[bold red]not ok[/]")

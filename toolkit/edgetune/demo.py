@@ -1,0 +1,170 @@
+"""The demo: data, train, export, verify, eval, run and profile in one go, each told in plain words.
+
+Only joins the verbs together; whatever it prints comes from the run it has just made.
+"""
+
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+import edgetune
+from edgetune.cli import profile as profile_view
+from edgetune.cli import train as train_view
+from edgetune.cli import verify as verify_view
+from edgetune.config import read_config
+from edgetune.data.records import Example, read_records
+from edgetune.evaluate.evaluate import EvalResult, evaluate, request_text
+from edgetune.evaluate.report import write_report
+from edgetune.evaluate.system import System, open_system
+from edgetune.evaluate.table import result_view, systems_view
+from edgetune.train.run import train
+from edgetune_export.bundle import write_bundle
+from edgetune_export.run import open_run
+from edgetune_export.verify import verify
+from edgetune_runtime.bundle import open_bundle
+from edgetune_runtime.calls import RESPOND
+from edgetune_runtime.errors import InputError
+from edgetune_runtime.profile import profile
+
+RECIPE = Path("configs/nano/phone_actions.yaml")
+SYSTEMS: tuple[System, ...] = ("base", "monolithic", "decoupled")
+SHOWN_CALLS = 6
+
+console = Console(stderr=True)
+
+
+def run_demo(output: Path, *, fresh: bool = False) -> dict[str, Any]:
+    """Run the whole way into `output` (`run/`, `bundle/`, `report.html`); the figures as JSON.
+
+    A demo that was stopped goes on where it stopped. Raises InputError where the recipe is not at
+    hand (the demo needs the repository, not only the installed package).
+    """
+    start = time.monotonic()
+    recipe = Path(edgetune.__file__).parents[2] / RECIPE
+    if not recipe.is_file():
+        raise InputError(
+            f"{recipe} is not there: the demo's recipe is part of the repository; run `make demo` "
+            "in a clone of it."
+        )
+    run_path, bundle_path = output / "run", output / "bundle"
+    report_path = output / "report.html"
+    if fresh:
+        shutil.rmtree(output, ignore_errors=True)
+
+    _say(
+        1,
+        "Data and training",
+        "A generator writes requests for twelve phone tools, with phrasings and values held back "
+        "for the test. One adapter learns to select the tool, one for each tool learns to write "
+        "its arguments; a single adapter that learns both at once is the baseline.",
+    )
+    summary = train(read_config(recipe), run_path).as_json()
+    train_view.show(summary)
+
+    _say(
+        2,
+        "Export",
+        "The int4 base becomes one ONNX graph that takes LoRA matrices as inputs; each adapter "
+        "becomes a small file, each tool's JSON Schema a token automaton.",
+    )
+    write_bundle(open_run(run_path), bundle_path, ["onnx"])
+
+    _say(3, "Verify", "Does the bundle do exactly what was trained?")
+    verified = verify(bundle_path, "onnx", None)
+    verify_view.show(verified)
+
+    _say(
+        4,
+        "Evaluate",
+        "The exported int4 bundle answers requests whose phrasings and values training never saw.",
+    )
+    results, examples = _evaluate(bundle_path, run_path / "data" / "test.jsonl")
+    console.print(result_view(results[-1]))
+
+    _say(5, "Profile", "Memory, swap times and speed on this machine.")
+    measured = profile(open_bundle(bundle_path))
+    profile_view.show(measured)
+
+    _say(6, "Run", 'What `edgetune run BUNDLE "request"` answers:')
+    calls = _sample_calls(bundle_path, examples)
+    for call in calls:
+        console.print(f"  [bold]{call['request']}[/]\n    {call['text']}", highlight=False)
+
+    write_report(
+        report_path, results, profile=measured, curves=run_path / "curves.png", calls=calls
+    )
+    _summary(results, measured, bundle_path)
+    minutes = (time.monotonic() - start) / 60
+    console.print(
+        f"\nDone in {minutes:.1f} minutes. Bundle: [bold]{bundle_path}[/]  "
+        f"Report: [bold]{report_path}[/]\n"
+        f'Try it: edgetune run {bundle_path} "wake me at 7:30 tomorrow"'
+    )
+    return {
+        "bundle": str(bundle_path),
+        "report": str(report_path),
+        "seconds": round(minutes * 60, 1),
+        "verify": verified["ok"],
+        "systems": {result.system: result.score.as_json() for result in results},
+        "profile": measured,
+        "calls": calls,
+    }
+
+
+def _say(number: int, title: str, text: str) -> None:
+    console.print(f"\n[bold cyan]{number}. {title}[/]\n{text}\n", highlight=False)
+
+
+def _evaluate(bundle: Path, test: Path) -> tuple[list[EvalResult], list[Example]]:
+    results = []
+    for system in SYSTEMS:
+        agent = open_system(bundle, "onnx", system)
+        toolset = agent.toolset(None)
+        records = read_records(test, toolset)
+        examples = [step for record in records for step in record.steps(toolset)]
+        results.append(evaluate(agent, toolset.name, examples))
+    return results, examples
+
+
+def _sample_calls(bundle: Path, examples: list[Example]) -> list[dict[str, Any]]:
+    """Steps of the agent for the first example of some tools, `respond` among them."""
+    agent = open_system(bundle, "onnx", "decoupled")
+    first: dict[str, Example] = {}
+    for example in examples:
+        first.setdefault(example.call.tool, example)
+    called = [name for name in first if name != RESPOND]
+    tools = [*called[: SHOWN_CALLS - 1], RESPOND]
+    calls = []
+    for name in tools:
+        if name in first:
+            step = agent.step(first[name].turns)
+            arguments = ", ".join(f"{key}={value!r}" for key, value in step.arguments.items())
+            calls.append(
+                {
+                    "request": request_text(first[name].turns),
+                    **step.as_json(),
+                    "text": f"{step.tool}({arguments})  [{step.probability:.3f}]",
+                }
+            )
+    return calls
+
+
+def _summary(results: list[EvalResult], measured: dict[str, Any], bundle: Path) -> None:
+    console.print()
+    console.print(systems_view(results))
+    graph = sum(file.stat().st_size for file in (bundle / "onnx").glob("model.onnx*"))
+    blobs = [adapter["blob_bytes"] for adapter in measured["adapters"]]
+    cold = [adapter["cold_swap_ms"] for adapter in measured["adapters"]]
+    warm = [adapter["warm_swap_ms"] for adapter in measured["adapters"]]
+    table = Table(title="Sizes and swaps", title_justify="left", show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_row("int4 base as ONNX", f"{graph / 1e6:.2f} MB")
+    table.add_row(f"each of {len(blobs)} delta blobs", f"{max(blobs) / 1e6:.2f} MB at the most")
+    table.add_row("swap from disk", f"{max(cold):.1f} ms at the most")
+    table.add_row("swap of a resident adapter", f"{max(warm):.2f} ms at the most")
+    console.print(table)
