@@ -1,5 +1,7 @@
 """`edgetune profile`: load time, memory, swap times and speed of a bundle on this machine."""
 
+from typing import Any
+
 from edgetune.cli.options import BundleArgument, EngineOption, JsonOption, ThreadsOption, give
 
 
