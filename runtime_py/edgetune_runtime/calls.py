@@ -75,9 +75,22 @@ RESPOND_CALL = Call(RESPOND)
 
 
 def order_arguments(tool: Tool, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """`arguments` in the order of the schema's properties; unknown keys last, as they stand."""
-    ordered = {key: arguments[key] for key in tool.properties if key in arguments}
-    return ordered | {key: arguments[key] for key in arguments if key not in ordered}
+    """`arguments` in the order of the schema's properties; unknown keys last, as they stand.
+
+    Objects inside them too, where the schema says it without references or alternatives.
+    """
+    return _ordered(tool.parameters, arguments)
+
+
+def _ordered(schema: Any, value: Any) -> Any:
+    described = schema if isinstance(schema, Mapping) else {}
+    if isinstance(value, Mapping):
+        properties = described.get("properties", {})
+        ordered = {key: _ordered(properties[key], value[key]) for key in properties if key in value}
+        return ordered | {key: value[key] for key in value if key not in ordered}
+    if isinstance(value, list):
+        return [_ordered(described.get("items"), item) for item in value]
+    return value
 
 
 def arguments_json(tool: Tool, arguments: Mapping[str, Any]) -> str:

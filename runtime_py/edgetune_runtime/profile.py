@@ -1,6 +1,6 @@
 """What a bundle costs on this machine: load, memory, swaps, speed, and one whole call.
 
-Measures, and knows no printing: the fields are those of `edgetune profile` (docs/cli.md).
+Measures, and knows no printing: the fields are those that `edgetune profile --json` gives.
 """
 
 import os

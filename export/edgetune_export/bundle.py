@@ -1,0 +1,252 @@
+"""Writing a bundle: everything that a phone needs of a run, with a hash for each byte of it.
+
+    manifest.json  manifest.sha256  tokenizer.json (and its configuration)  tools.json  prompts.json
+    grammars/<toolset>/<tool>.safetensors   adapters/<adapter>.safetensors, .onnx_adapter
+    onnx/  merged/<adapter>/  reference/
+
+A bundle is written beside its place and renamed, so that a good one never gives way to a half. What
+the files mean to a phone is the runtime's (`edgetune_runtime.bundle`).
+"""
+
+import re
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+from edgetune_export.merge import merge_adapter
+from edgetune_export.onnx import export_onnx, write_onnx_adapter
+from edgetune_export.reference import DIRECTORY as REFERENCE
+from edgetune_export.reference import compute_reference
+from edgetune_export.run import Run, RunAdapter, read_adapter, run_assets
+from edgetune_export.slots import write_blob
+from edgetune_export.template import template_sha256
+from edgetune_runtime.adapters import BASE_KEY
+from edgetune_runtime.assets import Assets
+from edgetune_runtime.bundle import DIGEST, MANIFEST, PROMPTS, TOKENIZER, TOOLS
+from edgetune_runtime.errors import InputError
+from edgetune_runtime.files import replaced_directory, sha256_file, write_bytes, write_json
+from edgetune_runtime.manifest import (
+    Adapter,
+    Base,
+    FileEntry,
+    Manifest,
+    Target,
+    ToolsetEntry,
+)
+from edgetune_runtime.progress import stage, track
+from edgetune_runtime.prompt import Prompts
+from edgetune_runtime.toolsets import dump_toolsets, toolset_sha256
+
+TARGETS = ("onnx",)
+MODEL = "onnx/model.onnx"
+
+BlobType = Literal["float32", "float16"]
+
+
+def write_bundle(
+    run: Run,
+    output: Path,
+    targets: Sequence[str],
+    *,
+    merge: str | None = None,
+    blob_dtype: str = "float32",
+    zip: bool = False,
+) -> None:
+    """Write the bundle of `run` into the directory `output`, and `output`.zip with `zip`.
+
+    `merge` names an adapter of which a single merged model is written too. Raises InputError for an
+    unknown target, adapter or blob type, and where `output` is something else than a bundle;
+    GrammarError for a schema that cannot be compiled. `output` is untouched then.
+    """
+    for target in targets:
+        if target not in TARGETS:
+            raise InputError(f"--target {target}: unknown, expected one of {', '.join(TARGETS)}.")
+    if blob_dtype not in ("float32", "float16"):
+        raise InputError(f"--blob-type {blob_dtype}: unknown, expected float32 or float16.")
+    if output.exists() and not (output / MANIFEST).is_file() and any(_entries(output)):
+        raise InputError(
+            f"{output}: exists and is no bundle (it has no {MANIFEST}); choose another --output or "
+            "remove it."
+        )
+    merged = None if merge is None else run.adapter(merge)
+    assets = run_assets(run)
+    with replaced_directory(output) as fresh:
+        lowered = tuple(_lower(run, fresh) for _ in dict.fromkeys(targets))
+        adapters = tuple(
+            _write_adapter(run, adapter, fresh, "float16" if blob_dtype == "float16" else "float32")
+            for adapter in track(run.adapters, "Writing adapters")
+        )
+        toolsets = _write_toolsets(run, assets, fresh)
+        if merged is not None:
+            _write_merged(run, merged, fresh)
+        compute_reference(run, assets).save(fresh / REFERENCE)
+        write_manifest(
+            fresh,
+            Manifest(
+                edgetune=_version(),
+                name=output.name,
+                base=_base(run),
+                tokenizer_sha256=sha256_file(fresh / TOKENIZER),
+                template_sha256=template_sha256(run.base.tokenizer),
+                slots=run.base.slots(),
+                toolsets=toolsets,
+                adapters=adapters,
+                targets=lowered,
+                files=(),
+            ),
+        )
+        if zip:
+            with stage("Zipping"):
+                _write_zip(fresh, output)
+
+
+def write_manifest(directory: Path, manifest: Manifest) -> None:
+    """Write `manifest` with the size and hash of every file in `directory`, and its digest."""
+    files = tuple(
+        FileEntry(
+            path=path.relative_to(directory).as_posix(),
+            bytes=path.stat().st_size,
+            sha256=sha256_file(path),
+        )
+        for path in sorted(directory.rglob("*"))
+        if path.is_file() and path.name not in (MANIFEST, DIGEST)
+    )
+    listed = manifest.model_copy(update={"files": files})
+    write_json(directory / MANIFEST, listed.model_dump(mode="json"))
+    digest = sha256_file(directory / MANIFEST)
+    write_bytes(directory / DIGEST, f"{digest}  {MANIFEST}\n".encode())
+
+
+def _lower(run: Run, fresh: Path) -> Target:
+    with stage("Lowering the base to ONNX"):
+        options = export_onnx(run.base, fresh / "onnx")
+    return Target(name="onnx", model=MODEL, options=options)
+
+
+def _write_adapter(run: Run, adapter: RunAdapter, fresh: Path, dtype: BlobType) -> Adapter:
+    """Write an adapter as a blob and as an `.onnx_adapter` beside it."""
+    found = read_adapter(run, adapter)
+    file = f"adapters/{_file_name(adapter.name)}.safetensors"
+    metadata = {
+        "format": "edgetune-delta-1",
+        "adapter": adapter.name,
+        BASE_KEY: run.base.weights_sha256,
+        "rank": str(found.rank),
+        "scale_in_b": repr(found.scale),
+        "rslora": str(found.rslora).lower(),
+    }
+    write_blob(fresh / file, found.tensors, metadata, dtype)
+    onnx_file = file.replace(".safetensors", ".onnx_adapter")
+    write_onnx_adapter(found.tensors, fresh / onnx_file)
+    return Adapter(
+        name=adapter.name,
+        role=adapter.role,
+        toolset=adapter.toolset,
+        tool=adapter.tool,
+        rank=found.rank,
+        scale=found.scale,
+        rslora=found.rslora,
+        file=file,
+        dtype=dtype,
+        base_sha256=run.base.weights_sha256,
+        data_sha256=adapter.data_sha256,
+        onnx_adapter=onnx_file,
+    )
+
+
+def _write_toolsets(run: Run, assets: Assets, fresh: Path) -> tuple[ToolsetEntry, ...]:
+    """Write tokenizer, tools, prompts and grammars."""
+    run.base.tokenizer.save_pretrained(fresh)
+    # As training encoded: without what a batch's padding has left in the tokenizer.
+    write_bytes(fresh / TOKENIZER, assets.tokenizer.to_str(pretty=True).encode())
+    write_json(fresh / TOOLS, dump_toolsets(run.toolsets.values()))
+    prompts = Prompts(
+        pieces=assets.pieces,
+        toolsets={name: toolset.prompts for name, toolset in assets.toolsets.items()},
+    )
+    write_json(fresh / PROMPTS, prompts.model_dump(mode="json"))
+    entries = []
+    for name, toolset in assets.toolsets.items():
+        grammars = {
+            tool: f"grammars/{_file_name(name)}/{_file_name(tool)}.safetensors"
+            for tool in toolset.automata
+        }
+        for tool, automaton in toolset.automata.items():
+            automaton.save(fresh / grammars[tool])
+        entries.append(
+            ToolsetEntry(
+                name=name,
+                description=toolset.toolset.description,
+                tools_sha256=toolset_sha256(toolset.toolset),
+                selector=toolset.selector,
+                arguments=dict(toolset.arguments),
+                monolithic=toolset.monolithic,
+                grammars=grammars,
+            )
+        )
+    return tuple(entries)
+
+
+def _write_merged(run: Run, adapter: RunAdapter, fresh: Path) -> None:
+    """One model with the adapter merged in, for whoever wants a single task and no slots."""
+    with (
+        stage(f"Merging {adapter.name}"),
+        tempfile.TemporaryDirectory(prefix=".merging-", dir=fresh) as place,
+    ):
+        merged = merge_adapter(run.base, adapter.directory, Path(place) / "base")
+        export_onnx(merged, fresh / "merged" / _file_name(adapter.name), slots=False)
+
+
+def _base(run: Run) -> Base:
+    shape = run.base.shape
+    return Base(
+        name=run.base.name,
+        revision=run.base.revision,
+        family=shape.family,
+        weights_sha256=run.base.weights_sha256,
+        vocab_size=shape.vocab_size,
+        hidden_size=shape.hidden_size,
+        layers=shape.layers,
+        attention_heads=shape.attention_heads,
+        kv_heads=shape.kv_heads,
+        head_dim=shape.head_dim,
+        context_length=shape.context_length,
+        end_tokens=run.base.end_tokens,
+    )
+
+
+def _write_zip(directory: Path, output: Path) -> None:
+    """`output`.zip, whole or not at all; its one top-level folder is called as the bundle is."""
+    target = output.with_name(output.name + ".zip")
+    handle = tempfile.NamedTemporaryFile(  # noqa: SIM115 - renamed, so not the context's to remove
+        prefix=f".{target.name}.", dir=output.parent, delete=False
+    )
+    fresh = Path(handle.name)
+    try:
+        with handle, zipfile.ZipFile(handle, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in sorted(directory.rglob("*")):
+                if path.is_file():
+                    archive.write(path, Path(output.name) / path.relative_to(directory))
+        fresh.chmod(0o644)
+        fresh.replace(target)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def _file_name(name: str) -> str:
+    """`name` as a file name: what a path could be misread by becomes `_`."""
+    return re.sub(r"[^\w.-]", "_", name)
+
+
+def _entries(path: Path) -> Sequence[Path]:
+    return list(path.iterdir()) if path.is_dir() else [path]
+
+
+def _version() -> str:
+    try:
+        return version("edgetune")
+    except PackageNotFoundError:
+        return "unknown"

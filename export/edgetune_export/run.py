@@ -1,0 +1,227 @@
+"""Reading a training run: its base, tools, adapters and records, and what an agent needs of them.
+
+    RUN/run.json  base/  tools.json  data/*.jsonl  adapters/<name>/
+
+Writing one is training's. A run gives the same `Assets` as a bundle, so that one agent drives both.
+Nothing is lowered here.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from edgetune_export.base import Base
+from edgetune_export.checkpoint import read_json
+from edgetune_export.grammar import compile_grammar
+from edgetune_export.slots import PeftAdapter, read_peft
+from edgetune_export.template import cut_pieces, toolset_prompts
+from edgetune_runtime.assets import AdapterSource, Assets, Tensors, ToolsetAssets
+from edgetune_runtime.automaton import Automaton
+from edgetune_runtime.calls import RESPOND_CALL, RESPOND_TOOL, Call, Tool, Toolset
+from edgetune_runtime.errors import InputError
+from edgetune_runtime.files import sha256_file
+from edgetune_runtime.manifest import Role
+from edgetune_runtime.progress import track
+from edgetune_runtime.prompt import Pieces, ToolsShown
+from edgetune_runtime.toolsets import read_toolsets
+from edgetune_runtime.vocabulary import Vocabulary
+
+WEIGHTS = "adapter_model.safetensors"
+
+
+@dataclass(frozen=True)
+class RunAdapter:
+    """One trained adapter, as PEFT saved it."""
+
+    name: str
+    role: Role
+    toolset: str
+    tool: str | None
+    directory: Path
+    data_sha256: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished training run."""
+
+    path: Path
+    config: Mapping[str, Any]
+    """The resolved recipe, as training wrote it."""
+    base: Base
+    toolsets: Mapping[str, Toolset]
+    adapters: tuple[RunAdapter, ...]
+
+    @property
+    def tools_shown(self) -> ToolsShown:
+        """How much of the tools the adapters were trained with."""
+        return self.config.get("prompt", {}).get("tools", "full")
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """A tokenizer of its own, without the padding that a training loop may have set."""
+        tokenizer = Tokenizer.from_str(self.base.tokenizer.backend_tokenizer.to_str())
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        return tokenizer
+
+    def adapter(self, name: str) -> RunAdapter:
+        """The adapter of that name. Raises InputError naming those that are there."""
+        for adapter in self.adapters:
+            if adapter.name == name:
+                return adapter
+        names = sorted(adapter.name for adapter in self.adapters)
+        raise InputError(f"{self.path}: has no adapter '{name}'; choose one of {names}.")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The first step of a record: a request and the call that answers it."""
+
+    request: str
+    tool: Tool
+    call: Call
+
+
+def open_run(path: Path) -> Run:
+    """The run in directory `path`.
+
+    Raises InputError where it is no run, is unfinished, or its adapters were trained on another
+    base than lies in it.
+    """
+    if not (path / "run.json").is_file():
+        raise InputError(
+            f"{path}: no training run is here (run.json is missing); give the directory that "
+            "'edgetune train' wrote."
+        )
+    about = read_json(path / "run.json")
+    if not about.get("complete"):
+        raise InputError(
+            f"{path}: the run is not finished; run the same 'edgetune train' command again, it "
+            "resumes where it stopped."
+        )
+    try:
+        base = Base(path / "base")
+        adapters = tuple(_adapter(path, entry) for entry in about["adapters"])
+        trained_on = about["base"]["weights_sha256"]
+        config = about["config"]
+    except (KeyError, TypeError) as error:
+        raise InputError(
+            f"{path / 'run.json'}: {error} is missing or of another kind; train again."
+        ) from error
+    if trained_on != base.weights_sha256:
+        raise InputError(
+            f"{path / 'base'}: is base {base.weights_sha256[:12]}…, but the run was trained on "
+            f"{str(trained_on)[:12]}…; train again or put the run's own base back."
+        )
+    return Run(path, config, base, read_toolsets(path / "tools.json"), adapters)
+
+
+def run_assets(run: Run) -> Assets:
+    """Everything but the engine that an agent needs to run `run`'s adapters.
+
+    Compiles every tool's grammar. Raises GrammarError for a schema that no grammar can hold to.
+    """
+    pieces = cut_pieces(run.base.tokenizer)
+    tokenizer = run.tokenizer
+    vocabulary = Vocabulary(tokenizer)
+    toolsets = {
+        name: ToolsetAssets(
+            toolset,
+            toolset_prompts(run.base.tokenizer, toolset, run.tools_shown),
+            _automata(toolset, pieces, tokenizer, vocabulary),
+            selector=_named(run, name, "selector"),
+            arguments={a.tool: a.name for a in _of_role(run, name, "arguments") if a.tool},
+            monolithic=_named(run, name, "monolithic"),
+        )
+        for name, toolset in run.toolsets.items()
+    }
+    adapters = {adapter.name: _source(run, adapter) for adapter in run.adapters}
+    return Assets(tokenizer, pieces, toolsets, adapters, run.base.end_tokens)
+
+
+def samples(run: Run, toolset: Toolset) -> Iterator[Sample]:
+    """The first steps of the run's records for `toolset`, held-out ones first."""
+    for split in ("test", "dev", "train"):
+        path = run.path / "data" / f"{split}.jsonl"
+        if path.is_file():
+            with path.open(encoding="utf-8") as lines:
+                for line in lines:
+                    sample = _sample(json.loads(line), toolset)
+                    if sample is not None:
+                        yield sample
+
+
+def _sample(record: Mapping[str, Any], toolset: Toolset) -> Sample | None:
+    """A request and its call, None for a record that does not begin with plain ones."""
+    messages = [m for m in record["messages"] if m["role"] not in ("system", "developer")]
+    if len(messages) < 2 or not isinstance(messages[0].get("content"), str):
+        return None
+    calls = messages[1].get("tool_calls")
+    if not calls:
+        return Sample(messages[0]["content"], RESPOND_TOOL, RESPOND_CALL)
+    function = calls[0].get("function", calls[0])
+    arguments = function["arguments"]
+    if isinstance(arguments, str):
+        arguments = json.loads(arguments)
+    if function["name"] not in (tool.name for tool in toolset.tools):
+        return None
+    tool = toolset[function["name"]]
+    return Sample(messages[0]["content"], tool, Call(tool.name, arguments))
+
+
+def _adapter(path: Path, entry: Mapping[str, Any]) -> RunAdapter:
+    return RunAdapter(
+        entry["name"],
+        entry["role"],
+        entry["toolset"],
+        entry.get("tool"),
+        path / entry["directory"],
+        entry["data_sha256"],
+    )
+
+
+def _automata(
+    toolset: Toolset, pieces: Pieces, tokenizer: Tokenizer, vocabulary: Vocabulary
+) -> dict[str, Automaton]:
+    tools = [tool for tool in toolset.tools if tool.has_parameters]
+    return {
+        tool.name: compile_grammar(tool, pieces, tokenizer, vocabulary)
+        for tool in track(tools, f"Compiling the grammars of {toolset.name}")
+    }
+
+
+def _of_role(run: Run, toolset: str, role: Role) -> list[RunAdapter]:
+    return [a for a in run.adapters if a.toolset == toolset and a.role == role]
+
+
+def _named(run: Run, toolset: str, role: Role) -> str | None:
+    found = _of_role(run, toolset, role)
+    return found[0].name if found else None
+
+
+def _source(run: Run, adapter: RunAdapter) -> AdapterSource:
+    weights = adapter.directory / WEIGHTS
+    if not weights.is_file():
+        raise InputError(f"{weights}: missing; run 'edgetune train' again, it trains it anew.")
+    return AdapterSource(
+        adapter.name,
+        read_adapter(run, adapter).rank,
+        sha256_file(weights),
+        weights.stat().st_size,
+        partial(_tensors, run, adapter),
+    )
+
+
+def read_adapter(run: Run, adapter: RunAdapter) -> PeftAdapter:
+    """The slot tensors of one of the run's adapters, scale folded in."""
+    return read_peft(adapter.directory, run.base)
+
+
+def _tensors(run: Run, adapter: RunAdapter) -> Tensors:
+    return read_adapter(run, adapter).tensors

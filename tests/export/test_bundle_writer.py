@@ -1,0 +1,156 @@
+"""Writing a bundle: what is in it, that it opens without the workstation, and how it fails."""
+
+import json
+import zipfile
+
+import numpy as np
+import pytest
+
+from edgetune_export import bundle as writer
+from edgetune_export.bundle import write_bundle
+from edgetune_export.run import open_run, read_adapter, run_assets, samples
+from edgetune_runtime.agent import Agent
+from edgetune_runtime.bundle import open_bundle
+from edgetune_runtime.engines import open_engine
+from edgetune_runtime.errors import InputError
+from edgetune_runtime.files import write_json
+from edgetune_runtime.prompt import User
+
+
+@pytest.fixture(scope="module")
+def bundle(tiny_run, tmp_path_factory):
+    path = tmp_path_factory.mktemp("bundles") / "home"
+    write_bundle(open_run(tiny_run()), path, ["onnx"], zip=True)
+    return path
+
+
+def test_bundle_opens_and_calls(bundle):
+    opened = open_bundle(bundle)
+    agent = Agent(opened.assets, open_engine(opened, "onnx"), max_tokens=40)
+    for system in ("decoupled", "monolithic", "base"):
+        agent = Agent(opened.assets, agent.engine, system=system, max_tokens=40)
+        step = agent.step([User("Weather in Oslo?")])
+        assert step.tool in opened.assets.toolsets["home"].toolset.names
+
+
+def test_bundle_gives_the_assets_of_its_run(bundle, tiny_run):
+    run, opened = open_run(tiny_run()), open_bundle(bundle)
+    wanted, found = run_assets(run), opened.assets
+    assert found.pieces == wanted.pieces
+    assert found.toolsets["home"].prompts == wanted.toolsets["home"].prompts
+    assert found.toolsets["home"].prompts.tools_shown == "compact"
+    assert found.tokenizer.to_str() == wanted.tokenizer.to_str()
+    for name, source in wanted.adapters.items():
+        for slot, tensor in source.load().items():
+            np.testing.assert_array_equal(found.adapters[name].load()[slot], tensor)
+
+
+def test_every_file_is_listed(bundle):
+    listed = {entry.path for entry in open_bundle(bundle).manifest.files}
+    present = {p.relative_to(bundle).as_posix() for p in bundle.rglob("*") if p.is_file()}
+    assert present - listed == {"manifest.json", "manifest.sha256"}
+
+
+def test_folded_scale_is_in_the_manifest(bundle):
+    for adapter in open_bundle(bundle).manifest.adapters:
+        assert adapter.rslora
+        assert adapter.scale == pytest.approx(8 / 2)  # alpha / sqrt(r)
+
+
+def test_zip_holds_the_same_files(bundle):
+    with zipfile.ZipFile(bundle.with_name("home.zip")) as archive:
+        assert archive.testzip() is None
+        assert archive.read("home/manifest.json") == (bundle / "manifest.json").read_bytes()
+
+
+def test_float16_halves_the_blobs(tiny_run, bundle, tmp_path):
+    write_bundle(open_run(tiny_run()), tmp_path / "half", ["onnx"], blob_dtype="float16")
+    halved = open_bundle(tmp_path / "half").manifest
+    for adapter in halved.adapters:
+        assert adapter.dtype == "float16"
+        size = (bundle / adapter.file).stat().st_size
+        assert (tmp_path / "half" / adapter.file).stat().st_size < 0.75 * size
+
+
+def test_merged_model_is_written_without_slots(tiny_run, tmp_path):
+    import onnx
+
+    write_bundle(open_run(tiny_run()), tmp_path / "b", ["onnx"], merge="home.selector")
+    graph = onnx.load(tmp_path / "b/merged/home.selector/model.onnx", load_external_data=False)
+    assert not [value.name for value in graph.graph.input if "lora" in value.name]
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ({"targets": ["tpu"]}, "--target tpu"),
+        ({"merge": "home.nothing"}, "home.nothing"),
+        ({"blob_dtype": "int1"}, "int1"),
+    ],
+)
+def test_unknown_option_leaves_nothing_behind(tiny_run, tmp_path, options, what):
+    with pytest.raises(InputError, match=what):
+        write_bundle(open_run(tiny_run()), tmp_path / "b", **{"targets": ["onnx"], **options})
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_no_bundle_is_never_replaced(tiny_run, tmp_path):
+    (tmp_path / "precious.txt").write_text("keep")
+    with pytest.raises(InputError, match="exists and is no bundle"):
+        write_bundle(open_run(tiny_run()), tmp_path, ["onnx"])
+    assert (tmp_path / "precious.txt").read_text() == "keep"
+
+
+def test_full_disk_keeps_the_old_bundle(tiny_run, tmp_path, monkeypatch):
+    old = tmp_path / "b"
+    old.mkdir()
+    (old / "manifest.json").write_text("old")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(writer, "compute_reference", full)
+    with pytest.raises(InputError, match="disk is full"):
+        write_bundle(open_run(tiny_run()), old, ["onnx"])
+    assert [path.name for path in tmp_path.iterdir()] == ["b"]
+    assert (old / "manifest.json").read_text() == "old"
+
+
+def copied(run, target):
+    import shutil
+
+    shutil.copytree(run, target)
+    return target
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"complete": False}, "not finished"),
+        ({"base": {"weights_sha256": "f" * 64}}, "was trained on"),
+        ({"adapters": [{"name": "x"}]}, "role"),
+    ],
+)
+def test_unfit_run_is_refused(tiny_run, tmp_path, change, what):
+    run = copied(tiny_run(), tmp_path / "run")
+    about = json.loads((run / "run.json").read_text())
+    write_json(run / "run.json", {**about, **change})
+    with pytest.raises(InputError, match=what):
+        open_run(run)
+
+
+def test_missing_run_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"run\.json is missing"):
+        open_run(tmp_path)
+
+
+def test_samples_are_requests_with_their_calls(tiny_run):
+    run = open_run(tiny_run())
+    found = list(samples(run, run.toolsets["home"]))
+    assert [sample.request for sample in found][:2] == ["Weather in Oslo?", "Wake me at 7:30"]
+    assert found[1].call.arguments == {"time": "7:30"}
+
+
+def test_run_adapter_is_read_with_its_scale(tiny_run):
+    run = open_run(tiny_run())
+    assert read_adapter(run, run.adapter("home.selector")).scale == pytest.approx(4)
