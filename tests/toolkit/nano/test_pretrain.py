@@ -1,0 +1,107 @@
+"""The recipe: stopping and going on changes nothing; int4 steps leave the float weights float."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from edgetune.nano.pretrain import pretrain
+from edgetune.nano.recipe import Recipe, easy_share, rate_factor, read_recipe
+from edgetune.nano.straight_through import quantized
+from edgetune_export.quantize import dequantize, quantize
+
+TINY = """\
+seed: 3
+steps: 8
+tokens: 600
+hidden: 64
+layers: 2
+heads: 2
+kv_heads: 2
+intermediate: 64
+warmup: 2
+easy_steps: 4
+int4: 0.25
+evaluate_every: 100
+chunk: 4
+threads: 1
+"""
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("recipe") / "tiny.yaml"
+    path.write_text(TINY)
+    return path
+
+
+def weights(directory: Path) -> dict[str, torch.Tensor]:
+    return load_file(directory / "model.safetensors")
+
+
+@pytest.mark.slow
+def test_a_run_that_stops_and_goes_on_ends_at_the_same_weights(
+    config: Path, tokenizer_file: Path, tmp_path: Path
+) -> None:
+    for output in ("straight", "resumed"):
+        shutil.copytree(tokenizer_file.parent, tmp_path / output / "tokenizer")
+    straight = weights(pretrain(config, tmp_path / "straight"))
+    pretrain(config, tmp_path / "resumed", stop_at=4)
+    halfway = torch.load(tmp_path / "resumed" / "checkpoint.pt", weights_only=True)
+    assert halfway["step"] == 4
+    directory = pretrain(config, tmp_path / "resumed")
+    resumed = weights(directory)
+    assert straight.keys() == resumed.keys()
+    assert all(torch.equal(straight[name], resumed[name]) for name in straight)
+
+    model = AutoModelForCausalLM.from_pretrained(str(directory))
+    tokenizer = AutoTokenizer.from_pretrained(str(directory))
+    assert model.config.model_type == "qwen2"
+    assert model.config.tie_word_embeddings
+    assert tokenizer.chat_template
+    rows = [
+        json.loads(line)
+        for line in (tmp_path / "resumed" / "metrics.jsonl").read_text().splitlines()
+    ]
+    assert "arguments_accuracy" in rows[-1]
+    assert (tmp_path / "resumed" / "curves.png").stat().st_size > 1000
+
+
+def test_an_unknown_key_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text("stepz: 3\n")
+    with pytest.raises(Exception, match="stepz"):
+        read_recipe(path)
+
+
+def test_the_shipped_recipe_is_read() -> None:
+    root = Path(__file__).resolve().parents[3]
+    assert read_recipe(root / "configs/nano/pretrain.yaml").hidden == 256
+
+
+def test_the_rate_warms_up_stays_and_falls() -> None:
+    recipe = Recipe(steps=1000, warmup=50)
+    assert rate_factor(0, recipe) < 0.05
+    assert rate_factor(50, recipe) == rate_factor(700, recipe) == 1.0
+    assert 0 < rate_factor(999, recipe) < 0.01
+
+
+def test_the_curriculum_opens_with_easy_groups() -> None:
+    recipe = Recipe()
+    assert easy_share(0, recipe) > easy_share(recipe.easy_steps, recipe) > easy_share(10**6, recipe)
+
+
+def test_int4_steps_see_what_the_quantizer_ships_and_give_the_float_weights_back() -> None:
+    model = torch.nn.Linear(64, 32)
+    before = model.weight.detach().clone()
+    with quantized(model, active=True):
+        assert torch.equal(model.weight.detach(), dequantize(quantize(before)))
+        model(torch.ones(1, 64)).sum().backward()
+    assert torch.equal(model.weight.detach(), before)
+    assert model.weight.grad is not None
+    with quantized(model, active=False):
+        assert torch.equal(model.weight.detach(), before)

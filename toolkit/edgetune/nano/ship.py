@@ -1,0 +1,41 @@
+"""Puts a finished pretraining where the package and the repository keep it.
+
+The canonical int4 base goes into the package (`nano/base`), the bf16 checkpoint that it was
+quantized from stays in the repository outside it (`checkpoints/nano`), for studies of quantization.
+"""
+
+import shutil
+from pathlib import Path
+
+from edgetune_export.base import Base, load_base
+from edgetune_runtime.errors import InputError
+from edgetune_runtime.files import replaced_directory
+
+PACKAGE_BASE = Path(__file__).parent / "base"
+"""Where the embedded base lies."""
+
+MOST_BYTES = 12_000_000
+"""The package may not grow by more than this."""
+
+
+def ship(run: Path, checkpoints: Path) -> Base:
+    """Quantize `run/hf` into the package and copy it to `checkpoints/nano`.
+
+    Raises InputError where `run` holds no model, or the base would be larger than `MOST_BYTES`.
+    """
+    source = run / "hf"
+    if not (source / "model.safetensors").is_file():
+        raise InputError(
+            f"{source}: no model there; run `edgetune nano pretrain` to its end first."
+        )
+    base = load_base(source, PACKAGE_BASE, name="nano")
+    size = sum(file.stat().st_size for file in base.directory.iterdir())
+    if size > MOST_BYTES:
+        raise InputError(
+            f"{base.directory}: the base takes {size} bytes, at most {MOST_BYTES} may be shipped; "
+            "pretrain a smaller one."
+        )
+    with replaced_directory(checkpoints / "nano") as fresh:
+        for file in sorted(source.iterdir()):
+            shutil.copyfile(file, fresh / file.name)
+    return base
