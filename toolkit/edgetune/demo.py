@@ -63,7 +63,7 @@ def run_demo(output: Path, *, fresh: bool = False) -> dict[str, Any]:
         "its arguments; a single adapter that learns both at once is the baseline.",
     )
     summary = train(read_config(recipe), run_path).as_json()
-    train_view.show(summary)
+    train_view.show(summary, console)
 
     _say(
         2,
@@ -75,7 +75,7 @@ def run_demo(output: Path, *, fresh: bool = False) -> dict[str, Any]:
 
     _say(3, "Verify", "Does the bundle do exactly what was trained?")
     verified = verify(bundle_path, "onnx", None)
-    verify_view.show(verified)
+    verify_view.show(verified, console)
 
     _say(
         4,
@@ -87,7 +87,7 @@ def run_demo(output: Path, *, fresh: bool = False) -> dict[str, Any]:
 
     _say(5, "Profile", "Memory, swap times and speed on this machine.")
     measured = profile(open_bundle(bundle_path))
-    profile_view.show(measured)
+    profile_view.show(measured, console)
 
     _say(6, "Run", 'What `edgetune run BUNDLE "request"` answers:')
     calls = _sample_calls(bundle_path, examples)

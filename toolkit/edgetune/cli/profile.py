@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from rich.console import Console
+
 from edgetune.cli.options import BundleArgument, EngineOption, JsonOption, ThreadsOption, give
 
 
@@ -19,15 +21,13 @@ def profile(
     from edgetune_runtime.profile import profile as measure
 
     result = measure(open_bundle(bundle), engine, threads)
-    give(result, json_target, lambda: show(result))
+    give(result, json_target, lambda: show(result, Console()))
 
 
-def show(result: dict[str, Any]) -> None:
+def show(result: dict[str, Any], console: Console) -> None:
     """Print a profile as tables."""
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console()
     base, decode, call = result["base"], result["decode_tokens_per_s"], result["call"]
     console.print(
         f"base: loaded in {base['load_ms']:.0f} ms, {base['rss_bytes'] / 1e6:.0f} MB resident, "

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
 from edgetune.cli.options import JsonOption, give
 
@@ -30,12 +31,11 @@ def train(
 
     summary = train_run(read_config(config), output or Path("runs") / config.stem)
     result = summary.as_json()
-    give(result, json_target, lambda: show(result))
+    give(result, json_target, lambda: show(result, Console()))
 
 
-def show(result: dict[str, Any]) -> None:
+def show(result: dict[str, Any], console: Console) -> None:
     """Print what was trained."""
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("adapter", title=f"{result['output']}", title_justify="left")
@@ -50,4 +50,4 @@ def show(result: dict[str, Any]) -> None:
             f"{adapter['dev']['loss']:.4f}" if adapter.get("dev") else "-",
             f"{adapter['dev']['exact_match']:.3f}" if adapter.get("dev") else "-",
         )
-    Console().print(table)
+    console.print(table)

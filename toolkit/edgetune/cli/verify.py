@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
 from edgetune.cli.options import BundleArgument, EngineOption, JsonOption, give
 
@@ -24,17 +25,15 @@ def verify(
     from edgetune_export.verify import verify as check
 
     result = check(bundle, engine or "onnx", run)
-    give(result, json_target, lambda: show(result))
+    give(result, json_target, lambda: show(result, Console()))
     if not result["ok"]:
         raise typer.Exit(1)
 
 
-def show(result: dict[str, Any]) -> None:
+def show(result: dict[str, Any], console: Console) -> None:
     """Print the ladder of checks."""
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console()
     table = Table("check", "", "detail", title="Verification", title_justify="left")
     for check in result["checks"]:
         mark = "[green]ok[/]" if check["ok"] else "[bold red]not ok[/]"
