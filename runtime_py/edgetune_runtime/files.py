@@ -87,10 +87,21 @@ def inside(root: Path, relative: str) -> Path:
 def _disk_full_is_named(target: Path) -> Iterator[None]:
     try:
         yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    except Exception as error:
+        if _is_disk_full(error):
             raise InputError(
                 f"{target}: the disk is full, nothing was changed there; free some space and run "
                 "the same command again."
             ) from error
         raise
+
+
+def _is_disk_full(error: BaseException | None) -> bool:
+    """Whether the disk was full, also where a library says so in an error of its own."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        if os.strerror(errno.ENOSPC) in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

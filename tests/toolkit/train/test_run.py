@@ -194,3 +194,15 @@ def test_the_report_loads_nothing_from_elsewhere(recipe, tmp_path):
     assert "http" not in report
     assert "home.arguments.set_alarm" in report
     assert "monolithic" not in json.dumps([p.name for p in (tmp_path / "run/adapters").iterdir()])
+
+
+def test_a_run_that_failed_before_training_gives_way_to_a_corrected_recipe(recipe, tmp_path):
+    config = recipe()
+    wrong = config.model_copy(
+        update={"base": config.base.model_copy(update={"model": str(tmp_path / "gpt2")})}
+    )
+    (tmp_path / "gpt2").mkdir()
+    (tmp_path / "gpt2" / "config.json").write_text('{"model_type": "gpt2"}')
+    with pytest.raises(InputError, match="gpt2"):
+        train(wrong, tmp_path / "run")
+    assert train(config, tmp_path / "run").as_json()["complete"]

@@ -33,7 +33,8 @@ def show(result: dict[str, Any], console: Console) -> None:
         f"base: loaded in {base['load_ms']:.0f} ms, {base['rss_bytes'] / 1e6:.0f} MB resident, "
         f"KV cache {base['kv_bytes'] / 1e6:.1f} MB"
     )
-    table = Table("adapter", title="Adapters", title_justify="left")
+    table = Table(title="Adapters", title_justify="left")
+    table.add_column("adapter", overflow="fold")
     for column in ("rank", "blob kB", "resident kB", "cold swap ms", "warm swap ms"):
         table.add_column(column, justify="right")
     for adapter in result["adapters"]:

@@ -34,7 +34,10 @@ def show(result: dict[str, Any], console: Console) -> None:
     """Print the ladder of checks."""
     from rich.table import Table
 
-    table = Table("check", "", "detail", title="Verification", title_justify="left")
+    table = Table(title="Verification", title_justify="left")
+    table.add_column("check", overflow="fold")
+    table.add_column("")
+    table.add_column("detail", overflow="fold")
     for check in result["checks"]:
         mark = "[green]ok[/]" if check["ok"] else "[bold red]not ok[/]"
         table.add_row(check["name"], mark, check["detail"])

@@ -114,6 +114,10 @@ def _reopen(output: Path, config: TrainConfig, sources: Mapping[str, str]) -> bo
         ("recipe", config.model_dump(mode="json"), found.get("config")),
         ("data", dict(sources), found.get("sources")),
     ):
+        if ours != theirs and found.get("base") is None:
+            # It stopped before anything was trained, over a mistake in the recipe for instance.
+            shutil.rmtree(output)
+            return False
         if ours != theirs:
             raise InputError(
                 f"{output}: holds a run of another {what} ({_difference(ours, theirs)}); choose "
