@@ -29,9 +29,14 @@ def test_a_full_disk_leaves_the_old_directory_and_is_named(tmp_path, error):
     target = tmp_path / "bundle"
     target.mkdir()
     (target / "file").write_text("old")
-    with pytest.raises(InputError, match="disk is full"), replaced_directory(target) as fresh:
-        (fresh / "file").write_text("half")
-        raise error
+
+    def fail_halfway() -> None:
+        with replaced_directory(target) as fresh:
+            (fresh / "file").write_text("half")
+            raise error
+
+    with pytest.raises(InputError, match="disk is full"):
+        fail_halfway()
     assert (target / "file").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
 
