@@ -68,6 +68,8 @@ class DataSettings(_Section):
     """JSONL file of records that measure progress."""
     generate: GenerateSettings | None = None
     """Have the records generated, for a built-in toolset."""
+    swap_values: int = Field(default=0, ge=0)
+    """Variants of each training record, with other records' values in place of its own."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

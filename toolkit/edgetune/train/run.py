@@ -19,6 +19,7 @@ from typing import Any
 import torch
 
 from edgetune.config import TrainConfig
+from edgetune.data.swap import swapped_examples
 from edgetune.train.adapter import Interrupted, Job, Trained, adapted, train_adapter
 from edgetune.train.curves import draw_curves
 from edgetune.train.display import Display
@@ -93,12 +94,15 @@ def _train(config: TrainConfig, output: Path, pressed: threading.Event) -> RunSu
 def _jobs(config: TrainConfig, prepared: Prepared) -> list[Job]:
     tokenizer = prepared.base.tokenizer
     longest = min(config.max_length, prepared.base.shape.context_length)
+    more = swapped_examples(
+        prepared.toolset, prepared.train, config.data.swap_values, config.train.seed
+    )
     data = adapters_data(
         tokenizer,
         cut_pieces(tokenizer),
         toolset_prompts(tokenizer, prepared.toolset, config.prompt.tools),
         prepared.toolset,
-        prepared.train,
+        [*prepared.train, *more],
         prepared.dev,
         monolithic=config.monolithic.enabled,
         max_length=longest,
