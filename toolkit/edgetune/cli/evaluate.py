@@ -7,13 +7,19 @@ from typing import Annotated
 import typer
 
 from edgetune.cli.options import (
-    EngineOption,
     JsonOption,
     System,
     SystemOption,
     ThreadsOption,
     give,
 )
+
+
+class Engine(StrEnum):
+    """What runs a bundle (onnx) or a run (torch)."""
+
+    onnx = "onnx"
+    torch = "torch"
 
 
 class Stage(StrEnum):
@@ -31,7 +37,7 @@ def evaluate(
     data: Annotated[Path, typer.Option("--data", metavar="FILE", help="Records, as JSONL.")],
     system: SystemOption = System.decoupled,
     stage: Annotated[Stage, typer.Option(help="Measure both stages or one.")] = Stage.all,
-    engine: EngineOption = None,
+    engine: Annotated[Engine | None, typer.Option(help="onnx runs a bundle, torch a run.")] = None,
     toolset: Annotated[
         str | None, typer.Option(help="Which toolset, where there are several.")
     ] = None,

@@ -18,10 +18,6 @@ JsonOption = Annotated[
     str | None,
     typer.Option("--json", metavar="FILE", help="Write the result as JSON; `-` prints it."),
 ]
-EngineOption = Annotated[
-    str | None,
-    typer.Option("--engine", metavar="ENGINE", help="Which engine runs the base: onnx, torch."),
-]
 ThreadsOption = Annotated[
     int | None, typer.Option("--threads", min=1, help="CPU threads of the engine.")
 ]
@@ -49,4 +45,15 @@ class System(StrEnum):
 SystemOption = Annotated[
     System,
     typer.Option("--system", help="The adapters, one LoRA for all, or the untouched base."),
+]
+
+
+class Engine(StrEnum):
+    """What runs a bundle."""
+
+    onnx = "onnx"
+
+
+EngineOption = Annotated[
+    Engine | None, typer.Option("--engine", help="Which engine runs the base.")
 ]
