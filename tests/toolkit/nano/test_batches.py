@@ -42,6 +42,7 @@ def test_kinds_cover_request_name_and_values(maker: bt.GroupMaker) -> None:
     assert text_of(maker, group, bt.NAME, 1) == "play_song"
     assert text_of(maker, group, bt.NAME, 2) == "respond"
     assert "Zarkon blü" in text_of(maker, group, bt.VALUE, 1)
+    assert text_of(maker, group, bt.VALUE, 1).endswith("2")
     assert text_of(maker, group, bt.VALUE, 2) == ""
     assert text_of(maker, group, bt.STRUCTURE, 1).endswith("</tool_call><|im_end|>")
     assert (group.kinds[group.branches == 0] == bt.CONTEXT).all()

@@ -3,7 +3,7 @@
 import torch
 from transformers import PreTrainedTokenizerFast
 
-from edgetune.nano.pretrain import build_model
+from edgetune.nano.model import build_model
 from edgetune.nano.recipe import Recipe
 from edgetune.nano.tokenizer import VOCABULARY, spaced_pairs
 

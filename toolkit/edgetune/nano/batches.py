@@ -6,9 +6,12 @@ is computed once for all its requests. It knows nothing of the model or the opti
 """
 
 import json
+import os
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -16,12 +19,17 @@ from tokenizers import Tokenizer
 from edgetune.nano.invent import RESPOND, as_messages, rng_for
 from edgetune.nano.invent_requests import Request, chit_chat, invent_request
 from edgetune.nano.invent_tools import Invented, invent_set, invent_tool
+from edgetune.nano.recipe import Recipe, easy_share
 from edgetune.nano.rendering import render
 
 # What a token is, as the loss sees it. An id is a target where its kind is.
 CONTEXT, REQUEST, OPENING, NAME, STRUCTURE, VALUE, PSEUDO = range(7)
 OPEN = '<|im_start|>assistant\n<tool_call>\n{"name": "'
 ARGUMENTS = '", "arguments": '
+LONGEST = 900
+"""Tokens of a group at most."""
+MULTIPLE = 32
+"""Batches are padded to multiples of this, so that few shapes occur."""
 
 
 @dataclass
@@ -70,17 +78,17 @@ class GroupMaker:
         roll = rng.random()
         if easy:
             drill = roll < 0.6
-            tools, requests = (1, 3) if roll < 0.85 else (rng.randint(2, 3), 3)
+            tools, requests = (1, 4) if roll < 0.85 else (rng.randint(2, 3), 5)
             listed_respond = rng.random() < 0.5 or tools > 1
         elif roll < 0.47:
-            tools, requests, listed_respond = rng.randint(2, 8), rng.randint(3, 5), True
+            tools, requests, listed_respond = rng.randint(2, 8), rng.randint(4, 8), True
         elif roll < 0.82:
-            tools, requests, listed_respond = 1, rng.randint(2, 3), rng.random() < 0.5
+            tools, requests, listed_respond = 1, rng.randint(3, 6), rng.random() < 0.5
             drill = rng.random() < 0.08
         elif roll < 0.92:
             tools, requests, listed_respond, mode = (
                 rng.randint(2, 12),
-                rng.randint(2, 4),
+                rng.randint(4, 8),
                 True,
                 "names",
             )
@@ -113,7 +121,7 @@ class GroupMaker:
     def encode(
         self, shown: list[dict] | None, asked: list[Request], mode: str, pseudo: bool
     ) -> Group:
-        """Tokens of the tools and of each request with its call."""
+        """Tokens of the tools and of each request with its call, of as many as `LONGEST` holds."""
         prefix = ""
         branches = [render(as_messages(request)) for request in asked]
         if shown is not None:
@@ -126,9 +134,13 @@ class GroupMaker:
         shared = len(ids)
         for number, (text, request) in enumerate(zip(branches, asked, strict=True), start=1):
             encoding = self.tokenizer.encode(text, add_special_tokens=False)
+            if number > 1 and len(ids) + len(encoding.ids) > LONGEST:
+                break
             spans = _call_spans(text, request, mode, pseudo)
             cursor = 0
-            for token, (start, _) in zip(encoding.ids, encoding.offsets, strict=True):
+            for token, (start, end) in zip(encoding.ids, encoding.offsets, strict=True):
+                if text[start] == " " and end > start + 1:  # " 2": the value begins at 2
+                    start += 1
                 while cursor < len(spans) and spans[cursor][1] <= start:
                     cursor += 1
                 inside = cursor < len(spans) and spans[cursor][0] <= start
@@ -156,7 +168,7 @@ class Batch:
 
 def pad(groups: list[Group]) -> Batch:
     """Groups as one batch."""
-    longest = max(len(g.ids) for g in groups)
+    longest = -(-max(len(g.ids) for g in groups) // MULTIPLE) * MULTIPLE
     shape = (len(groups), longest)
     batch = Batch(
         np.zeros(shape, np.int64),
@@ -172,13 +184,7 @@ def pad(groups: list[Group]) -> Batch:
 
 
 def make_chunk(
-    maker: GroupMaker,
-    seed: int,
-    chunk: int,
-    steps: int,
-    tokens: int,
-    easy: float,
-    longest: int = 900,
+    maker: GroupMaker, seed: int, chunk: int, steps: int, tokens: int, easy: float
 ) -> list[Batch]:
     """The `steps` batches of chunk number `chunk`, each of about `tokens` tokens with padding.
 
@@ -190,7 +196,7 @@ def make_chunk(
     while total < steps * tokens * 0.985:
         group = maker.group(seed, index, rng.random() < easy)
         index += 1
-        if len(group.ids) <= longest:
+        if len(group.ids) <= LONGEST:
             groups.append(group)
             total += len(group.ids)
     groups.sort(key=lambda g: len(g.ids))
@@ -212,3 +218,15 @@ def make_chunk(
     while len(batches) < steps:
         batches.append(batches[-1])
     return batches
+
+
+def keep_making(recipe: Recipe, tokenizer: Path, first: int, queue: Any) -> None:
+    """A process's work: puts one chunk of batches after the other, from that of step `first` on."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = os.getppid()
+    maker = GroupMaker(tokenizer)
+    chunk = first // recipe.chunk
+    while os.getppid() == parent:
+        easy = easy_share(chunk * recipe.chunk, recipe)
+        queue.put(make_chunk(maker, recipe.seed, chunk, recipe.chunk, recipe.tokens, easy))
+        chunk += 1

@@ -133,7 +133,7 @@ def _value(rng: Random, item: Field) -> tuple[str, Any]:
 def _sentence(rng: Random, said: _Said, opening: str, subject: str, copy_drill: bool) -> str:
     """Opening, object and slots as one sentence."""
     noun = " ".join([*said.modifiers, subject])
-    slots = said.slots
+    unsaid, slots = said.heads, said.slots
     if said.heads and rng.random() < 0.75 and not said.modifiers:
         head = said.heads[0]
         if rng.random() < 0.6 and "{o}" in opening:
@@ -145,12 +145,12 @@ def _sentence(rng: Random, said: _Said, opening: str, subject: str, copy_drill: 
     else:
         bare = "{o}" not in opening and said.modifiers
         text = f"{opening} {noun}" if bare else opening.replace("{o}", noun)
-        slots = [*said.heads, *slots]
+        unsaid, slots = [], [*said.heads, *slots]
     roll = rng.random()
     front = slots.pop(0) if slots and roll < 0.12 else None
     body = (" " if rng.random() < 0.85 else ", ").join([text, *slots])
     if roll > 0.94 and not copy_drill:
-        body = " ".join([noun, *said.heads, *slots])
+        body = " ".join([noun, *unsaid, *slots])
     elif opening.split()[0] not in QUESTIONS and rng.random() < 0.4:
         body = rng.choice(lx.OPENERS) + body
     if front is not None:

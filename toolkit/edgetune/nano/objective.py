@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from transformers import Qwen2ForCausalLM
 
 from edgetune.nano import batches as bt
+from edgetune.nano.attention import PLAIN
 from edgetune.nano.recipe import Recipe
 
 HELD_OUT = 7_919
@@ -23,6 +24,8 @@ class Objective:
 
     def __init__(self, model: Qwen2ForCausalLM, recipe: Recipe, device: torch.device) -> None:
         self.model, self.device = model, device
+        if device.type == "cpu":
+            model.set_attn_implementation(PLAIN)
         self.weights = torch.tensor(
             [0.0, recipe.request_weight, recipe.opening_weight, 1, 1, 1, 1], device=device
         )
@@ -36,11 +39,13 @@ class Objective:
         length = ids.shape[1]
         seen = (branch[:, :, None] == branch[:, None, :]) | (branch[:, None, :] == 0)
         seen &= torch.ones(length, length, dtype=torch.bool, device=self.device).tril()
+        mask = torch.zeros(seen.shape, dtype=torch.bfloat16, device=self.device)
+        mask = mask.masked_fill(~seen, torch.finfo(mask.dtype).min)[:, None]
         positions = torch.from_numpy(batch.positions).to(self.device)
         weight = self.weights[torch.from_numpy(batch.kinds.astype(np.int64)).to(self.device)][:, 1:]
         with torch.autocast(self.device.type, torch.bfloat16):
             hidden = self.model.model(
-                input_ids=ids, attention_mask=seen[:, None], position_ids=positions, use_cache=False
+                input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False
             ).last_hidden_state
             keep = weight > 0
             if (

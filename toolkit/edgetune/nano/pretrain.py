@@ -1,4 +1,4 @@
-"""Pretrains `nano` from scratch on invented tools and requests: the whole recipe.
+"""Pretrains `nano` from scratch on invented tools and requests: the loop.
 
 Warm-up, constant rate, linear decay; the last part of the steps sees int4 weights. Resumes from the
 checkpoint in its output folder. It knows nothing of adapters or bundles.
@@ -6,116 +6,28 @@ checkpoint in its output folder. It knows nothing of adapters or bundles.
 
 import json
 import multiprocessing as mp
-import os
-import shutil
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from transformers import AutoTokenizer, PreTrainedTokenizerBase, Qwen2Config, Qwen2ForCausalLM
+from transformers import AutoTokenizer
 
 from edgetune.nano import batches as bt
+from edgetune.nano.checkpoint import Progress, restore, save, write_snapshot
+from edgetune.nano.model import build_model, make_optimizers
 from edgetune.nano.objective import Objective, held_out_batches
 from edgetune.nano.pretraining_curves import plot_curves
-from edgetune.nano.recipe import Recipe, easy_share, rate_factor, read_recipe
+from edgetune.nano.recipe import Recipe, rate_factor, read_recipe
 from edgetune.nano.straight_through import quantized
-from edgetune.nano.tokenizer import VOCABULARY, make_tokenizer, spaced_pairs
-from edgetune.nano.warm_start import write_induction
+from edgetune.nano.tokenizer import make_tokenizer, spaced_pairs
 
-
-def build_model(recipe: Recipe, pairs: list[tuple[int, int]]) -> Qwen2ForCausalLM:
-    """nano with random weights but for a circuit that copies; `pairs` as from `spaced_pairs`."""
-    torch.manual_seed(recipe.seed)
-    config = Qwen2Config(
-        vocab_size=VOCABULARY,
-        hidden_size=recipe.hidden,
-        intermediate_size=recipe.intermediate,
-        num_hidden_layers=recipe.layers,
-        num_attention_heads=recipe.heads,
-        num_key_value_heads=recipe.kv_heads,
-        max_position_embeddings=2048,
-        rms_norm_eps=1e-6,
-        rope_theta=10_000.0,
-        tie_word_embeddings=True,
-        attention_dropout=0.0,
-        use_cache=False,
-        bos_token_id=None,
-        eos_token_id=2,
-        pad_token_id=0,
-    )
-    config._attn_implementation = "sdpa"
-    model = Qwen2ForCausalLM(config)
-    write_induction(model, recipe.seed, pairs)
-    return model
-
-
-def _make_batches(recipe: Recipe, tokenizer: str, first: int, queue: Any) -> None:
-    """The data worker: chunks of batches from the chunk of step `first` on, without end."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = os.getppid()
-    maker = bt.GroupMaker(Path(tokenizer))
-    chunk = first // recipe.chunk
-    while os.getppid() == parent:
-        made = bt.make_chunk(
-            maker,
-            recipe.seed,
-            chunk,
-            recipe.chunk,
-            recipe.tokens,
-            easy_share(chunk * recipe.chunk, recipe),
-        )
-        queue.put((chunk, made))
-        chunk += 1
-
-
-def _optimizers(model: Qwen2ForCausalLM, recipe: Recipe) -> list[torch.optim.Optimizer]:
-    hidden = [p for n, p in model.named_parameters() if p.ndim == 2 and "embed" not in n]
-    rest = [p for n, p in model.named_parameters() if p.ndim != 2 or "embed" in n]
-    return [
-        torch.optim.Muon(
-            hidden, lr=recipe.muon_rate, weight_decay=recipe.weight_decay, momentum=0.95
-        ),
-        torch.optim.AdamW(rest, lr=recipe.adam_rate, betas=(0.9, 0.95), weight_decay=0.0),
-    ]
-
-
-def _save(
-    output: Path,
-    model: Qwen2ForCausalLM,
-    tokenizer: PreTrainedTokenizerBase,
-    optimizers: list[torch.optim.Optimizer],
-    state: dict[str, Any],
-) -> None:
-    """Checkpoint and Hugging Face snapshot, written beside and renamed."""
-    beside = output / "checkpoint.pt.part"
-    torch.save(
-        {
-            "model": model.state_dict(),
-            "optimizers": [o.state_dict() for o in optimizers],
-            "rng": torch.get_rng_state(),
-            **state,
-        },
-        beside,
-    )
-    beside.replace(output / "checkpoint.pt")
-    snapshot = output / "hf.part"
-    shutil.rmtree(snapshot, ignore_errors=True)
-    with torch.random.fork_rng():  # building a model draws numbers that the run would miss
-        copy = Qwen2ForCausalLM(model.config)
-    copy.load_state_dict(model.state_dict())
-    copy.config.use_cache = True
-    copy.to(torch.bfloat16).save_pretrained(str(snapshot))
-    tokenizer.save_pretrained(str(snapshot))
-    old = output / "hf.old"
-    if (output / "hf").exists():
-        (output / "hf").rename(old)
-    snapshot.rename(output / "hf")
-    shutil.rmtree(old, ignore_errors=True)
-    plot_curves(output)
+NOTE_EVERY = 10
+"""Steps between two lines of metrics."""
 
 
 def pretrain(config: Path, output: Path, stop_at: int | None = None) -> Path:
@@ -135,100 +47,138 @@ def pretrain(config: Path, output: Path, stop_at: int | None = None) -> Path:
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     tokenizer_dir = output / "tokenizer"
-    if not (tokenizer_dir / "tokenizer.json").exists():
+    tokenizer_file = tokenizer_dir / "tokenizer.json"
+    if not tokenizer_file.exists():
         make_tokenizer(tokenizer_dir, recipe.seed, recipe.tokenizer_records)
     tokenizer = AutoTokenizer.from_pretrained(str(tokenizer_dir))
     model = build_model(recipe, spaced_pairs(tokenizer.backend_tokenizer)).to(device)
-    optimizers = _optimizers(model, recipe)
-    state: dict[str, Any] = {"step": 0, "seconds": 0.0, "tokens": 0}
-    if (output / "checkpoint.pt").exists():
-        saved = torch.load(output / "checkpoint.pt", map_location=device, weights_only=True)
-        model.load_state_dict(saved["model"])
-        for optimizer, kept in zip(optimizers, saved["optimizers"], strict=True):
-            optimizer.load_state_dict(kept)
-        torch.set_rng_state(saved["rng"].cpu())
-        state = {key: saved[key] for key in state}
+    optimizers = make_optimizers(model, recipe)
+    progress = restore(output, model, optimizers)
     objective = Objective(model, recipe, device)
-    held_out = held_out_batches(recipe, tokenizer_dir / "tokenizer.json")
-    stopping: list[int] = []
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda number, _: stopping.append(number))
+    held_out = held_out_batches(recipe, tokenizer_file)
+    last = min(recipe.steps, stop_at or recipe.steps)
+    saved_at = time.monotonic()
+
+    with (
+        _interruptible() as interrupted,
+        _metrics(output / "metrics.jsonl") as note,
+        _batches(recipe, tokenizer_file, progress.step) as batches,
+    ):
+        parameters = sum(p.numel() for p in model.parameters())
+        note({"step": progress.step, "start": asdict(recipe), "parameters": parameters})
+        window = _Window(progress)
+        while progress.step < last and not interrupted:
+            began = time.monotonic()
+            batch = next(batches)
+            window.waited += time.monotonic() - began
+            factor = rate_factor(progress.step, recipe)
+            int4 = progress.step >= recipe.steps * (1 - recipe.int4)
+            window.losses.append(_step(objective, optimizers, recipe, batch, factor, int4))
+            progress.step += 1
+            progress.tokens += int((batch.branches < 255).sum())
+            progress.seconds += time.monotonic() - began
+            if progress.step % NOTE_EVERY == 0:
+                note({**window.summary(progress), "rate": round(factor, 4), "int4": int4})
+                window = _Window(progress)
+            if progress.step % recipe.evaluate_every == 0 or progress.step == recipe.steps:
+                with quantized(model, int4):
+                    note({"step": progress.step, **objective.accuracy(held_out)})
+                window = _Window(progress)
+            if time.monotonic() - saved_at > recipe.save_minutes * 60:
+                save(output, model, optimizers, progress)
+                saved_at = time.monotonic()
+    save(output, model, optimizers, progress)
+    plot_curves(output)
+    return write_snapshot(output, model, tokenizer)
+
+
+def _step(
+    objective: Objective,
+    optimizers: list[torch.optim.Optimizer],
+    recipe: Recipe,
+    batch: bt.Batch,
+    factor: float,
+    int4: bool,
+) -> float:
+    """One step at `factor` times the recipe's rates; its loss."""
+    for optimizer, rate in zip(optimizers, (recipe.muon_rate, recipe.adam_rate), strict=True):
+        for group in optimizer.param_groups:
+            group["lr"] = rate * factor
+    with quantized(objective.model, int4):
+        loss = objective.loss(batch)
+        loss.backward()
+    torch.nn.utils.clip_grad_norm_(objective.model.parameters(), 1.0)
+    for optimizer in optimizers:
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+    return loss.item()
+
+
+class _Window:
+    """What happened since the last line of metrics."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.began, self.tokens = time.monotonic(), progress.tokens
+        self.losses: list[float] = []
+        self.waited = 0.0
+
+    def summary(self, progress: Progress) -> dict[str, Any]:
+        """Mean loss, tokens a second and seconds spent waiting for data."""
+        seconds = time.monotonic() - self.began
+        return {
+            "step": progress.step,
+            "loss": round(sum(self.losses) / len(self.losses), 4),
+            "tokens": progress.tokens,
+            "tokens_per_s": round((progress.tokens - self.tokens) / seconds),
+            "waited_s": round(self.waited, 2),
+            "seconds": round(progress.seconds),
+        }
+
+
+@contextmanager
+def _interruptible() -> Iterator[list[int]]:
+    """A list that is empty until the process is asked to stop; handlers are put back afterwards."""
+    asked: list[int] = []
+    names = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(name, lambda number, _: asked.append(number)) for name in names]
+    try:
+        yield asked
+    finally:
+        for name, handler in zip(names, before, strict=True):
+            signal.signal(name, handler)
+
+
+@contextmanager
+def _metrics(path: Path) -> Iterator[Any]:
+    """A function that appends a row to `path` and prints it."""
+    with path.open("a", encoding="utf-8") as file:
+
+        def note(row: dict[str, Any]) -> None:
+            file.write(json.dumps(row) + "\n")
+            file.flush()
+            print(row, flush=True)
+
+        yield note
+
+
+@contextmanager
+def _batches(recipe: Recipe, tokenizer: Path, first: int) -> Iterator[Iterator[bt.Batch]]:
+    """The batches of step `first` and of all that follow, made by a process of its own."""
     context = mp.get_context("spawn")
     queue = context.Queue(maxsize=2)
     worker = context.Process(
-        target=_make_batches,
-        daemon=True,
-        args=(recipe, str(tokenizer_dir / "tokenizer.json"), state["step"], queue),
+        target=bt.keep_making, daemon=True, args=(recipe, tokenizer, first, queue)
     )
     worker.start()
-    metrics = (output / "metrics.jsonl").open("a", encoding="utf-8")
 
-    def note(row: dict[str, Any]) -> None:
-        metrics.write(json.dumps(row) + "\n")
-        metrics.flush()
-        print(row, flush=True)
+    def unpack() -> Iterator[bt.Batch]:
+        skipped = first % recipe.chunk
+        while True:
+            yield from queue.get()[skipped:]
+            skipped = 0
 
-    note(
-        {
-            "step": state["step"],
-            "start": asdict(recipe),
-            "parameters": sum(p.numel() for p in model.parameters()),
-        }
-    )
-    chunk: list[bt.Batch] = []
-    number, saved_at, losses, waited, window = (
-        -1,
-        time.time(),
-        [],
-        0.0,
-        [time.time(), state["tokens"]],
-    )
-    last = min(recipe.steps, stop_at or recipe.steps)
-    while state["step"] < last and not stopping:
-        began, step = time.time(), state["step"]
-        while number != step // recipe.chunk:
-            number, chunk = queue.get()
-        waited += time.time() - began
-        batch = chunk[step % recipe.chunk]
-        factor = rate_factor(step, recipe)
-        for optimizer, rate in zip(optimizers, (recipe.muon_rate, recipe.adam_rate), strict=True):
-            for group in optimizer.param_groups:
-                group["lr"] = rate * factor
-        int4 = step >= recipe.steps * (1 - recipe.int4)
-        with quantized(model, int4):
-            loss = objective.loss(batch)
-            loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for optimizer in optimizers:
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-        losses.append(loss.item())
-        state["step"] = step + 1
-        state["tokens"] += int((batch.branches < 255).sum())
-        state["seconds"] += time.time() - began
-        if state["step"] % 10 == 0:
-            now = time.time()
-            note(
-                {
-                    "step": state["step"],
-                    "loss": round(float(np.mean(losses)), 4),
-                    "rate": round(factor, 4),
-                    "int4": int4,
-                    "tokens": state["tokens"],
-                    "tokens_per_s": round((state["tokens"] - window[1]) / (now - window[0])),
-                    "waited_s": round(waited, 2),
-                    "seconds": round(state["seconds"]),
-                }
-            )
-            losses, waited, window = [], 0.0, [now, state["tokens"]]
-        if state["step"] % recipe.evaluate_every == 0 or state["step"] == recipe.steps:
-            with quantized(model, int4):
-                note({"step": state["step"], **objective.accuracy(held_out)})
-            window = [time.time(), state["tokens"]]
-        if time.time() - saved_at > recipe.save_minutes * 60:
-            _save(output, model, tokenizer, optimizers, state)
-            saved_at = time.time()
-    worker.terminate()
-    _save(output, model, tokenizer, optimizers, state)
-    metrics.close()
-    return output / "hf"
+    try:
+        yield unpack()
+    finally:
+        worker.terminate()
+        worker.join()
