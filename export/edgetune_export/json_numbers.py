@@ -17,15 +17,15 @@ from edgetune_export.regular import (
     Sequence,
 )
 
-INTEGER_DIGITS = 19
-"""As many as a signed 64-bit integer has."""
+LARGEST_INTEGER = 2**63 - 1
+"""What a signed 64-bit integer holds."""
 WHOLE_DIGITS, FRACTION_DIGITS = 16, 20
 """Of other numbers: Python writes larger and smaller ones with an exponent."""
 
 
 def integer(least: int | None = None, most: int | None = None) -> Node:
-    """An integer from `least` to `most`, both included, of at most 19 digits."""
-    limit = 10**INTEGER_DIGITS - 1
+    """An integer from `least` to `most`, both included, that 64 bits hold."""
+    limit = LARGEST_INTEGER
     low, high = (
         max(-limit, least if least is not None else -limit),
         min(limit, most if most is not None else limit),

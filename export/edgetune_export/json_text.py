@@ -12,6 +12,7 @@ from typing import Any
 from interegular import InvalidSyntax, Unsupported, parse_pattern
 from interegular.fsm import FSM, anything_else
 
+from edgetune_export.patterns import anchored
 from edgetune_export.regular import (
     Either,
     Graph,
@@ -60,7 +61,7 @@ def string_matching(pattern: str, least: int = 0, most: int | None = None) -> No
     Raises ValueError with the reason where the pattern is not regular or not supported.
     """
     try:
-        machine = parse_pattern(_anchored(pattern)).to_fsm()
+        machine = parse_pattern(anchored(pattern)).to_fsm()
         if least or most is not None:
             bound = "" if most is None else str(most)
             machine &= parse_pattern(f"(?:.|\n){{{least},{bound}}}").to_fsm()
@@ -165,39 +166,3 @@ def _graph(machine: FSM) -> Node:
         for state in order
     )
     return Graph(edges, frozenset(place[state] for state in machine.finals))
-
-
-def _anchored(pattern: str) -> str:
-    """`pattern`, which matches anywhere, as one that matches the whole string."""
-    return "|".join(f"(?:{_whole_match(branch)})" for branch in _branches(pattern))
-
-
-def _whole_match(branch: str) -> str:
-    anything = "(?:.|\n)*"
-    head, tail = anything, anything
-    if branch.startswith("^"):
-        head, branch = "", branch[1:]
-    if branch.endswith("$") and (len(branch) - len(branch[:-1].rstrip("\\"))) % 2:
-        tail, branch = "", branch[:-1]
-    return f"{head}(?:{branch}){tail}"
-
-
-def _branches(pattern: str) -> list[str]:
-    """`pattern` cut at its outermost `|`."""
-    branches, depth, in_class, skip = [""], 0, False, False
-    for letter in pattern:
-        if skip:
-            skip = False
-        elif letter == "\\":
-            skip = True
-        elif in_class:
-            in_class = letter != "]"
-        elif letter == "[":
-            in_class = True
-        elif letter == "|" and not depth:
-            branches.append("")
-            continue
-        else:
-            depth += {"(": 1, ")": -1}.get(letter, 0)
-        branches[-1] += letter
-    return branches

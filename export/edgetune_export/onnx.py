@@ -8,8 +8,10 @@ for.
 """
 
 import contextlib
+import errno
 import io
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -97,7 +99,10 @@ def write_onnx_adapter(tensors: Mapping[str, NDArray[np.float32]], path: Path) -
         for name, value in tensors.items()
     }
     file.set_parameters(values)
-    file.export_adapter(str(path))
+    try:
+        file.export_adapter(str(path))
+    except RuntimeError as error:  # it says nothing else where a write fails
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
 
 
 def _draw(base: Base, skeleton: Path, drawn: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from edgetune_export.base import Base
+from edgetune_export.base import Base, load_base
 from edgetune_export.checkpoint import read_json
 from edgetune_export.grammar import compile_grammar
 from edgetune_export.slots import PeftAdapter, read_peft
@@ -106,7 +106,7 @@ def open_run(path: Path) -> Run:
             "resumes where it stopped."
         )
     try:
-        base = Base(path / "base")
+        base = load_base(path / "base")
         adapters = tuple(_adapter(path, entry) for entry in about["adapters"])
         trained_on = about["base"]["weights_sha256"]
         config = about["config"]

@@ -13,6 +13,7 @@ from itertools import combinations
 from typing import Any
 
 from jsonschema import Draft202012Validator
+from referencing.exceptions import Unresolvable
 
 from edgetune_export.json_numbers import integer, number
 from edgetune_export.json_text import constant, string, string_except, string_matching
@@ -41,9 +42,12 @@ LONGEST_ARRAY = 32
 """Larger `maxLength` and `maxItems` are held to these: the automaton counts in its states, and no
 call's token budget reaches further."""
 
+_YEAR = r"(?:\d{3}[1-9]|\d\d[1-9]0|\d[1-9]00|[1-9]000)"
+_EVERY_FOURTH = r"(?:0[48]|[2468][048]|[13579][26])"
 FORMATS = {
-    "date": r"^\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])"
-    r"|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)|02-(?:0[1-9]|1\d|2[0-8]))$",
+    "date": rf"^(?:{_YEAR}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])"
+    r"|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)|02-(?:0[1-9]|1\d|2[0-8]))"
+    rf"|(?:\d\d{_EVERY_FOURTH}|{_EVERY_FOURTH}00)-02-29)$",
     "time": r"^(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$",
     "email": r"^[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*$",
     "hostname": r"^[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
@@ -53,9 +57,11 @@ FORMATS = {
     "uuid": r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$",
 }
 """The formats that a grammar holds to (RFC 3339, 5321, 1123, 791, 3986, 4122, their plain parts);
-any other format is an annotation, as JSON Schema has it. 29 February is left out: years are not
-counted."""
+any other format is an annotation, as JSON Schema has it."""
 FORMATS["date-time"] = f"{FORMATS['date'][:-1].replace('^', '^(?:')})T{FORMATS['time'][1:]}"
+
+LARGEST = 5000
+"""Parts of a schema, references followed, beyond which its automaton would take minutes."""
 
 _TYPES = ("object", "array", "string", "integer", "number", "boolean", "null")
 _ANNOTATIONS = {
@@ -72,7 +78,6 @@ _ANNOTATIONS = {
     "$comment",
     "$defs",
     "definitions",
-    "format",
     "contentEncoding",
     "contentMediaType",
 }
@@ -86,7 +91,7 @@ _BY_TYPE = {
     "null": set[str](),
 }
 _COMBINED = ("$ref", "anyOf", "oneOf", "allOf")
-_UNDERSTOOD = {"type", "enum", "const", *_COMBINED}.union(*_BY_TYPE.values())
+_UNDERSTOOD = {"type", "enum", "const", "format", *_COMBINED}.union(*_BY_TYPE.values())
 
 
 def arguments_language(tool: Tool) -> Node:
@@ -102,9 +107,13 @@ class _Compiler:
         self._tool = tool
         self._root = root
         self._inside: list[str] = []
+        self._parts = 0
 
     def value(self, schema: Any, field: str, depth: int) -> Node:
         """The texts of the values that satisfy `schema`; `depth` counts nested free values."""
+        self._parts += 1
+        if self._parts > LARGEST:
+            raise self._error(field, f"has more than {LARGEST} parts with its references followed")
         if schema is True or schema == {}:
             return self._free(depth)
         if schema is False:
@@ -116,7 +125,7 @@ class _Compiler:
                 if keyword == "uniqueItems" and not schema[keyword]:
                     continue
                 raise self._error(field, f"uses '{keyword}'")
-        if "enum" in schema or "const" in schema:
+        if ("enum" in schema or "const" in schema) and "$ref" not in schema:
             return self._listed(schema, field)
         for keyword in _COMBINED:
             if keyword in schema:
@@ -144,7 +153,10 @@ class _Compiler:
         """The values of `enum` or `const` that the rest of the schema allows too."""
         values = schema.get("enum", [schema.get("const")])
         checker = Draft202012Validator({**_definitions(self._root), **schema})
-        kept = [constant(value) for value in values if checker.is_valid(value)]
+        try:
+            kept = [constant(value) for value in values if checker.is_valid(value)]
+        except Unresolvable as error:
+            raise self._error(field, f"refers to something that is not there ({error})") from error
         if not kept:
             raise self._error(field, "lists no value that the rest of it allows")
         return Either(tuple(kept))
@@ -179,6 +191,8 @@ class _Compiler:
         if part is True:
             return dict(rest)
         merged = {k: v for k, v in part.items() if k not in _ANNOTATIONS}
+        if _closes(merged, rest) or _closes(rest, merged):
+            raise self._error(field, "combines two objects of which one closes itself")
         for key, value in rest.items():
             if key not in merged or merged[key] == value:
                 merged[key] = value
@@ -317,6 +331,13 @@ def _types(schema: Mapping[str, Any]) -> tuple[str, ...]:
         if keywords & set(schema) and kind != "integer":
             return (kind,)
     return tuple(kind for kind in _TYPES if kind != "integer")
+
+
+def _closes(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """True where `one` has a say about keys that it does not name and `other` does."""
+    known = one.get("properties", {})
+    speaks = one.get("additionalProperties", True) not in (True, {})
+    return speaks and bool(set(other.get("properties", {})) - set(known))
 
 
 def _definitions(root: Mapping[str, Any]) -> dict[str, Any]:

@@ -76,7 +76,12 @@ def read_manifest(path: Path) -> Manifest:
             f"{path / MANIFEST}: its SHA-256 is {found[:12]}…, but {DIGEST} says otherwise: one of "
             "the two was changed; copy or export the bundle again."
         )
-    version = json.loads(content).get("schema_version")
+    try:
+        version = json.loads(content)["schema_version"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise BundleError(
+            f"{path / MANIFEST}: is no manifest ({error!r}); export again."
+        ) from error
     if version != SCHEMA_VERSION:
         raise BundleError(
             f"{path / MANIFEST}: schema version {version}, but this edgetune reads "

@@ -4,7 +4,7 @@ Nothing here knows how a call is rendered for a model (`prompt`) or how it is de
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,10 @@ RESPOND = "respond"
 """Reserved tool name: no tool is needed, the assistant answers in words."""
 
 RESPOND_DESCRIPTION = "No tool fits: answer in words."
+
+
+_HOLDS_PARAMETERS = ("properties", "patternProperties", "$ref", "allOf", "anyOf", "oneOf")
+"""Keywords of a JSON Schema by which an object may have keys."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,8 @@ class Tool:
     @property
     def has_parameters(self) -> bool:
         """False where the arguments can only be `{}`: no adapter and no decoding is needed."""
-        return bool(self.properties) or bool(self.parameters.get("additionalProperties"))
+        more = self.parameters.get("additionalProperties", False)
+        return more is not False or any(self.parameters.get(key) for key in _HOLDS_PARAMETERS)
 
     def as_openai(self) -> dict[str, Any]:
         """This tool in the OpenAI function format."""
@@ -77,20 +82,43 @@ RESPOND_CALL = Call(RESPOND)
 def order_arguments(tool: Tool, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """`arguments` in the order of the schema's properties; unknown keys last, as they stand.
 
-    Objects inside them too, where the schema says it without references or alternatives.
+    Objects inside them too. Properties of what a schema refers to or combines follow its own.
     """
-    return _ordered(tool.parameters, arguments)
+    return _ordered(tool.parameters, arguments, tool.parameters)
 
 
-def _ordered(schema: Any, value: Any) -> Any:
-    described = schema if isinstance(schema, Mapping) else {}
+def _ordered(schema: Any, value: Any, root: Mapping[str, Any]) -> Any:
     if isinstance(value, Mapping):
-        properties = described.get("properties", {})
-        ordered = {key: _ordered(properties[key], value[key]) for key in properties if key in value}
+        properties: dict[str, Any] = {}
+        for part in _parts(schema, root):
+            properties |= {
+                k: v for k, v in part.get("properties", {}).items() if k not in properties
+            }
+        ordered = {
+            key: _ordered(properties[key], value[key], root) for key in properties if key in value
+        }
         return ordered | {key: value[key] for key in value if key not in ordered}
     if isinstance(value, list):
-        return [_ordered(described.get("items"), item) for item in value]
+        items = [part["items"] for part in _parts(schema, root) if "items" in part]
+        return [_ordered(items[0] if items else {}, item, root) for item in value]
     return value
+
+
+def _parts(schema: Any, root: Mapping[str, Any], depth: int = 8) -> Iterator[Mapping[str, Any]]:
+    """`schema`, then what it refers to and combines; references are paths within `root`."""
+    if not isinstance(schema, Mapping) or not depth:
+        return
+    yield schema
+    reference = schema.get("$ref")
+    if isinstance(reference, str):
+        target: Any = root
+        for part in reference.split("/")[1:]:
+            part = part.replace("~1", "/").replace("~0", "~")
+            target = target.get(part) if isinstance(target, Mapping) else None
+        yield from _parts(target, root, depth - 1)
+    for keyword in ("allOf", "anyOf", "oneOf"):
+        for part in schema.get(keyword, []):
+            yield from _parts(part, root, depth - 1)
 
 
 def arguments_json(tool: Tool, arguments: Mapping[str, Any]) -> str:

@@ -19,18 +19,21 @@ def replaced_directory(target: Path) -> Iterator[Path]:
     """A new directory beside `target` to write into; it takes `target`'s place when all went well.
 
     On any error the new directory is removed and what stood at `target` stays as it was. A full
-    disk becomes an InputError.
+    disk, or a place that cannot be written to, becomes an InputError.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    target = target.resolve()
+    with _named(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     old = fresh.with_name(fresh.name + ".old")
     try:
         fresh.chmod(0o755)
         with _disk_full_is_named(target):
             yield fresh
-        if target.exists():
-            target.rename(old)
-        fresh.rename(target)
+        with _named(target):
+            if target.exists():
+                target.rename(old)
+            fresh.rename(target)
     except BaseException:
         if old.exists() and not target.exists():
             old.rename(target)
@@ -42,8 +45,8 @@ def replaced_directory(target: Path) -> Iterator[Path]:
 
 def write_bytes(target: Path, content: bytes) -> None:
     """Write `target` beside itself, then rename: a reader sees the old file or the new one."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with _disk_full_is_named(target):
+    with _named(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         try:
             with os.fdopen(handle, "wb") as file:
@@ -81,6 +84,18 @@ def inside(root: Path, relative: str) -> Path:
     ):
         raise BundleError(f"{root}: the path '{relative}' leaves the bundle; export it again.")
     return root / parts
+
+
+@contextmanager
+def _named(target: Path) -> Iterator[None]:
+    """Whatever the system says while `target` is written, as one sentence."""
+    try:
+        with _disk_full_is_named(target):
+            yield
+    except OSError as error:
+        raise InputError(
+            f"{target}: cannot be written ({error.strerror}); choose another place."
+        ) from error
 
 
 @contextmanager

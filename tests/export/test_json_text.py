@@ -110,9 +110,9 @@ def test_integer_range_is_exact(least, width, value):
 
 def test_integers_are_bounded_and_have_one_text():
     table = minimal(integer())
-    for text in (b"0", b"-7", b"9" * 19):
+    for text in (b"0", b"-7", b"9223372036854775807"):
         assert table.accepts(text)
-    for text in (b"-0", b"007", b"1.0", b"9" * 20, b""):
+    for text in (b"-0", b"007", b"1.0", b"9223372036854775808", b""):
         assert not table.accepts(text)
 
 

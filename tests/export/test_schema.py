@@ -176,6 +176,17 @@ ACCEPTED = [
     ({**of(a={"type": "integer"}), "additionalProperties": {"type": "integer"}},
      {"a": 1, "more": 2}, {"a": 1, "more": "x"}),
     ({"type": "object", "required": ["b"]}, {"b": [1]}, {}),
+    (of(a={"type": "string", "format": "date"}), {"a": "2024-02-29"}, {"a": "2023-02-29"}),
+    (of(a={"type": "string", "format": "date"}), {"a": "2000-02-29"}, {"a": "1900-02-29"}),
+    (of(a={"type": "string", "anyOf": [{"format": "email"}, {"format": "ipv4"}]}),
+     {"a": "a@b.c"}, {"a": "x"}),
+    ({**of(a={"type": "string"}, b={"$ref": "#/properties/a", "enum": ["x", 1]})},
+     {"a": "", "b": "x"}, {"a": "", "b": 1}),
+    ({"type": "object", "anyOf": [of(city={"type": "string"})]}, {"city": "Oslo"}, {}),
+    (of(a={"type": "string", "pattern": "^\\S+$"}), {"a": "aé"}, {"a": "a\u2003b"}),
+    (of(a={"type": "string", "pattern": "^[\\s\\S]$"}), {"a": "\u2003"}, {"a": ""}),
+    (of(a={"type": "string", "pattern": "^[^\\s,]+$"}), {"a": "aé"}, {"a": "a\u00a0b"}),
+    (of(a={"type": "string", "pattern": "^\\D\\W$"}), {"a": "a-"}, {"a": "٣-"}),
 ]  # fmt: skip
 
 
@@ -209,6 +220,12 @@ def test_additional_keys_never_repeat_a_declared_one():
         ("parameters.a", {"type": "string", "enum": [1]}, "lists no value"),
         ("parameters.a", {"type": "money"}, "money"),
         ("parameters.a[]", {"type": "array", "items": {"if": {}}}, "'if'"),
+        (
+            "parameters.a",
+            {"allOf": [{**of(x={}), "additionalProperties": False}, of(y={})]},
+            "closes itself",
+        ),
+        ("parameters.a", {"type": "string", "pattern": "^[\\S-]$"}, "within brackets"),
     ],
 )
 def test_what_cannot_be_compiled_is_named(field, schema, what):
@@ -216,6 +233,15 @@ def test_what_cannot_be_compiled_is_named(field, schema, what):
         language(of(a=schema))
     assert f"tool 't', {field}: " in str(caught.value)
     assert what in str(caught.value)
+
+
+def test_references_that_multiply_are_refused_soon():
+    letters = "abcdef"
+    knot = {
+        key: of(**{other: {"$ref": f"#/$defs/{other}"} for other in letters}) for key in letters
+    }
+    with pytest.raises(GrammarError, match="more than 5000 parts"):
+        language({**of(a={"$ref": "#/$defs/a"}), "$defs": knot})
 
 
 def test_empty_language_has_no_start():

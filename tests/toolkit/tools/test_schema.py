@@ -2,7 +2,7 @@
 
 import pytest
 
-from edgetune.tools.schema import arguments_problem
+from edgetune.tools.schema import arguments_problem, schema_problem
 from edgetune_runtime.calls import Tool
 
 WEATHER = Tool(
@@ -90,6 +90,11 @@ def test_combined_objects_are_closed_as_a_whole():
     assert arguments_problem(tool, {"sum": 3, "card": "x", "tip": 1}) is not None
 
 
+def test_a_reference_to_itself_is_named():
+    tool = Tool("go", parameters={"properties": {"to": {"$ref": "#/properties/to"}}})
+    assert "leads back to itself" in (schema_problem(tool) or "")
+
+
 def test_references_inside_the_schema_are_followed_and_closed():
     tool = Tool(
         "go",
@@ -100,3 +105,24 @@ def test_references_inside_the_schema_are_followed_and_closed():
     )
     assert arguments_problem(tool, {"to": {"city": "Oslo"}}) is None
     assert "'to.town'" in (arguments_problem(tool, {"to": {"town": "Oslo"}}) or "")
+
+
+def test_what_no_grammar_writes_is_refused_before_it_is_trained():
+    tool = Tool("go", parameters={"properties": {"far": {"type": "number", "minimum": 0}}})
+    assert arguments_problem(tool, {"far": 0.5}) is None
+    assert "no grammar writes" in (arguments_problem(tool, {"far": 1e-5}) or "")
+
+
+def test_formats_are_the_grammars_own():
+    tool = Tool("wake", parameters={"properties": {"at": {"type": "string", "format": "time"}}})
+    assert arguments_problem(tool, {"at": "07:30:00Z"}) is None
+    assert "'at'" in (arguments_problem(tool, {"at": "07:30"}) or "")
+
+
+def test_keys_behind_a_reference_are_put_in_order_before_they_are_judged():
+    place = {"type": "object", "properties": {"street": {}, "zip": {}}, "required": ["zip"]}
+    tool = Tool(
+        "go",
+        parameters={"properties": {"to": {"$ref": "#/$defs/place"}}, "$defs": {"place": place}},
+    )
+    assert arguments_problem(tool, {"to": {"zip": "1", "street": "x"}}) is None

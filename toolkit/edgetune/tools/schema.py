@@ -5,6 +5,7 @@ unknown key is refused unless the schema allows it in so many words, `1.0` is no
 `format` counts. Remote references are never fetched. Knows nothing of files or records.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
@@ -16,12 +17,21 @@ from jsonschema.validators import extend
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
-from edgetune_runtime.calls import Tool
+from edgetune_export.regular import Table, minimal
+from edgetune_export.schema import FORMATS, arguments_language
+from edgetune_runtime.calls import Tool, arguments_json
 
 _NESTED_MAPS = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
 _NESTED_ONE = ("items", "additionalProperties", "contains", "propertyNames", "additionalItems")
 _COMBINED = ("allOf", "anyOf", "oneOf")
 _SAYS_WHAT_ELSE = ("additionalProperties", "unevaluatedProperties")
+
+
+_FORMATS = FormatChecker(formats=())
+for _name, _pattern in FORMATS.items():
+    _FORMATS.checks(_name)(
+        lambda value, pattern=_pattern: not isinstance(value, str) or bool(re.match(pattern, value))
+    )
 
 
 def _is_integer(_checker: Any, value: object) -> bool:
@@ -45,13 +55,21 @@ def schema_problem(tool: Tool) -> str | None:
     if missing and not tool.parameters.get("additionalProperties"):
         return f"'{missing[0]}' is required but is not among its properties; add or remove it."
     resolver = Registry().resolver_with_root(DRAFT202012.create_resource(dict(tool.parameters)))
-    for reference in _references(tool.parameters):
-        if not reference.startswith("#"):
+    for named in _references(tool.parameters):
+        reference: str | None = named
+        if not named.startswith("#"):
             return f"the reference '{reference}' leaves the schema; put what it names in '$defs'."
-        try:
-            resolver.lookup(reference)
-        except Exception as error:  # noqa: BLE001 - the library raises several unrelated types
-            return f"the reference '{reference}' leads nowhere ({_short(str(error))}); correct it."
+        followed: list[str] = []
+        while reference is not None:
+            if reference in followed:
+                return f"the reference '{reference}' leads back to itself; correct it."
+            followed.append(reference)
+            try:
+                target = resolver.lookup(reference).contents
+            except Exception as error:  # noqa: BLE001 - the library raises unrelated types
+                why = _short(str(error))
+                return f"the reference '{reference}' leads nowhere ({why}); correct it."
+            reference = target.get("$ref") if isinstance(target, Mapping) else None
     return None
 
 
@@ -60,7 +78,16 @@ def arguments_problem(tool: Tool, arguments: object) -> str | None:
     if not isinstance(arguments, Mapping):
         return f"the arguments of {tool.name} are {_short(arguments)}, expected an object."
     errors = sorted(_validator(_Key(tool)).iter_errors(arguments), key=_path)
-    return f"in the call of {tool.name}, {_sentence(errors[0])}" if errors else None
+    if errors:
+        return f"in the call of {tool.name}, {_sentence(errors[0])}"
+    text = arguments_json(tool, arguments)
+    if not _language(_Key(tool)).accepts(text.encode()):
+        return (
+            f"in the call of {tool.name}, the arguments {_short(text)} satisfy the schema, but no "
+            "grammar writes them (see docs/bundle.md: formats, exponents, control characters); "
+            "write them another way."
+        )
+    return None
 
 
 def strict_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,9 +112,14 @@ class _Key:
 
 
 @lru_cache(maxsize=256)
+def _language(key: _Key) -> Table:
+    return minimal(arguments_language(key.tool))
+
+
+@lru_cache(maxsize=256)
 def _validator(key: _Key) -> jsonschema.protocols.Validator:
     schema = strict_schema(key.tool.parameters)
-    return _Strict(schema, format_checker=FormatChecker(), registry=Registry())
+    return _Strict(schema, format_checker=_FORMATS, registry=Registry())
 
 
 def _closed(schema: Any, *, part_of_object: bool) -> Any:
