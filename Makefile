@@ -32,8 +32,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 	  || { echo "edgetune needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 2; }
 	@echo "Installing into $(VENV) (once, a few minutes) ..."
 	$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install -q --retries 0 --timeout 10 --index-url $(TORCH_INDEX) $(TORCH) 2>/dev/null \
-	  || $(BIN)/pip install -q $(TORCH)
+	@$(BIN)/pip install -q --retries 1 --timeout 15 --index-url $(TORCH_INDEX) $(TORCH) 2>/dev/null \
+	  || { echo "$(TORCH_INDEX) cannot be reached: taking $(TORCH) from pip's own index"; \
+	       $(BIN)/pip install -q $(TORCH); }
 	$(BIN)/pip install -q -c constraints.txt -e '.[dev]'
 	@touch $@
 

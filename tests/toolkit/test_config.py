@@ -83,6 +83,12 @@ def test_a_key_that_is_not_right_is_named(tmp_path, extra, named):
             "toolset: {tools: phone_actions}\ndata: {train: a, generate: {train: 1, dev: 1}}",
             ["data.train", "data.generate", "contradict"],
         ),
+        ("toolset: {tools: t.json}\ndata: {train: 2024-13-45}", ["YAML"]),
+        ("base: {model: {{ base }}}", ["YAML"]),
+        (
+            "toolset: {tools: t}\ndata: {train: a}\nmonolithic: {adapter: {targets: [q_proj]}}",
+            ["monolithic.adapter.targets", "baseline"],
+        ),
         (
             "toolset: {tools: t.json}\ndata: {train: a}\ntrain: {keep: best}",
             ["train.keep: best", "dev"],
@@ -106,6 +112,12 @@ def test_a_role_changes_its_own_keys_alone(tmp_path):
     assert config.train_of("selector").seed == 5
     assert config.train_of("selector").batch_tokens == 64
     assert config.train_of("arguments") == config.train
+
+
+def test_the_baseline_has_the_largest_rank(tmp_path):
+    config = read_config(written(tmp_path, GOOD + "arguments: {adapter: {rank: 64}}"))
+    assert config.adapter_of("selector").rank == 16
+    assert config.adapter_of("monolithic").rank == 64
 
 
 def test_paths_are_sought_here_and_then_beside_the_recipe(tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ from typing import Any, Literal, Self, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
+from edgetune.data.generate import GENERATORS
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.manifest import Role
 from edgetune_runtime.prompt import ToolsShown
@@ -162,12 +163,17 @@ class MonolithicSettings(RoleSettings):
 
     @model_validator(mode="after")
     def _stays_comparable(self) -> Self:
-        for section, key in (("adapter", "rank"), ("train", "epochs"), ("train", "steps")):
+        for section, key in (
+            ("adapter", "rank"),
+            ("adapter", "targets"),
+            ("train", "epochs"),
+            ("train", "steps"),
+        ):
             if key in getattr(self, section):
                 raise ValueError(
                     f"'monolithic.{section}.{key}' contradicts what the baseline is: it has the "
-                    f"rank of 'adapter' and as many examples as all other adapters together; "
-                    "remove it."
+                    "largest rank of the other adapters and as many examples as all of them "
+                    "together; remove it."
                 )
         for section in ("adapter", "train"):
             if getattr(self, section) and not self.enabled:
@@ -221,10 +227,10 @@ class TrainConfig(_Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.data.generate is not None and self.toolset.tools != "phone_actions":
+        if self.data.generate is not None and self.toolset.tools not in GENERATORS:
             raise ValueError(
                 f"'data.generate' and 'toolset.tools: {self.toolset.tools}' contradict each other: "
-                "only 'phone_actions' has a generator; give 'data.train' or that toolset."
+                f"only {', '.join(GENERATORS)} has a generator; give 'data.train' or that toolset."
             )
         if self.base.revision is not None and self.base.model == "nano":
             raise ValueError(
@@ -249,6 +255,9 @@ class TrainConfig(_Section):
     def adapter_of(self, role: Role) -> AdapterSettings:
         """The shape of this role's adapters: `adapter` with the role's own keys."""
         changes: Mapping[str, Any] = getattr(self, role).adapter
+        if role == "monolithic":
+            others = [self.adapter_of(other).rank for other in ("selector", "arguments")]
+            changes = {**changes, "rank": max(others)}
         return _changed(self.adapter, changes, f"{role}.adapter")
 
     def train_of(self, role: Role) -> TrainSettings:
@@ -267,11 +276,12 @@ class TrainConfig(_Section):
         tried = [Path(given).absolute()]
         if self._source is not None and not Path(given).is_absolute():
             tried.append((self._source.parent / given).absolute())
+        directory_too = field == "base.model"
         for path in tried:
-            if path.exists():
+            if path.is_file() or (directory_too and path.is_dir()):
                 return path
         raise InputError(
-            f"{field}: '{given}' does not exist; looked for "
+            f"{field}: '{given}' is no {'directory' if directory_too else 'file'}; looked for "
             f"{' and '.join(str(path) for path in dict.fromkeys(tried))}."
         )
 
@@ -284,7 +294,7 @@ def read_config(path: Path) -> TrainConfig:
         raise InputError(f"{path}: cannot be read ({error}); give a recipe as in configs/.") from (
             error
         )
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, TypeError) as error:  # TypeError: a mapping as a key
         raise InputError(f"{path}: is not valid YAML ({' '.join(str(error).split())}).") from error
     if not isinstance(value, dict):
         raise InputError(f"{path}: expected the sections of a recipe, as in configs/; found none.")

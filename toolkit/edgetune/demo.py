@@ -3,12 +3,15 @@
 Only joins the verbs together; whatever it prints comes from the run it has just made.
 """
 
+import os
 import shutil
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 import edgetune
@@ -21,6 +24,7 @@ from edgetune.evaluate.evaluate import EvalResult, evaluate, request_text
 from edgetune.evaluate.report import write_report
 from edgetune.evaluate.system import System, open_system
 from edgetune.evaluate.table import result_view, systems_view
+from edgetune.train.prepare import OtherRun
 from edgetune.train.run import train
 from edgetune_export.bundle import write_bundle
 from edgetune_export.run import open_run
@@ -53,7 +57,7 @@ def run_demo(output: Path, *, fresh: bool = False) -> dict[str, Any]:
     run_path, bundle_path = output / "run", output / "bundle"
     report_path = output / "report.html"
     if fresh:
-        shutil.rmtree(output, ignore_errors=True)
+        _remove(output)
 
     _say(
         1,
@@ -62,7 +66,13 @@ def run_demo(output: Path, *, fresh: bool = False) -> dict[str, Any]:
         "for the test. One adapter learns to select the tool, one for each tool learns to write "
         "its arguments; a single adapter that learns both at once is the baseline.",
     )
-    summary = train(read_config(recipe), run_path).as_json()
+    config = read_config(recipe)
+    try:
+        summary = train(config, run_path).as_json()
+    except OtherRun:
+        console.print("An earlier demo of another recipe or base stands there: starting over.\n")
+        _remove(output)
+        summary = train(config, run_path).as_json()
     train_view.show(summary, console)
 
     _say(
@@ -92,17 +102,24 @@ def run_demo(output: Path, *, fresh: bool = False) -> dict[str, Any]:
     _say(6, "Run", 'What `edgetune run BUNDLE "request"` answers:')
     calls = _sample_calls(bundle_path, examples)
     for call in calls:
-        console.print(f"  [bold]{call['request']}[/]\n    {call['text']}", highlight=False)
+        request, text = escape(call["request"]), escape(call["text"])
+        console.print(f"  [bold]{request}[/]\n    {text}", highlight=False)
 
     write_report(
-        report_path, results, profile=measured, curves=run_path / "curves.png", calls=calls
+        report_path,
+        results,
+        sizes=_sizes(bundle_path),
+        profile=measured,
+        curves=run_path / "curves.png",
+        calls=calls,
     )
     _summary(results, measured, bundle_path)
+    command = os.path.relpath(Path(sys.executable).with_name("edgetune"))
     minutes = (time.monotonic() - start) / 60
     console.print(
         f"\nDone in {minutes:.1f} minutes. Bundle: [bold]{bundle_path}[/]  "
         f"Report: [bold]{report_path}[/]\n"
-        f'Try it: edgetune run {bundle_path} "wake me at 7:30 tomorrow"'
+        f'Try it: {command} run {bundle_path} "wake me at 7:30 tomorrow"'
     )
     return {
         "bundle": str(bundle_path),
@@ -113,6 +130,13 @@ def run_demo(output: Path, *, fresh: bool = False) -> dict[str, Any]:
         "profile": measured,
         "calls": calls,
     }
+
+
+def _remove(output: Path) -> None:
+    """What an earlier demo left in `output`, and nothing else."""
+    for name in ("run", "bundle"):
+        shutil.rmtree(output / name, ignore_errors=True)
+    (output / "report.html").unlink(missing_ok=True)
 
 
 def _say(number: int, title: str, text: str) -> None:
@@ -153,11 +177,17 @@ def _sample_calls(bundle: Path, examples: list[Example]) -> list[dict[str, Any]]
     return calls
 
 
+def _sizes(bundle: Path) -> dict[str, int]:
+    """Bytes of the base, then of each blob."""
+    graph = sum(file.stat().st_size for file in (bundle / "onnx").glob("model.onnx*"))
+    blobs = sorted((bundle / "adapters").glob("*.safetensors"))
+    return {"int4 base as ONNX": graph} | {blob.stem: blob.stat().st_size for blob in blobs}
+
+
 def _summary(results: list[EvalResult], measured: dict[str, Any], bundle: Path) -> None:
     console.print()
     console.print(systems_view(results))
-    graph = sum(file.stat().st_size for file in (bundle / "onnx").glob("model.onnx*"))
-    blobs = [adapter["blob_bytes"] for adapter in measured["adapters"]]
+    graph, *blobs = _sizes(bundle).values()
     cold = [adapter["cold_swap_ms"] for adapter in measured["adapters"]]
     warm = [adapter["warm_swap_ms"] for adapter in measured["adapters"]]
     table = Table(title="Sizes and swaps", title_justify="left", show_header=False)

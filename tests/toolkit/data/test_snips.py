@@ -77,7 +77,10 @@ def test_repeated_slots_and_duplicates_are_counted_and_left_out(repository, tmp_
 
 def test_folder_without_the_files_is_refused_and_output_stays(repository, tmp_path):
     output = tmp_path / "snips"
+    output.mkdir()
+    (output / "mine.txt").write_text("not the import's")
     import_snips(repository, output)
+    assert (output / "mine.txt").exists()
     before = (output / "train.jsonl").read_bytes()
     with pytest.raises(InputError, match="sonos/nlu-benchmark"):
         import_snips(tmp_path / "snips", output)

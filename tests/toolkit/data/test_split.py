@@ -6,7 +6,8 @@ import pytest
 
 from edgetune.data.records import Record
 from edgetune.data.split import split_records, write_split
-from edgetune_runtime.calls import Call
+from edgetune.tools.reader import read_tools
+from edgetune_runtime.calls import Call, Tool, Toolset
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.prompt import User
 
@@ -61,6 +62,9 @@ def test_fractions_that_make_no_sense_are_refused(fractions):
 
 
 def test_parts_are_written_by_name(tmp_path):
-    write_split(split_records(records(alarm=10), fractions={"a": 0.5, "b": 0.5}), tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {"a.jsonl", "b.jsonl"}
+    toolset = Toolset("home", "", (Tool("alarm", "Wake."),))
+    parts = split_records(records(alarm=10), fractions={"a": 0.5, "b": 0.5})
+    write_split(parts, toolset, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"a.jsonl", "b.jsonl", "tools.json"}
+    assert read_tools(tmp_path / "tools.json") == toolset
     assert len((tmp_path / "a.jsonl").read_text().splitlines()) == 5

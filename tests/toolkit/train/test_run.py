@@ -175,7 +175,7 @@ def test_a_folder_that_is_no_run_is_left_alone(recipe, tmp_path):
 
 def test_nothing_is_written_for_data_that_is_not_there(recipe, tmp_path):
     (tmp_path / "train.jsonl").unlink()
-    with pytest.raises(InputError, match=r"data\.train: 'train\.jsonl' does not exist"):
+    with pytest.raises(InputError, match=r"data\.train: 'train\.jsonl' is no file"):
         train(recipe(), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
@@ -206,3 +206,22 @@ def test_a_run_that_failed_before_training_gives_way_to_a_corrected_recipe(recip
     with pytest.raises(InputError, match="gpt2"):
         train(wrong, tmp_path / "run")
     assert train(config, tmp_path / "run").as_json()["complete"]
+
+
+def test_a_corrected_record_starts_the_run_again(recipe, tmp_path):
+    config = recipe()
+    good = (tmp_path / "train.jsonl").read_text()
+    (tmp_path / "train.jsonl").write_text(good.replace('"time": "1"', '"time": 1'))
+    with pytest.raises(InputError, match="expected the type string"):
+        train(config, tmp_path / "run")
+    (tmp_path / "train.jsonl").write_text(good)
+    assert train(config, tmp_path / "run").as_json()["complete"]
+
+
+def test_another_programs_folder_is_left_alone(recipe, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "run.json").write_text('{"experiment": 7}')
+    (tmp_path / "run" / "thesis.txt").write_text("three years of work")
+    with pytest.raises(InputError, match="none of edgetune's"):
+        train(recipe(), tmp_path / "run")
+    assert (tmp_path / "run" / "thesis.txt").exists()

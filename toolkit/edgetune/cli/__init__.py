@@ -7,6 +7,7 @@ purpose become one sentence and exit code 2; everything else is a bug and shows 
 import sys
 
 import typer
+from rich.markup import escape
 
 from edgetune.cli import data, demo, evaluate, export, nano, profile, run, train, verify
 from edgetune_runtime.errors import EdgetuneError
@@ -38,6 +39,18 @@ def main() -> None:
     """Run the command line; the entry point that `pip` installs."""
     try:
         app()
+        return
     except EdgetuneError as error:
-        console.print(f"[bold red]error:[/] {error}", soft_wrap=True, highlight=False)
-        sys.exit(2)
+        _say(str(error))
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("edgetune"):
+            raise
+        _say(
+            f"this needs the package '{error.name}', which is not installed; run "
+            "'pip install edgetune[all]', or the extra that the README names."
+        )
+    sys.exit(2)
+
+
+def _say(sentence: str) -> None:
+    console.print(f"[bold red]error:[/] {escape(sentence)}", soft_wrap=True, highlight=False)

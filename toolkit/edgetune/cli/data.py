@@ -59,6 +59,8 @@ def split(
 ) -> None:
     """Split records into train, dev and test parts in which each tool has its share.
 
+    The tools go into a tools.json beside the parts, also where they stood in the records.
+
     Example: `edgetune data split my/checked.jsonl -o my/parts --seed 1`
     """
     from edgetune.data.find_tools import find_tools
@@ -66,9 +68,10 @@ def split(
     from edgetune.data.split import split_records, write_split
 
     fractions = {"train": 1 - dev - test, "dev": dev, "test": test}
-    records = read_records(data, find_tools(data, tools))
+    toolset = find_tools(data, tools)
+    records = read_records(data, toolset)
     parts = split_records(records, seed=seed, fractions=fractions)
-    write_split(parts, output)
+    write_split(parts, toolset, output)
     counts = {name: len(part) for name, part in parts.items()}
     _give_counts({"output": str(output), "records": counts}, json_target)
 
@@ -131,13 +134,14 @@ def _give_counts(result: dict[str, Any], target: str | None) -> None:
 
 def _show_check(result: dict[str, Any]) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     console = Console()
     if result["dropped"]:
         table = Table("line", "dropped because", title="Dropped", title_justify="left")
         for entry in result["dropped"]:
-            table.add_row(str(entry["line"]), entry["reason"])
+            table.add_row(str(entry["line"]), escape(entry["reason"]))
         console.print(table)
     for entry in result["duplicates"]:
         console.print(f"line {entry['line']} repeats line {entry['first']}")

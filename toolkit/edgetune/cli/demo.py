@@ -25,3 +25,5 @@ def demo(
 
     result = run_demo(output, fresh=fresh)
     give(result, json_target, lambda: None)
+    if not result["verify"]:
+        raise typer.Exit(1)

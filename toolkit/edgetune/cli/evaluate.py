@@ -8,6 +8,7 @@ import typer
 
 from edgetune.cli.options import (
     JsonOption,
+    MaxTokensOption,
     System,
     SystemOption,
     ThreadsOption,
@@ -46,6 +47,7 @@ def evaluate(
     ] = None,
     temperature: Annotated[float, typer.Option(min=0.0, help="Sample the arguments.")] = 0.0,
     seed: Annotated[int, typer.Option(help="Seed of the sampling.")] = 0,
+    max_tokens: MaxTokensOption = 256,
     report: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also write an HTML report.")
     ] = None,
@@ -65,11 +67,18 @@ def evaluate(
     from edgetune.evaluate.table import result_view
 
     agent = open_system(
-        path, engine, system.value, threads=threads, temperature=temperature, seed=seed
+        path,
+        engine,
+        system.value,
+        threads=threads,
+        max_tokens=max_tokens,
+        temperature=temperature,
+        seed=seed,
     )
     tools = agent.toolset(toolset)
-    examples = [step for record in read_records(data, tools) for step in record.steps(tools)]
-    result = measure(agent, tools.name, examples[:limit], stage.value)
+    records = read_records(data, tools)[:limit]
+    examples = [step for record in records for step in record.steps(tools)]
+    result = measure(agent, tools.name, examples, stage.value)
     if report is not None:
         write_report(report, [result])
     give(result.as_json(), json_target, lambda: Console().print(result_view(result)))

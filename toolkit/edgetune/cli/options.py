@@ -21,6 +21,9 @@ JsonOption = Annotated[
 ThreadsOption = Annotated[
     int | None, typer.Option("--threads", min=1, help="CPU threads of the engine.")
 ]
+MaxTokensOption = Annotated[
+    int, typer.Option("--max-tokens", min=8, help="The most tokens that the arguments may take.")
+]
 
 
 def give(result: dict[str, Any], target: str | None, show: Callable[[], None]) -> None:

@@ -9,6 +9,7 @@ from edgetune.cli.options import (
     BundleArgument,
     EngineOption,
     JsonOption,
+    MaxTokensOption,
     System,
     SystemOption,
     ThreadsOption,
@@ -30,9 +31,7 @@ def run(
     threads: ThreadsOption = None,
     temperature: Annotated[float, typer.Option(min=0.0, help="0 takes the likeliest token.")] = 0.0,
     seed: Annotated[int, typer.Option(help="Seed of the sampling above temperature 0.")] = 0,
-    max_tokens: Annotated[
-        int, typer.Option(min=8, help="The most tokens that the arguments may take.")
-    ] = 256,
+    max_tokens: MaxTokensOption = 256,
     exact: Annotated[
         bool, typer.Option("--exact", help="Probabilities of every tool, not the likely ones.")
     ] = False,

@@ -32,6 +32,7 @@ def verify(
 
 def show(result: dict[str, Any], console: Console) -> None:
     """Print the ladder of checks."""
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(title="Verification", title_justify="left")
@@ -40,6 +41,6 @@ def show(result: dict[str, Any], console: Console) -> None:
     table.add_column("detail", overflow="fold")
     for check in result["checks"]:
         mark = "[green]ok[/]" if check["ok"] else "[bold red]not ok[/]"
-        table.add_row(check["name"], mark, check["detail"])
+        table.add_row(check["name"], mark, escape(check["detail"]))
     console.print(table)
     console.print("[green]ok[/]" if result["ok"] else "[bold red]not ok[/]")

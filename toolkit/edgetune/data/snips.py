@@ -15,7 +15,7 @@ from typing import Any
 
 from edgetune.data.records import write_jsonl
 from edgetune_runtime.errors import InputError
-from edgetune_runtime.files import replaced_directory, write_json
+from edgetune_runtime.files import write_json
 
 _FOLDER = "2017-06-custom-intent-engines"
 
@@ -58,8 +58,8 @@ class _Request:
 def import_snips(directory: Path, output: Path) -> ImportReport:
     """Convert the SNIPS repository's files into `tools.json`, `train.jsonl` and `dev.jsonl`.
 
-    `directory` is the repository or its folder `2017-06-custom-intent-engines`; `output` is
-    replaced as a whole. Raises InputError where files are missing or have another shape.
+    `directory` is the repository or its folder `2017-06-custom-intent-engines`; what
+    else `output` holds stays. Raises InputError where files are missing or have another shape.
     """
     root = directory / _FOLDER if (directory / _FOLDER).is_dir() else directory
     train: list[_Request] = []
@@ -72,11 +72,10 @@ def import_snips(directory: Path, output: Path) -> ImportReport:
     kept_train = _keep(train, seen)
     kept = kept_train + kept_dev
     repeated = sum(_repeats(request) for request in train + dev)
-    with replaced_directory(output) as fresh:
-        tools = _tools(kept)
-        write_json(fresh / "tools.json", tools)
-        write_jsonl(fresh / "train.jsonl", map(_record, kept_train))
-        write_jsonl(fresh / "dev.jsonl", map(_record, kept_dev))
+    tools = _tools(kept)
+    write_json(output / "tools.json", tools)
+    write_jsonl(output / "train.jsonl", map(_record, kept_train))
+    write_jsonl(output / "dev.jsonl", map(_record, kept_dev))
     return ImportReport(
         output=str(output),
         tools=len(tools),

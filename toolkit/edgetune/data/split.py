@@ -10,8 +10,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from edgetune.data.records import Record, write_jsonl
+from edgetune_runtime.calls import Toolset
 from edgetune_runtime.errors import InputError
+from edgetune_runtime.files import write_json
 from edgetune_runtime.prompt import User
+from edgetune_runtime.toolsets import dump_toolsets
 
 FRACTIONS: Mapping[str, float] = {"train": 0.8, "dev": 0.1, "test": 0.1}
 """The split of the paper (arXiv:2510.00229)."""
@@ -48,8 +51,9 @@ def split_records(
     }
 
 
-def write_split(parts: Mapping[str, Sequence[Record]], directory: Path) -> None:
-    """Write each part as `<name>.jsonl` into `directory`."""
+def write_split(parts: Mapping[str, Sequence[Record]], toolset: Toolset, directory: Path) -> None:
+    """Write each part as `<name>.jsonl` into `directory`, and their tools as `tools.json`."""
+    write_json(directory / "tools.json", dump_toolsets([toolset]))
     for name, records in parts.items():
         write_jsonl(directory / f"{name}.jsonl", (record.source for record in records))
 

@@ -30,27 +30,23 @@ def write_report(
     path: Path,
     results: Sequence[EvalResult],
     *,
-    title: str | None = None,
-    lead: str = "",
     sizes: Mapping[str, int] | None = None,
     profile: Mapping[str, Any] | None = None,
     curves: Path | None = None,
     calls: Sequence[Mapping[str, Any]] = (),
-    facts: Mapping[str, str] | None = None,
 ) -> None:
     """Write a report to `path`, whole or not at all.
 
     `results` are systems over the same examples, the best last: that one is shown in detail.
-    `lead` is a sentence below the `title`; `sizes` maps parts of the bundle to bytes; `profile` is
+    `sizes` maps parts of the bundle to bytes; `profile` is
     what `edgetune profile` measured (design section 9); `curves` a PNG of the training curves;
     `calls` are `{request, tool, arguments, probability?}` to show in full (left out: some right
-    ones of the last result); `facts` are whatever else belongs on record (paths, commands…).
+    ones of the last result).
     """
     detailed = results[-1]
-    title = title or f"{detailed.toolset}: how well it is called"
-    lead_text = f'<p class="lead">{escape(lead)}</p>' if lead else ""
+    title = f"{detailed.toolset}: how well it is called"
     sections = [
-        f"<header><h1>{escape(title)}</h1>{lead_text}</header>",
+        f"<header><h1>{escape(title)}</h1></header>",
         _headline(detailed, profile),
         _accuracy(results),
         _per_tool(detailed),
@@ -61,7 +57,6 @@ def write_report(
         _curves(curves),
         right_calls(detailed, calls),
         wrong_calls(detailed),
-        _section("On record", "", _definitions(facts)) if facts else "",
     ]
     page = Template(files("edgetune.evaluate").joinpath("page.html").read_text("utf-8"))
     body = "\n".join(section for section in sections if section)
@@ -108,7 +103,7 @@ def _accuracy(results: Sequence[EvalResult]) -> str:
             )
     return _section(
         "Accuracy",
-        f"Requests that training never saw: {results[-1].score.n} of "
+        f"{results[-1].score.n} examples of "
         f"<code>{escape(results[-1].toolset)}</code>, on {escape(results[-1].engine)}. "
         "The line across a bar's end is its 95&thinsp;% interval.",
         charts.bars(groups),

@@ -9,8 +9,8 @@ from edgetune.train.examples import AdapterData
 from edgetune_runtime.errors import InputError
 
 
-def plan_jobs(config: TrainConfig, adapters: Sequence[AdapterData]) -> list[Job]:
-    """A job for each adapter, in order.
+def plan_jobs(config: TrainConfig, adapters: Sequence[AdapterData], longest: int) -> list[Job]:
+    """A job for each adapter, in order; `longest` is the most tokens that an example may have.
 
     The monolithic baseline draws as many examples as all the others together (design, section 3).
     Raises InputError where an adapter has no example left to train on.
@@ -20,7 +20,8 @@ def plan_jobs(config: TrainConfig, adapters: Sequence[AdapterData]) -> list[Job]
         if not data.train:
             raise InputError(
                 f"{data.name}: none of its {data.dropped} examples has at most "
-                f"{config.max_length} tokens; raise 'max_length' or lower 'prompt.tools'."
+                f"{longest} tokens ('max_length', or what the base takes); show less of the tools "
+                "by 'prompt.tools', or raise 'max_length' where the base takes more."
             )
         settings = config.train_of(data.role)
         lengths = [len(example.ids) for example in data.train]

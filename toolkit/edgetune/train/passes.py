@@ -15,6 +15,7 @@ from torch.nn.functional import cross_entropy
 
 from edgetune.train.batches import Batch, BatchSize, collate, plan_all
 from edgetune.train.examples import Tokens
+from edgetune_runtime.errors import InputError
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -47,6 +48,11 @@ def best_device(wanted: Literal["auto", "cpu", "cuda"]) -> torch.device:
     """The device to train on; auto takes a GPU where there is one."""
     if wanted == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise InputError(
+            "'machine.device' is cuda, but PyTorch finds no GPU here; take 'auto', or install a "
+            "CUDA build of torch."
+        )
     return torch.device(wanted)
 
 

@@ -15,13 +15,19 @@ from pathlib import Path
 from typing import Any
 
 from edgetune.config import TrainConfig
+from edgetune.data.generate import GENERATORS
 from edgetune.data.records import Example, read_records, write_jsonl
 from edgetune.tools.reader import BUILT_IN, read_tools
 from edgetune_export.base import Base, load_base
+from edgetune_export.schema import arguments_language
 from edgetune_runtime.calls import Toolset
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import sha256_file, write_json
 from edgetune_runtime.toolsets import dump_toolsets, toolset_sha256
+
+
+class OtherRun(InputError):
+    """The output holds a run of another recipe, of other data or of another base."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,8 @@ def prepare(config: TrainConfig, output: Path) -> Prepared:
     wrong with base, tools or records.
     """
     toolset = _toolset(config)
+    for tool in toolset.tools:
+        arguments_language(tool)  # a schema that no grammar can hold to is better refused now
     base_source = _base_source(config)
     sources = _sources(config, toolset, base_source)
     started = _reopen(output, config, sources)
@@ -50,7 +58,7 @@ def prepare(config: TrainConfig, output: Path) -> Prepared:
 
     base_directory = output / "base"
     if (base_directory / "base.json").is_file():
-        base = Base(base_directory)
+        base = load_base(base_directory)
     else:
         base = load_base(
             base_source,
@@ -110,16 +118,20 @@ def _reopen(output: Path, config: TrainConfig, sources: Mapping[str, str]) -> bo
             "--output or remove it."
         )
     found = read_json(output / "run.json")
+    if not {"config", "sources", "adapters"} <= found.keys():
+        raise InputError(
+            f"{output}: its run.json is none of edgetune's; choose another --output or remove it."
+        )
     for what, ours, theirs in (
-        ("recipe", config.model_dump(mode="json"), found.get("config")),
-        ("data", dict(sources), found.get("sources")),
+        ("recipe", config.model_dump(mode="json"), found["config"]),
+        ("data", dict(sources), found["sources"]),
     ):
-        if ours != theirs and found.get("base") is None:
-            # It stopped before anything was trained, over a mistake in the recipe for instance.
+        if ours != theirs and not found["adapters"] and not (output / "state").exists():
+            # It stopped before anything was trained, over a mistake in a record for instance.
             shutil.rmtree(output)
             return False
         if ours != theirs:
-            raise InputError(
+            raise OtherRun(
                 f"{output}: holds a run of another {what} ({_difference(ours, theirs)}); choose "
                 "another --output, or remove it to train afresh."
             )
@@ -191,8 +203,7 @@ def _write_records(config: TrainConfig, directory: Path) -> None:
     directory.mkdir(exist_ok=True)
     generated = config.data.generate
     if generated is not None:
-        from edgetune.data.phone_actions import generate
-
+        generate = GENERATORS[config.toolset.tools]
         for split in ("train", "dev", "test"):
             count = getattr(generated, split)
             if count:

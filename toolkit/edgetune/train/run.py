@@ -107,12 +107,16 @@ def _jobs(config: TrainConfig, prepared: Prepared) -> list[Job]:
         monolithic=config.monolithic.enabled,
         max_length=longest,
     )
+    trained = {adapter.tool for adapter in data}
+    for tool in prepared.toolset.tools:
+        if tool.has_parameters and tool.name not in trained:
+            console.print(f"{tool.name}: no record calls it, so it gets no arguments adapter")
     for adapter in data:
         if adapter.dropped and adapter.train:
             console.print(
                 f"{adapter.name}: left out {adapter.dropped} examples of more than {longest} tokens"
             )
-    return plan_jobs(config, data)
+    return plan_jobs(config, data, longest)
 
 
 def _one(

@@ -1,0 +1,50 @@
+"""The command line: bad input is one sentence on standard error, with exit code 2."""
+
+import json
+import sys
+
+import pytest
+
+from edgetune.cli import main
+
+
+def run(monkeypatch, *arguments) -> int:
+    monkeypatch.setattr(sys, "argv", ["edgetune", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return ended.value.code or 0
+
+
+def test_a_missing_file_is_one_sentence(monkeypatch, capsys, tmp_path):
+    assert run(monkeypatch, "train", tmp_path / "none.yaml", "--output", tmp_path / "run") == 2
+    printed = capsys.readouterr()
+    assert printed.err.startswith(f"error: {tmp_path / 'none.yaml'}: cannot be read")
+    assert (len(printed.err.splitlines()), printed.out) == (1, "")
+
+
+def test_what_people_wrote_is_no_markup(monkeypatch, capsys, tmp_path):
+    call = {"name": "change_setting", "arguments": {"setting": "[/INST] wifi", "state": "on"}}
+    messages = [
+        {"role": "user", "content": "wifi on"},
+        {
+            "role": "assistant",
+            "content": "",
+            "tool_calls": [{"type": "function", "function": call}],
+        },
+    ]
+    data = tmp_path / "records.jsonl"
+    data.write_text(json.dumps({"messages": messages}) + "\n")
+    assert run(monkeypatch, "data", "check", data, "--tools", "phone_actions") == 1
+    assert "[/INST] wifi" in "".join(capsys.readouterr().out.split("\n"))
+    assert run(monkeypatch, "data", "check", data, "--tools", "[red]none") == 2
+    assert "[red]none" in capsys.readouterr().err
+
+
+def test_a_package_that_is_not_installed_is_named(monkeypatch, capsys, tmp_path):
+    for name in [name for name in sys.modules if name.startswith("edgetune.data")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delitem(sys.modules, "edgetune.tools.schema", raising=False)
+    monkeypatch.delitem(sys.modules, "edgetune.tools.reader", raising=False)
+    monkeypatch.setitem(sys.modules, "jsonschema", None)
+    assert run(monkeypatch, "data", "check", tmp_path / "x.jsonl", "--tools", "phone_actions") == 2
+    assert "package 'jsonschema'" in capsys.readouterr().err
