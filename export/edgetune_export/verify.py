@@ -28,6 +28,7 @@ from edgetune_export.verify_engine import (
 from edgetune_runtime.adapters import read_blob
 from edgetune_runtime.bundle import (
     PROMPTS,
+    TOKENIZER,
     Bundle,
     check_blob,
     check_files,
@@ -35,7 +36,7 @@ from edgetune_runtime.bundle import (
     read_manifest,
 )
 from edgetune_runtime.errors import BundleError, EdgetuneError, InputError
-from edgetune_runtime.files import inside
+from edgetune_runtime.files import inside, sha256_file
 from edgetune_runtime.manifest import Adapter, Manifest
 from edgetune_runtime.progress import stage
 from edgetune_runtime.prompt import Prompts
@@ -188,7 +189,11 @@ def _check_prompts(bundle: Bundle) -> str:
             raise BundleError(
                 f"{file}: toolset '{name}' differs from what the chat template gives; export again."
             )
-    return "equal to the base's own chat template"
+    if sha256_file(bundle.path / TOKENIZER) != bundle.manifest.tokenizer_sha256:
+        raise BundleError(
+            f"{bundle.path / TOKENIZER}: is not the manifest's tokenizer; export the bundle again."
+        )
+    return "equal to what the base's own tokenizer and chat template give"
 
 
 def _reference(bundle: Bundle, run: Run | None) -> tuple[Reference, str]:

@@ -16,7 +16,7 @@ CHECKPOINT = "checkpoint.pt"
 
 
 @dataclass
-class Progress:
+class Done:
     """How far a pretraining has come."""
 
     step: int = 0
@@ -28,7 +28,7 @@ def save(
     output: Path,
     model: Qwen2ForCausalLM,
     optimizers: list[torch.optim.Optimizer],
-    progress: Progress,
+    done: Done,
 ) -> None:
     """Everything that the next step depends on."""
     beside = output / f"{CHECKPOINT}.part"
@@ -37,25 +37,23 @@ def save(
             "model": model.state_dict(),
             "optimizers": [o.state_dict() for o in optimizers],
             "rng": torch.get_rng_state(),
-            **asdict(progress),
+            **asdict(done),
         },
         beside,
     )
     beside.replace(output / CHECKPOINT)
 
 
-def restore(
-    output: Path, model: Qwen2ForCausalLM, optimizers: list[torch.optim.Optimizer]
-) -> Progress:
+def restore(output: Path, model: Qwen2ForCausalLM, optimizers: list[torch.optim.Optimizer]) -> Done:
     """Puts the checkpoint in `output`, where there is one, into the model and its optimizers."""
     if not (output / CHECKPOINT).exists():
-        return Progress()
+        return Done()
     saved = torch.load(output / CHECKPOINT, map_location=model.device, weights_only=True)
     model.load_state_dict(saved["model"])
     for optimizer, kept in zip(optimizers, saved["optimizers"], strict=True):
         optimizer.load_state_dict(kept)
     torch.set_rng_state(saved["rng"].cpu())
-    return Progress(saved["step"], saved["tokens"], saved["seconds"])
+    return Done(saved["step"], saved["tokens"], saved["seconds"])
 
 
 def write_snapshot(

@@ -4,7 +4,6 @@ Warm-up, constant rate, linear decay; the last part of the steps sees int4 weigh
 checkpoint in its output folder. It knows nothing of adapters or bundles.
 """
 
-import json
 import multiprocessing as mp
 import signal
 import time
@@ -12,22 +11,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import torch
 from transformers import AutoTokenizer
 
 from edgetune.nano import batches as bt
-from edgetune.nano.checkpoint import Progress, restore, save, write_snapshot
+from edgetune.nano.checkpoint import restore, save, write_snapshot
 from edgetune.nano.model import build_model, make_optimizers
 from edgetune.nano.objective import Objective, held_out_batches
 from edgetune.nano.pretraining_curves import plot_curves
+from edgetune.nano.pretraining_log import Log
 from edgetune.nano.recipe import Recipe, rate_factor, read_recipe
 from edgetune.nano.straight_through import quantized
 from edgetune.nano.tokenizer import make_tokenizer, spaced_pairs
-
-NOTE_EVERY = 10
-"""Steps between two lines of metrics."""
 
 
 def pretrain(config: Path, output: Path, stop_at: int | None = None) -> Path:
@@ -53,7 +49,7 @@ def pretrain(config: Path, output: Path, stop_at: int | None = None) -> Path:
     tokenizer = AutoTokenizer.from_pretrained(str(tokenizer_dir))
     model = build_model(recipe, spaced_pairs(tokenizer.backend_tokenizer)).to(device)
     optimizers = make_optimizers(model, recipe)
-    progress = restore(output, model, optimizers)
+    done = restore(output, model, optimizers)
     objective = Objective(model, recipe, device)
     held_out = held_out_batches(recipe, tokenizer_file)
     last = min(recipe.steps, stop_at or recipe.steps)
@@ -61,33 +57,29 @@ def pretrain(config: Path, output: Path, stop_at: int | None = None) -> Path:
 
     with (
         _interruptible() as interrupted,
-        _metrics(output / "metrics.jsonl") as note,
-        _batches(recipe, tokenizer_file, progress.step) as batches,
+        Log(output, done, recipe.steps) as log,
+        _batches(recipe, tokenizer_file, done.step) as batches,
     ):
         parameters = sum(p.numel() for p in model.parameters())
-        note({"step": progress.step, "start": asdict(recipe), "parameters": parameters})
-        window = _Window(progress)
-        while progress.step < last and not interrupted:
+        log.note({"step": done.step, "start": asdict(recipe), "parameters": parameters})
+        while done.step < last and not interrupted:
             began = time.monotonic()
             batch = next(batches)
-            window.waited += time.monotonic() - began
-            factor = rate_factor(progress.step, recipe)
-            int4 = progress.step >= recipe.steps * (1 - recipe.int4)
-            window.losses.append(_step(objective, optimizers, recipe, batch, factor, int4))
-            progress.step += 1
-            progress.tokens += int((batch.branches < 255).sum())
-            progress.seconds += time.monotonic() - began
-            if progress.step % NOTE_EVERY == 0:
-                note({**window.summary(progress), "rate": round(factor, 4), "int4": int4})
-                window = _Window(progress)
-            if progress.step % recipe.evaluate_every == 0 or progress.step == recipe.steps:
+            waited = time.monotonic() - began
+            factor = rate_factor(done.step, recipe)
+            int4 = done.step >= recipe.steps * (1 - recipe.int4)
+            loss = _step(objective, optimizers, recipe, batch, factor, int4)
+            done.step += 1
+            done.tokens += int((batch.branches < 255).sum())
+            done.seconds += time.monotonic() - began
+            log.step(done, loss, waited, rate=round(factor, 4), int4=int4)
+            if done.step % recipe.evaluate_every == 0 or done.step == recipe.steps:
                 with quantized(model, int4):
-                    note({"step": progress.step, **objective.accuracy(held_out)})
-                window = _Window(progress)
+                    log.accuracy(done, objective.accuracy(held_out))
             if time.monotonic() - saved_at > recipe.save_minutes * 60:
-                save(output, model, optimizers, progress)
+                save(output, model, optimizers, done)
                 saved_at = time.monotonic()
-    save(output, model, optimizers, progress)
+    save(output, model, optimizers, done)
     plot_curves(output)
     return write_snapshot(output, model, tokenizer)
 
@@ -114,27 +106,6 @@ def _step(
     return loss.item()
 
 
-class _Window:
-    """What happened since the last line of metrics."""
-
-    def __init__(self, progress: Progress) -> None:
-        self.began, self.tokens = time.monotonic(), progress.tokens
-        self.losses: list[float] = []
-        self.waited = 0.0
-
-    def summary(self, progress: Progress) -> dict[str, Any]:
-        """Mean loss, tokens a second and seconds spent waiting for data."""
-        seconds = time.monotonic() - self.began
-        return {
-            "step": progress.step,
-            "loss": round(sum(self.losses) / len(self.losses), 4),
-            "tokens": progress.tokens,
-            "tokens_per_s": round((progress.tokens - self.tokens) / seconds),
-            "waited_s": round(self.waited, 2),
-            "seconds": round(progress.seconds),
-        }
-
-
 @contextmanager
 def _interruptible() -> Iterator[list[int]]:
     """A list that is empty until the process is asked to stop; handlers are put back afterwards."""
@@ -146,19 +117,6 @@ def _interruptible() -> Iterator[list[int]]:
     finally:
         for name, handler in zip(names, before, strict=True):
             signal.signal(name, handler)
-
-
-@contextmanager
-def _metrics(path: Path) -> Iterator[Any]:
-    """A function that appends a row to `path` and prints it."""
-    with path.open("a", encoding="utf-8") as file:
-
-        def note(row: dict[str, Any]) -> None:
-            file.write(json.dumps(row) + "\n")
-            file.flush()
-            print(row, flush=True)
-
-        yield note
 
 
 @contextmanager

@@ -1,0 +1,95 @@
+"""What a pretraining tells: `metrics.jsonl` for later, a bar on standard error for now.
+
+It knows losses and clocks, not how a step is made.
+"""
+
+import json
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from edgetune.nano.checkpoint import Done
+from edgetune_runtime.progress import console
+
+NOTE_EVERY = 10
+"""Steps between two lines of metrics."""
+
+
+class Log:
+    """Open while a run trains; `step` after each step, `note` for whatever else is to be kept."""
+
+    def __init__(self, output: Path, done: Done, steps: int) -> None:
+        self._file = (output / "metrics.jsonl").open("a", encoding="utf-8")
+        self._bar = Progress(
+            TextColumn("step"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.description}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+        )
+        self._task = self._bar.add_task("", total=steps, completed=done.step)
+        self._open_window(done)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+        self._file.close()
+
+    def step(self, done: Done, loss: float, waited: float, **more: Any) -> None:
+        """One more step, whose data took `waited` seconds to come."""
+        self._losses.append(loss)
+        self._waited += waited
+        self._bar.update(self._task, completed=done.step)
+        if done.step % NOTE_EVERY:
+            return
+        speed = (done.tokens - self._tokens) / (time.monotonic() - self._began)
+        row = {
+            "step": done.step,
+            "loss": round(sum(self._losses) / len(self._losses), 4),
+            "tokens": done.tokens,
+            "tokens_per_s": round(speed),
+            "waited_s": round(self._waited, 2),
+            "seconds": round(done.seconds),
+            **more,
+        }
+        self.note(row)
+        self._bar.update(self._task, description=f"loss {row['loss']:.3f}, {speed:,.0f} tokens/s")
+        self._open_window(done)
+
+    def accuracy(self, done: Done, shares: dict[str, float]) -> None:
+        """How well the model does at this step on what it never saw."""
+        self.note({"step": done.step, **shares})
+        told = ", ".join(f"{key.removesuffix('_accuracy')} {x:.3f}" for key, x in shares.items())
+        console.print(f"step {done.step}, held-out tools: {told}", highlight=False)
+        self._open_window(done)
+
+    def note(self, row: dict[str, Any]) -> None:
+        """Append a row to `metrics.jsonl`."""
+        self._file.write(json.dumps(row) + "\n")
+        self._file.flush()
+
+    def _open_window(self, done: Done) -> None:
+        self._began, self._tokens = time.monotonic(), done.tokens
+        self._losses: list[float] = []
+        self._waited = 0.0
