@@ -107,7 +107,11 @@ def open_run(path: Path) -> Run:
         )
     try:
         base = load_base(path / "base")
-        adapters = tuple(_adapter(path, entry) for entry in about["adapters"])
+        adapters = tuple(
+            _adapter(path, entry)
+            for entry in about["adapters"]
+            if entry["role"] != "arguments" or entry["tool"] is not None  # not the common start
+        )
         trained_on = about["base"]["weights_sha256"]
         config = about["config"]
     except (KeyError, TypeError) as error:

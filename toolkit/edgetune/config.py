@@ -155,6 +155,14 @@ class RoleSettings(_Section):
     """Keys of `train` with other values."""
 
 
+class ArgumentsSettings(RoleSettings):
+    """`arguments`: what differs for the arguments adapters, and what they start from."""
+
+    common_epochs: float = Field(default=0.0, ge=0)
+    """Passes of one adapter over the arguments of all tools, from whose weights each tool's adapter
+    starts; 0 starts each afresh. The common adapter itself is not exported."""
+
+
 class MonolithicSettings(RoleSettings):
     """`monolithic`: the baseline, one adapter for whole calls, as many examples as all others."""
 
@@ -214,8 +222,8 @@ class TrainConfig(_Section):
     """How every adapter is optimised."""
     selector: RoleSettings = RoleSettings()
     """What differs for the selector."""
-    arguments: RoleSettings = RoleSettings()
-    """What differs for the arguments adapters."""
+    arguments: ArgumentsSettings = ArgumentsSettings()
+    """The arguments adapters."""
     monolithic: MonolithicSettings = MonolithicSettings()
     """The baseline."""
     machine: MachineSettings = MachineSettings()

@@ -5,11 +5,13 @@ import signal
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from edgetune.config import read_config
 from edgetune.train import run as run_module
 from edgetune.train.run import TrainingStopped, train
+from edgetune_export.run import open_run
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.toolsets import dump_toolsets
 
@@ -112,6 +114,25 @@ def test_the_baseline_sees_as_many_examples_as_all_others_together(recipe, tmp_p
     assert [adapter["examples_seen"] for adapter in decoupled] == [18, 8, 8]
     assert monolithic["examples_seen"] == 34
     assert {adapter["rank"] for adapter in adapters.values()} == {4}
+
+
+def test_arguments_adapters_start_from_a_common_one(recipe, tmp_path):
+    still = "arguments: {common_epochs: 2, train: {learning_rate: 1.0e-12}}\n"
+    moving = "arguments: {common_epochs: 2}\n"
+    for name, extra in (("still", still), ("moving", moving)):
+        adapters = train(recipe(extra), tmp_path / name).adapters
+        assert list(adapters)[:2] == ["home.selector", "home.arguments"]
+        assert adapters["home.arguments"]["examples_seen"] == 20
+        assert adapters["home.monolithic"]["examples_seen"] == 24 + 20 + 20
+        assert [a.name for a in open_run(tmp_path / name).adapters] == [
+            *("home.selector", "home.arguments.get_weather", "home.arguments.set_alarm"),
+            "home.monolithic",
+        ]
+    for name, same in (("still", True), ("moving", False)):
+        found = weights(tmp_path / name)
+        common, own = found["home.arguments"], found["home.arguments.set_alarm"]
+        assert common.keys() == own.keys()
+        assert all(torch.allclose(common[key], own[key], atol=1e-8) for key in common) == same
 
 
 def test_ctrl_c_leaves_a_state_that_resumes(recipe, tmp_path, monkeypatch, capsys):

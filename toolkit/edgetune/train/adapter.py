@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from peft import LoraConfig, TaskType, get_peft_model
+from peft import LoraConfig, TaskType, get_peft_model, set_peft_model_state_dict
 from peft.helpers import disable_input_dtype_casting
+from safetensors.torch import load_file
 from torch.nn.functional import cross_entropy
 
 from edgetune.config import AdapterSettings, TrainSettings
@@ -72,10 +73,11 @@ class Trained:
 
 
 @contextmanager
-def adapted(model: Any, job: Job, base_name: str) -> Iterator[Any]:
-    """`model` with a fresh LoRA on it as a PEFT model; the bare model again afterwards.
+def adapted(model: Any, job: Job, base_name: str, start: Path | None = None) -> Iterator[Any]:
+    """`model` with a LoRA on it as a PEFT model; the bare model again afterwards.
 
-    Initial weights depend on the seed and the adapter's name alone, not on what was trained before.
+    Initial weights are those of the PEFT directory `start`; without it they depend on the seed and
+    the adapter's name alone, not on what was trained before.
     """
     settings = job.adapter
     with torch.random.fork_rng(), warnings.catch_warnings():
@@ -95,6 +97,8 @@ def adapted(model: Any, job: Job, base_name: str) -> Iterator[Any]:
             ),
         )
         peft_model.peft_config["default"].base_model_name_or_path = base_name
+        if start is not None:
+            set_peft_model_state_dict(peft_model, load_file(start / "adapter_model.safetensors"))
         try:
             yield peft_model
         finally:

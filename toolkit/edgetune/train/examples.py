@@ -34,15 +34,21 @@ class AdapterData:
     """An adapter to be trained, with its examples."""
 
     name: str
-    """`<toolset>.selector`, `<toolset>.arguments.<tool>` or `<toolset>.monolithic`."""
+    """`<toolset>.selector`, `<toolset>.arguments[.<tool>]` or `<toolset>.monolithic`."""
     role: Role
     tool: str | None
+    """None for an arguments adapter: the common one, from which those of the tools start."""
     train: tuple[Tokens, ...]
     dev: tuple[Tokens, ...]
     dropped: int
     """Examples of `train` and `dev` that were longer than the limit."""
     sha256: str
     """Hash of the token ids and masks of `train`."""
+
+    @property
+    def is_common(self) -> bool:
+        """Whether the arguments adapters of the tools start from this one."""
+        return self.role == "arguments" and self.tool is None
 
 
 Encoder = Callable[[Sequence[str]], list[tuple[NDArray[np.int32], list[Span]]]]
@@ -57,13 +63,15 @@ def adapters_data(
     train: Sequence[Example],
     dev: Sequence[Example],
     *,
+    common: bool = False,
     monolithic: bool = True,
     max_length: int = 2048,
 ) -> list[AdapterData]:
     """Every adapter of a toolset with its examples, in the order in which they are trained.
 
     The selector (and the monolithic baseline) see every step, the arguments adapters those of
-    their tool. A tool without parameters, or without a step in `train`, has no adapter.
+    their tool, the `common` one those of all tools. A tool without parameters, or without a step in
+    `train`, has no adapter.
     `tokenizer` is a fast Hugging Face tokenizer. `max_length` is in tokens.
     """
     encode = _encoder(tokenizer)
@@ -82,13 +90,25 @@ def adapters_data(
         return AdapterData(full_name, role, tool, sides[0], sides[1], dropped, _sha256(sides[0]))
 
     called = {example.call.tool for example in train}
+    arguments = [
+        data(f"arguments.{tool.name}", "arguments", tool.name)
+        for tool in toolset.tools
+        if tool.has_parameters and tool.name in called
+    ]
     wanted = [data("selector", "selector")]
-    for tool in toolset.tools:
-        if tool.has_parameters and tool.name in called:
-            wanted.append(data(f"arguments.{tool.name}", "arguments", tool.name))
+    if common and arguments:
+        wanted.append(_together(f"{toolset.name}.arguments", arguments))
+    wanted += arguments
     if monolithic:
         wanted.append(data("monolithic", "monolithic"))
     return wanted
+
+
+def _together(name: str, adapters: Sequence[AdapterData]) -> AdapterData:
+    """The examples of several arguments adapters as those of one."""
+    train = tuple(example for adapter in adapters for example in adapter.train)
+    dev = tuple(example for adapter in adapters for example in adapter.dev)
+    return AdapterData(name, "arguments", None, train, dev, 0, _sha256(train))
 
 
 def tokenize(

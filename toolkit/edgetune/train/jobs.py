@@ -29,6 +29,9 @@ def plan_jobs(config: TrainConfig, adapters: Sequence[AdapterData], longest: int
         if data.role == "monolithic":
             drawn = sum(len(step) for job in jobs for step in job.plan)
             plan = plan_steps(lengths, size, settings.seed, examples=drawn)
+        elif data.is_common:
+            drawn = max(1, round(config.arguments.common_epochs * len(lengths)))
+            plan = plan_steps(lengths, size, settings.seed, examples=drawn)
         elif settings.steps is not None:
             plan = plan_steps(lengths, size, settings.seed, steps=settings.steps)
         else:

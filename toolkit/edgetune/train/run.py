@@ -104,6 +104,7 @@ def _jobs(config: TrainConfig, prepared: Prepared) -> list[Job]:
         prepared.toolset,
         [*prepared.train, *more],
         prepared.dev,
+        common=config.arguments.common_epochs > 0,
         monolithic=config.monolithic.enabled,
         max_length=longest,
     )
@@ -130,7 +131,10 @@ def _one(
 ) -> dict[str, Any]:
     """Train one adapter and write its directory; its entry for `metrics.json`."""
     state = prepared.directory / "state" / f"{job.data.name}.safetensors"
-    with adapted(model, job, prepared.base.name) as peft_model:
+    start = None
+    if config.arguments.common_epochs and job.data.role == "arguments" and job.data.tool:
+        start = prepared.directory / "adapters" / f"{prepared.toolset.name}.arguments"
+    with adapted(model, job, prepared.base.name, start) as peft_model:
         trained = train_adapter(
             peft_model,
             job,
