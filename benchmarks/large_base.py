@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
+from edgetune.nano.ship import PACKAGE_BASE
 from edgetune_export.base import load_base
 
 SHAPE = {
@@ -36,7 +37,7 @@ SHAPE = {
 }
 RECIPE = {
     "toolset": {"tools": "phone_actions"},
-    "data": {"generate": {"train": 60, "dev": 13, "seed": 0}},
+    "data": {"generate": {"train": 60, "dev": 0, "seed": 0}},
     "prompt": {"tools": "names"},
     "adapter": {"rank": 8},
     "train": {"steps": 1, "batch_size": 1, "evaluations": 1, "learning_rate": 1e-3},
@@ -47,7 +48,7 @@ RECIPE = {
 def write_checkpoint(path: Path) -> None:
     """A random checkpoint of that shape in bfloat16, with nano's tokenizer and chat template."""
     torch.manual_seed(0)
-    tokenizer = load_base("nano").tokenizer
+    tokenizer = load_base(PACKAGE_BASE).tokenizer
     config = Qwen2Config(**SHAPE, eos_token_id=2, pad_token_id=0, bos_token_id=None)
     Qwen2ForCausalLM(config).to(torch.bfloat16).save_pretrained(str(path))
     tokenizer.save_pretrained(str(path))

@@ -10,6 +10,7 @@ those cannot hide. Comparing is `verify`'s.
 """
 
 import json
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -146,11 +147,15 @@ def _with_peft(
     """Logits and delta norms of an adapter, as PEFT computes them; and the model without it."""
     from peft import PeftModel
 
-    peft = PeftModel.from_pretrained(model, str(adapter.directory)).eval()
+    with warnings.catch_warnings():
+        # PEFT asks transformers for something by its old name, each time.
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        peft = PeftModel.from_pretrained(model, str(adapter.directory)).eval()
     prefill = Prefill(ids, _logits(peft, ids, count))
     modules = dict(peft.base_model.model.named_modules())
     norms = {
-        slot: float(modules[module].get_delta_weight("default").norm())
+        # In float64: float32 sums of millions of squares are off in the fourth digit.
+        slot: float(modules[module].get_delta_weight("default").double().norm())
         for slot, module in run.base.slot_modules.items()
         if hasattr(modules[module], "get_delta_weight")
     }

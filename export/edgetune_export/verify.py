@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgetune_export.reference import BASE, Reference, compute_reference
 from edgetune_export.reference import DIRECTORY as REFERENCE
@@ -229,13 +230,19 @@ def _check_scale(path: Path, adapter: Adapter, wanted: Reference) -> str:
             "export the bundle again."
         )
     for slot in sorted(slots):
-        found = float(np.linalg.norm(blob[f"{slot}.lora_A"] @ blob[f"{slot}.lora_B"]))
+        found = delta_norm(blob[f"{slot}.lora_A"], blob[f"{slot}.lora_B"])
         if abs(found - norms[slot]) > DELTA_TOLERANCE[adapter.dtype] * norms[slot]:
             raise BundleError(
                 f"{path / adapter.file}: slot '{slot}' changes its weight by {found:.4g} where "
                 f"PEFT changes it by {norms[slot]:.4g}; the scale is wrong, export it again."
             )
     return f"{len(slots)} slots, each as large as PEFT's"
+
+
+def delta_norm(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    """The Frobenius norm of `a` `[in, r]` times `b` `[r, out]`, without multiplying them out."""
+    inner, outer = a.astype(np.float64), b.astype(np.float64)
+    return float(np.sqrt(np.vdot(inner.T @ inner, outer @ outer.T)))
 
 
 def _open(bundle: Bundle, engine: str, wanted: Reference) -> tuple[Stand, str]:

@@ -10,7 +10,7 @@ from safetensors.numpy import load_file, save_file
 from edgetune_export.bundle import write_bundle, write_manifest
 from edgetune_export.run import open_run
 from edgetune_export.slots import write_blob
-from edgetune_export.verify import verify
+from edgetune_export.verify import delta_norm, verify
 from edgetune_runtime.adapters import read_blob, read_blob_metadata
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.manifest import Manifest
@@ -237,3 +237,11 @@ def test_reference_without_an_adapter_is_named(bundle):
     save_file({k: v for k, v in tensors.items() if not k.startswith("home.selector")}, path)
     rehash(bundle)
     assert "home.selector" in failures(verify(bundle))["reference"]
+
+
+def test_the_size_of_a_delta_is_exact_for_wide_slots():
+    rng = np.random.default_rng(0)
+    a = rng.standard_normal((896, 8)).astype(np.float32)
+    b = rng.standard_normal((8, 4864)).astype(np.float32) * 1e-3
+    wanted = np.linalg.norm(a.astype(np.float64) @ b.astype(np.float64))
+    assert delta_norm(a, b) == pytest.approx(wanted, rel=1e-9)
