@@ -3,8 +3,10 @@
 Only joins the verbs together; whatever it prints comes from the run it has just made.
 """
 
+import json
 import os
 import shutil
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -29,14 +31,14 @@ from edgetune.train.run import train
 from edgetune_export.bundle import write_bundle
 from edgetune_export.run import open_run
 from edgetune_export.verify import verify
-from edgetune_runtime.bundle import open_bundle
 from edgetune_runtime.calls import RESPOND
 from edgetune_runtime.errors import InputError
-from edgetune_runtime.profile import profile
 
 RECIPE = Path("configs/nano/phone_actions.yaml")
 SYSTEMS: tuple[System, ...] = ("base", "monolithic", "decoupled")
 SHOWN_CALLS = 6
+EDGETUNE = Path(sys.executable).with_name("edgetune")
+"""The command line of this very installation."""
 
 console = Console(stderr=True)
 
@@ -96,7 +98,7 @@ def run_demo(output: Path, *, fresh: bool = False) -> dict[str, Any]:
     console.print(result_view(results[-1]))
 
     _say(5, "Profile", "Memory, swap times and speed on this machine.")
-    measured = profile(open_bundle(bundle_path))
+    measured = _profile(bundle_path)
     profile_view.show(measured, console)
 
     _say(6, "Run", 'What `edgetune run BUNDLE "request"` answers:')
@@ -114,7 +116,7 @@ def run_demo(output: Path, *, fresh: bool = False) -> dict[str, Any]:
         calls=calls,
     )
     _summary(results, measured, bundle_path)
-    command = os.path.relpath(Path(sys.executable).with_name("edgetune"))
+    command = os.path.relpath(EDGETUNE)
     minutes = (time.monotonic() - start) / 60
     console.print(
         f"\nDone in {minutes:.1f} minutes. Bundle: [bold]{bundle_path}[/]  "
@@ -182,6 +184,14 @@ def _sizes(bundle: Path) -> dict[str, int]:
     graph = sum(file.stat().st_size for file in (bundle / "onnx").glob("model.onnx*"))
     blobs = sorted((bundle / "adapters").glob("*.safetensors"))
     return {"int4 base as ONNX": graph} | {blob.stem: blob.stat().st_size for blob in blobs}
+
+
+def _profile(bundle: Path) -> dict[str, Any]:
+    """`edgetune profile` in a process of its own: memory is then the bundle's alone."""
+    command = [str(EDGETUNE), "profile", str(bundle), "--json", "-"]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    measured: dict[str, Any] = json.loads(done.stdout)
+    return measured
 
 
 def _summary(results: list[EvalResult], measured: dict[str, Any], bundle: Path) -> None:
