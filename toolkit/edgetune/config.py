@@ -159,8 +159,7 @@ class ArgumentsSettings(RoleSettings):
     """`arguments`: what differs for the arguments adapters, and what they start from."""
 
     common_epochs: float = Field(default=0.0, ge=0)
-    """Passes of one adapter over the arguments of all tools, from whose weights each tool's adapter
-    starts; 0 starts each afresh. The common adapter itself is not exported."""
+    """Passes of one adapter, not exported, over all tools' arguments: where each tool's starts."""
 
 
 class MonolithicSettings(RoleSettings):
