@@ -185,6 +185,7 @@ def _write_toolsets(run: Run, assets: Assets, fresh: Path) -> tuple[ToolsetEntry
                 arguments=dict(toolset.arguments),
                 monolithic=toolset.monolithic,
                 grammars=grammars,
+                copied={tool: tuple(keys) for tool, keys in toolset.copied.items()},
             )
         )
     return tuple(entries)

@@ -56,6 +56,8 @@ class Run:
     base: Base
     toolsets: Mapping[str, Toolset]
     adapters: tuple[RunAdapter, ...]
+    copied: Mapping[str, tuple[str, ...]]
+    """Tool name to the parameters whose values are copied from the request."""
 
     @property
     def tools_shown(self) -> ToolsShown:
@@ -114,7 +116,8 @@ def open_run(path: Path) -> Run:
         )
         trained_on = about["base"]["weights_sha256"]
         config = about["config"]
-    except (KeyError, TypeError) as error:
+        copied = {tool: tuple(keys) for tool, keys in about.get("copied", {}).items()}
+    except (AttributeError, KeyError, TypeError) as error:
         raise InputError(
             f"{path / 'run.json'}: {error} is missing or of another kind; train again."
         ) from error
@@ -123,7 +126,7 @@ def open_run(path: Path) -> Run:
             f"{path / 'base'}: is base {base.weights_sha256[:12]}…, but the run was trained on "
             f"{str(trained_on)[:12]}…; train again or put the run's own base back."
         )
-    return Run(path, config, base, read_toolsets(path / "tools.json"), adapters)
+    return Run(path, config, base, read_toolsets(path / "tools.json"), adapters, copied)
 
 
 def run_assets(run: Run) -> Assets:
@@ -142,6 +145,7 @@ def run_assets(run: Run) -> Assets:
             selector=_named(run, name, "selector"),
             arguments={a.tool: a.name for a in _of_role(run, name, "arguments") if a.tool},
             monolithic=_named(run, name, "monolithic"),
+            copied=run.copied,
         )
         for name, toolset in run.toolsets.items()
     }

@@ -19,6 +19,7 @@ from edgetune_runtime.decode import NO_ARGUMENTS, Decoded, Selection, decode_arg
 from edgetune_runtime.engine import Engine
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.prompt import Turn, render_prompt
+from edgetune_runtime.spans import Spans
 from edgetune_runtime.trie import NameTrie
 from edgetune_runtime.vocabulary import Vocabulary
 
@@ -115,7 +116,7 @@ class Agent:
         elif self._has_parameters(chosen, selection.name):
             # Both stages have one context: the K/V of the prompt stay, those of the name go.
             self.engine.rewind(self._prompt_end)
-            decoded = self._decode(chosen, selection.name, [])
+            decoded = self._decode(chosen, selection.name, turns, [])
         total = 1000 * (time.perf_counter() - begin)
         return Step(
             chosen.toolset.name,
@@ -167,14 +168,17 @@ class Agent:
             adapter, prefix = chosen.arguments.get(tool), chosen.prompts.arguments[tool]
         else:
             adapter, prefix = self._selector(chosen), self._selector_prefix(chosen)
-        return self._decode(chosen, tool, self._begin(adapter, prefix, turns))
+        return self._decode(chosen, tool, turns, self._begin(adapter, prefix, turns))
 
-    def _decode(self, toolset: ToolsetAssets, tool: str, prompt: Sequence[int]) -> Decoded:
+    def _decode(
+        self, toolset: ToolsetAssets, tool: str, turns: Sequence[Turn], prompt: Sequence[int]
+    ) -> Decoded:
         return decode_arguments(
             self.engine,
             toolset.automata[tool],
             self._vocabulary,
             prompt=prompt,
+            spans=Spans(turns, toolset.copied.get(tool, ())),
             max_tokens=self.max_tokens,
             temperature=self.temperature,
             rng=self._rng,

@@ -4,8 +4,8 @@ A bundle gives it (`bundle.open_bundle`), and so does a training run (`edgetune_
 that both are driven by the same agent.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,8 @@ class ToolsetAssets:
     selector: str | None
     arguments: Mapping[str, str]
     monolithic: str | None
+    copied: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """Tool name to the parameters whose values are copied from the conversation (`spans`)."""
 
 
 @dataclass(frozen=True)

@@ -231,6 +231,7 @@ def _toolset_assets(
         entry.selector,
         entry.arguments,
         entry.monolithic,
+        entry.copied,
     )
 
 

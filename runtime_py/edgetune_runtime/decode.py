@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from edgetune_runtime.automaton import Automaton
 from edgetune_runtime.engine import Engine
 from edgetune_runtime.errors import InputError
+from edgetune_runtime.spans import FREE, Spans
 from edgetune_runtime.trie import Branch, NameTrie, shared_length
 from edgetune_runtime.vocabulary import Vocabulary
 
@@ -105,6 +106,7 @@ def decode_arguments(
     vocabulary: Vocabulary,
     *,
     prompt: Sequence[int] = (),
+    spans: Spans = FREE,
     max_tokens: int = 256,
     temperature: float = 0.0,
     rng: np.random.Generator | None = None,
@@ -116,6 +118,7 @@ def decode_arguments(
     the token before them; a forward pass is made only before a real decision.
 
     `prompt` are ids to feed first (the part of the prompt that the KV cache does not hold yet).
+    `spans` are what copied values are held to, as far as the schema and `max_tokens` let them.
     `temperature` 0 takes the most likely allowed token; above 0 it samples among the allowed ones
     with `rng`. Raises InputError where the shortest object takes more than `max_tokens` tokens or
     does not fit the context.
@@ -151,9 +154,10 @@ def decode_arguments(
             ids, states = ids[in_time], states[in_time]
         choice = 0
         if len(ids) > 1:
-            logits = engine.forward(unfed)
+            scores = _scores(engine.forward(unfed)[ids], temperature, rng)
             unfed, steps = [], steps + 1
-            choice = _choose(logits[ids], temperature, rng)
+            written = vocabulary.text(tokens)[len(automaton.pending) :]
+            choice = _choose(scores, ids, vocabulary, spans, written)
         tokens.append(int(ids[choice]))
         unfed.append(int(ids[choice]))
         state = int(states[choice])
@@ -163,15 +167,37 @@ def decode_arguments(
     return Decoded(json.loads(text), text, tuple(tokens), steps, count)
 
 
-def _choose(logits: NDArray[np.float32], temperature: float, rng: np.random.Generator) -> int:
-    """An index into `logits`: the largest, or a sample of softmax(logits / temperature).
+def _scores(
+    logits: NDArray[np.float32], temperature: float, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """What is largest where a choice falls: on the largest logit, or at random above temperature 0.
 
-    Adding Gumbel noise and taking the largest samples the softmax without computing it
-    (Maddison et al. 2014, "A* Sampling"), which no overflow can turn into a forbidden token.
+    Adding Gumbel noise and taking the largest samples softmax(logits / temperature) without
+    computing it (Maddison et al. 2014, "A* Sampling"), which no overflow can turn into a forbidden
+    token.
     """
-    if temperature == 0:
-        return int(np.argmax(logits))
-    return int(np.argmax(logits.astype(np.float64) + temperature * rng.gumbel(size=logits.shape)))
+    scores = logits.astype(np.float64)
+    return scores + temperature * rng.gumbel(size=scores.shape) if temperature else scores
+
+
+def _choose(
+    scores: NDArray[np.float64],
+    ids: NDArray[np.int32],
+    vocabulary: Vocabulary,
+    spans: Spans,
+    written: bytes,
+) -> int:
+    """The best-scored place in `ids` that `spans` admit after `written`; the best if there is none.
+
+    Mostly the first one tried, so the others are sorted only where it is not.
+    """
+    best = int(np.argmax(scores))
+    if spans.admits(written, vocabulary[int(ids[best])]):
+        return best
+    for place in np.argsort(-scores, kind="stable"):
+        if spans.admits(written, vocabulary[int(ids[place])]):
+            return int(place)
+    return best
 
 
 def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:

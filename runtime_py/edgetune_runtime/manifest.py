@@ -89,6 +89,8 @@ class ToolsetEntry(_Strict):
     monolithic: str | None = None
     grammars: dict[str, str]
     """Tool name to the path of its automaton."""
+    copied: dict[str, tuple[str, ...]] = {}
+    """Tool name to the parameters whose values are spans of the conversation."""
 
 
 class Target(_Strict):

@@ -9,6 +9,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -20,16 +21,24 @@ console = Console(stderr=True)
 """Where everything goes that is not a result: progress, warnings, the sentence of an error."""
 
 
+class Bar(Progress):
+    """Counted work: what it is, a bar with counts, the columns given, the time taken."""
+
+    def __init__(self, *columns: ProgressColumn) -> None:
+        super().__init__(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            *columns,
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+        )
+
+
 def track(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
     """Yield `items` under a bar with counts, time taken and time left."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Bar(TimeRemainingColumn()) as progress:
         yield from progress.track(items, description=description, total=total)
 
 

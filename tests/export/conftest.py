@@ -134,6 +134,7 @@ def _write_run(path: Path, checkpoint: Path, toolset: Any, rank: int) -> None:
             "config": {"prompt": {"tools": "compact"}},
             "base": about,
             "adapters": adapters,
+            "copied": {"get_weather": ["city"]},
             "complete": True,
         },
     )

@@ -33,6 +33,16 @@ def test_bundle_opens_and_calls(bundle):
         assert step.tool in opened.assets.toolsets["home"].toolset.names
 
 
+def test_copied_values_are_words_of_the_request(bundle):
+    """Whatever random adapters would write."""
+    opened = open_bundle(bundle)
+    assert opened.assets.toolsets["home"].copied == {"get_weather": ("city",)}
+    agent = Agent(opened.assets, open_engine(opened, "onnx"), max_tokens=40)
+    for text in ("Weather in Oslo?", "how warm will it be", "é"):
+        written = agent.arguments([User(text)], "home", "get_weather")
+        assert written.arguments["city"] in text
+
+
 def test_bundle_gives_the_assets_of_its_run(bundle, tiny_run):
     run, opened = open_run(tiny_run()), open_bundle(bundle)
     wanted, found = run_assets(run), opened.assets

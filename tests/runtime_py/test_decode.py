@@ -8,7 +8,8 @@ import pytest
 
 from edgetune_runtime.decode import decode_arguments, select
 from edgetune_runtime.errors import InputError
-from edgetune_runtime.prompt import call_opening
+from edgetune_runtime.prompt import User, call_opening
+from edgetune_runtime.spans import Spans
 from edgetune_runtime.trie import NameTrie
 
 NAMES = ("set_alarm", "set_alarm_label", "set", "cancel_alarms", "respond")
@@ -143,6 +144,44 @@ def test_every_result_satisfies_the_schema_within_any_budget(
         weather_schema.validate(decoded.arguments)
         assert json.loads(decoded.text) == decoded.arguments
         assert len(decoded.tokens) <= max_tokens
+
+
+def test_copied_values_are_spans_of_the_request_where_the_model_slips(
+    mock_engine, tokenizer, vocabulary, regex_automaton
+):
+    ids = tokenizer.encode('{"city": "Oslo", "unit": "celsius"}', add_special_tokens=False).ids
+    automaton = regex_automaton(WEATHER, force=False)
+    spans = Spans([User("how warm is Osaka in celsius")], ["city"])
+    engine = mock_engine(logits=favouring(ids, len(vocabulary)))
+    decoded = decode_arguments(engine, automaton, vocabulary, prompt=PROMPT, spans=spans)
+    assert decoded.arguments["city"].startswith("Osaka")
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.5])
+@pytest.mark.parametrize("request_text", ["is it warm in New York", "", "12 !?", "Ünder Çity"])
+def test_spans_never_cost_validity(
+    mock_engine, vocabulary, regex_automaton, weather_schema, temperature, request_text
+):
+    automaton = regex_automaton(WEATHER)
+    shortest = int(automaton.distance[automaton.start])
+    spans = Spans([User(request_text)], ["city", "unit"])
+    words = {"is", "it", "warm", "in", "New", "York"}
+    for seed in range(10):
+        for max_tokens in (shortest, shortest + 3, 256):
+            decoded = decode_arguments(
+                mock_engine(seed=seed),
+                automaton,
+                vocabulary,
+                prompt=PROMPT,
+                spans=spans,
+                max_tokens=max_tokens,
+                temperature=temperature,
+                rng=np.random.default_rng(seed),
+            )
+            weather_schema.validate(decoded.arguments)
+        # The last had budget enough, and the schema allows these words in 20 letters.
+        if "York" in request_text:
+            assert set(decoded.arguments["city"].split()) <= words
 
 
 @pytest.mark.parametrize("strange", [np.nan, np.inf, -np.inf])

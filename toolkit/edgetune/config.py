@@ -160,6 +160,8 @@ class ArgumentsSettings(RoleSettings):
 
     common_epochs: float = Field(default=0.0, ge=0)
     """Passes of one adapter, not exported, over all tools' arguments: where each tool's starts."""
+    hold_copied: bool = True
+    """Hold a value to the words of the request where all the parameter's training values are."""
 
 
 class MonolithicSettings(RoleSettings):

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from edgetune.config import read_config
+from edgetune.data import copied
 from edgetune.train import run as run_module
 from edgetune.train.run import TrainingStopped, train
 from edgetune_export.run import open_run
@@ -106,6 +107,15 @@ def test_a_run_holds_all_that_export_needs(recipe, tmp_path):
     assert not (tmp_path / "run" / "state").exists()
     assert summary.as_json()["adapters"]["home.selector"]["examples"] == 12
     assert summary.as_json()["complete"]
+
+
+@pytest.mark.parametrize("hold", [True, False])
+def test_a_run_says_which_values_are_copied(recipe, tmp_path, monkeypatch, hold):
+    monkeypatch.setattr(copied, "ENOUGH", 5)
+    config = recipe(f"arguments: {{hold_copied: {str(hold).lower()}}}\n")
+    train(config, tmp_path / "run")
+    expected = {"get_weather": ("city",), "set_alarm": ("time",)} if hold else {}
+    assert open_run(tmp_path / "run").copied == expected
 
 
 def test_the_baseline_sees_as_many_examples_as_all_others_together(recipe, tmp_path):

@@ -6,61 +6,31 @@ It knows losses and clocks, not how a step is made.
 import json
 import time
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import TextColumn, TimeRemainingColumn
 
 from edgetune.nano.checkpoint import Done
-from edgetune_runtime.progress import console
+from edgetune_runtime.progress import Bar, console
 
 NOTE_EVERY = 10
 """Steps between two lines of metrics."""
 
 
-class Log:
-    """Open while a run trains; `step` after each step, `note` for whatever else is to be kept."""
+class Log(Bar):
+    """Shown while a run trains; `step` after each step, `note` for whatever else is to be kept."""
 
     def __init__(self, output: Path, done: Done, steps: int) -> None:
-        self._file = (output / "metrics.jsonl").open("a", encoding="utf-8")
-        self._bar = Progress(
-            TextColumn("step"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.description}"),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-        )
-        self._task = self._bar.add_task("", total=steps, completed=done.step)
+        super().__init__(TextColumn("{task.fields[note]}"), TimeRemainingColumn())
+        self._file = output / "metrics.jsonl"
+        self._task = self.add_task("step", total=steps, completed=done.step, note="")
         self._open_window(done)
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._bar.stop()
-        self._file.close()
 
     def step(self, done: Done, loss: float, waited: float, **more: Any) -> None:
         """One more step, whose data took `waited` seconds to come."""
         self._losses.append(loss)
         self._waited += waited
-        self._bar.update(self._task, completed=done.step)
+        self.update(self._task, completed=done.step)
         if done.step % NOTE_EVERY:
             return
         speed = (done.tokens - self._tokens) / (time.monotonic() - self._began)
@@ -74,7 +44,7 @@ class Log:
             **more,
         }
         self.note(row)
-        self._bar.update(self._task, description=f"loss {row['loss']:.3f}, {speed:,.0f} tokens/s")
+        self.update(self._task, note=f"loss {row['loss']:.3f}, {speed:,.0f} tokens/s")
         self._open_window(done)
 
     def accuracy(self, done: Done, shares: dict[str, float]) -> None:
@@ -86,8 +56,8 @@ class Log:
 
     def note(self, row: dict[str, Any]) -> None:
         """Append a row to `metrics.jsonl`."""
-        self._file.write(json.dumps(row) + "\n")
-        self._file.flush()
+        with self._file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
 
     def _open_window(self, done: Done) -> None:
         self._began, self._tokens = time.monotonic(), done.tokens

@@ -1,21 +1,13 @@
 """The progress of a run on standard error: the adapter, its loss, tokens a second, time left."""
 
 import time
-from types import TracebackType
-from typing import Self
 
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-)
+from rich.progress import TextColumn
 
-from edgetune_runtime.progress import console
+from edgetune_runtime.progress import Bar
 
 
-class Display:
+class Display(Bar):
     """One bar for the adapter at work, in steps; its time left is that of the whole run.
 
     Time left is by the tokens of this sitting: adapters differ in the length of their examples.
@@ -23,44 +15,22 @@ class Display:
 
     def __init__(self, tokens: int) -> None:
         """`tokens` are still to be trained, over all adapters."""
+        super().__init__(TextColumn("{task.fields[note]}"))
         self._left = tokens
         self._here = 0
         self._loss: float | None = None
         self._began = time.monotonic()
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}"),
-            TimeElapsedColumn(),
-            console=console,
-            transient=True,
-        )
-        self._adapter = self._progress.add_task("", total=None, note="")
-
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._progress.stop()
+        self._adapter = self.add_task("", total=None, note="")
 
     def begin(self, name: str, steps: int, index: int, count: int) -> None:
         """Show the adapter `name`, number `index` (from 1) of `count`."""
         self._loss = None
-        self._progress.reset(
-            self._adapter, description=f"{index}/{count} {name}", total=steps, note=""
-        )
+        self.reset(self._adapter, description=f"{index}/{count} {name}", total=steps, note="")
 
     def resumed(self, steps: int, tokens: int) -> None:
         """`steps` of the adapter were done in an earlier sitting."""
         self._left -= tokens
-        self._progress.advance(self._adapter, steps)
+        self.advance(self._adapter, steps)
 
     def step(self, tokens: int, loss: float | None) -> None:
         """One more step was done."""
@@ -71,7 +41,7 @@ class Display:
         self._loss = self._loss if loss is None else loss
         if self._loss is not None:
             note = f"loss {self._loss:.4f}, {note}"
-        self._progress.update(self._adapter, advance=1, note=note)
+        self.update(self._adapter, advance=1, note=note)
 
 
 def _clock(seconds: float) -> str:

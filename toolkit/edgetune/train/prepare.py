@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from edgetune.config import TrainConfig
+from edgetune.data.copied import copied_parameters
 from edgetune.data.generate import GENERATORS
 from edgetune.data.records import Example, read_records, write_jsonl
 from edgetune.tools.reader import BUILT_IN, read_tools
@@ -69,21 +70,21 @@ def prepare(config: TrainConfig, output: Path) -> Prepared:
     if not started:
         write_json(output / "tools.json", dump_toolsets([toolset]))
         _write_records(config, output / "data")
-        # Written last: a run with a base in its run.json has all that it starts from.
-        about = {"name": base.name, "revision": base.revision}
-        run = _run(config, sources)
-        write_json(
-            output / "run.json",
-            run | {"base": about | {"weights_sha256": base.weights_sha256}},
-        )
+    train = _examples(output / "data" / "train.jsonl", toolset)
     dev = output / "data" / "dev.jsonl"
-    return Prepared(
-        output,
-        base,
-        toolset,
-        _examples(output / "data" / "train.jsonl", toolset),
-        _examples(dev, toolset) if dev.exists() else [],
+    prepared = Prepared(
+        output, base, toolset, train, _examples(dev, toolset) if dev.exists() else []
     )
+    if not started:
+        # Written last: a run with a base in its run.json has all that it starts from.
+        about = {
+            "name": base.name,
+            "revision": base.revision,
+            "weights_sha256": base.weights_sha256,
+        }
+        copied = copied_parameters(toolset, train) if config.arguments.hold_copied else {}
+        write_json(output / "run.json", _run(config, sources) | {"base": about, "copied": copied})
+    return prepared
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -103,6 +104,7 @@ def _run(config: TrainConfig, sources: Mapping[str, str]) -> dict[str, Any]:
         "config": config.model_dump(mode="json"),
         "sources": dict(sources),
         "base": None,
+        "copied": {},
         "adapters": [],
         "complete": False,
     }
