@@ -17,11 +17,9 @@ from edgetune_runtime.files import write_json
 from edgetune_runtime.prompt import User
 
 
-@pytest.fixture(scope="module")
-def bundle(tiny_run, tmp_path_factory):
-    path = tmp_path_factory.mktemp("bundles") / "home"
-    write_bundle(open_run(tiny_run()), path, ["onnx"], zip=True)
-    return path
+@pytest.fixture
+def bundle(tiny_bundle):
+    return tiny_bundle
 
 
 def test_bundle_opens_and_calls(bundle):

@@ -4,7 +4,6 @@ Those need neither torch nor a model, so that what they prove holds whatever a m
 them stands one small real bundle, put together from the parts that export offers.
 """
 
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -17,8 +16,7 @@ from edgetune_runtime.automaton import UNREACHABLE, Automaton
 from edgetune_runtime.calls import Toolset
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import sha256_bytes, sha256_file, write_bytes, write_json
-from edgetune_runtime.prompt import Pieces, Prompts, ToolsetPrompts
-from edgetune_runtime.toolsets import dump_toolsets, toolset_sha256
+from edgetune_runtime.prompt import Pieces, ToolsetPrompts
 from edgetune_runtime.vocabulary import Vocabulary
 
 MARKS = ["<|im_start|>", "<|im_end|>", "<tool_call>", "</tool_call>"]
@@ -284,58 +282,13 @@ def _named_tensors(name: str) -> Callable[[], dict[str, np.ndarray]]:
     return lambda: {name: np.zeros(1, np.float32)}
 
 
-ADAPTERS = (
-    ("home.selector", "selector", None, 4),
-    ("home.arguments.get_weather", "arguments", "get_weather", 8),
-    ("home.arguments.set_alarm", "arguments", "set_alarm", 2),
-    ("home.monolithic", "monolithic", None, 4),
-)
-
-
 @pytest.fixture(scope="session")
-def tiny_bundle(
-    tiny_checkpoint: Callable[..., Path],
-    pieces: Pieces,
-    weather_toolset: Toolset,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Path:
-    """A whole ONNX bundle of a tiny random base with random adapters; copy it to change it."""
-    from edgetune_export.base import load_base
-    from edgetune_export.grammar import compile_grammar
-    from edgetune_export.onnx import export_onnx
-    from edgetune_export.slots import write_blob
-
-    place = tmp_path_factory.mktemp("bundle")
-    base = load_base(tiny_checkpoint("qwen2"), place / "base")
-    bundle = place / "home"
-    bundle.mkdir()
-    options = export_onnx(base, bundle / "onnx")
-    shutil.copyfile(base.directory / "tokenizer.json", bundle / "tokenizer.json")
-    write_json(bundle / "tools.json", dump_toolsets([weather_toolset]))
-    prompts = Prompts(pieces=pieces, toolsets={"home": prompts_of(weather_toolset)})
-    write_bytes(bundle / "prompts.json", prompts.model_dump_json().encode())
-    tokenizer = Tokenizer.from_file(str(bundle / "tokenizer.json"))
-    vocabulary = Vocabulary(tokenizer)
-    for tool in weather_toolset.tools:
-        if tool.has_parameters:
-            grammar = compile_grammar(tool, pieces, tokenizer, vocabulary)
-            grammar.save(bundle / "grammars" / f"{tool.name}.safetensors")
-    rng = np.random.default_rng(0)
-    for name, _, _, rank in ADAPTERS:
-        tensors = {}
-        for slot in base.slots():
-            shapes = {"A": (slot.in_features, rank), "B": (rank, slot.out_features)}
-            for side, shape in shapes.items():
-                random = 0.2 * rng.standard_normal(shape)
-                tensors[f"{slot.name}.lora_{side}"] = random.astype(np.float32)
-        metadata = {"base_sha256": base.weights_sha256}
-        write_blob(bundle / "adapters" / f"{name}.safetensors", tensors, metadata)
-    write_manifest(bundle, _manifest(base, weather_toolset, options, bundle))
-    return bundle
+def rewrite_manifest() -> Callable[[Path, dict], None]:
+    """Write a manifest, whatever it says, with its digest and every file as it is now."""
+    return _write_manifest
 
 
-def write_manifest(bundle: Path, manifest: dict) -> None:
-    """Write `manifest` and its digest, listing every file as it is now."""
+def _write_manifest(bundle: Path, manifest: dict) -> None:
     files = sorted(
         file
         for file in bundle.rglob("*")
@@ -352,62 +305,3 @@ def write_manifest(bundle: Path, manifest: dict) -> None:
     write_json(bundle / "manifest.json", manifest)
     digest = sha256_bytes((bundle / "manifest.json").read_bytes())
     write_bytes(bundle / "manifest.sha256", f"{digest}  manifest.json\n".encode())
-
-
-@pytest.fixture(scope="session")
-def rewrite_manifest() -> Callable[[Path, dict], None]:
-    return write_manifest
-
-
-def _manifest(base, toolset: Toolset, options: dict, bundle: Path) -> dict:
-    shape = base.shape
-    return {
-        "schema_version": 1,
-        "edgetune": "0.1.0",
-        "name": "home",
-        "base": {
-            "name": "tiny",
-            "family": shape.family,
-            "weights_sha256": base.weights_sha256,
-            "vocab_size": shape.vocab_size,
-            "hidden_size": shape.hidden_size,
-            "layers": shape.layers,
-            "attention_heads": shape.attention_heads,
-            "kv_heads": shape.kv_heads,
-            "head_dim": shape.head_dim,
-            "context_length": shape.context_length,
-            "end_tokens": list(base.end_tokens),
-        },
-        "tokenizer_sha256": sha256_file(bundle / "tokenizer.json"),
-        "template_sha256": "0" * 64,
-        "slots": [slot.model_dump() for slot in base.slots()],
-        "toolsets": [
-            {
-                "name": toolset.name,
-                "description": toolset.description,
-                "tools_sha256": toolset_sha256(toolset),
-                "selector": "home.selector",
-                "arguments": {tool: name for name, _, tool, _ in ADAPTERS if tool},
-                "monolithic": "home.monolithic",
-                "grammars": {
-                    tool: f"grammars/{tool}.safetensors" for _, _, tool, _ in ADAPTERS if tool
-                },
-            }
-        ],
-        "adapters": [
-            {
-                "name": name,
-                "role": role,
-                "toolset": "home",
-                "tool": tool,
-                "rank": rank,
-                "scale": 2.0,
-                "rslora": True,
-                "file": f"adapters/{name}.safetensors",
-                "base_sha256": base.weights_sha256,
-                "data_sha256": "0" * 64,
-            }
-            for name, role, tool, rank in ADAPTERS
-        ],
-        "targets": [{"name": "onnx", "model": "onnx/model.onnx", "options": options}],
-    }

@@ -45,7 +45,7 @@ def test_a_whole_bundle_gives_its_assets(tiny_bundle, weather_toolset):
         "prompts.json",
         "onnx/model.onnx",
         "onnx/model.onnx.data",
-        "grammars/get_weather.safetensors",
+        "grammars/home/get_weather.safetensors",
         "manifest.json",
         "manifest.sha256",
     ],
