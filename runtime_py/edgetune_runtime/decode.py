@@ -189,12 +189,15 @@ def _choose(
 ) -> int:
     """The best-scored place in `ids` that `spans` admit after `written`; the best if there is none.
 
-    Mostly the first one tried, so the others are sorted only where it is not.
+    Mostly that is the first one tried. Where it is not, the bytes that may come next leave few
+    tokens to be tried.
     """
     best = int(np.argmax(scores))
     if spans.admits(written, vocabulary[int(ids[best])]):
         return best
-    for place in np.argsort(-scores, kind="stable"):
+    begins = np.array([spans.admits(written, bytes([byte])) for byte in range(256)])
+    (places,) = np.nonzero(begins[vocabulary.first_bytes[ids]])
+    for place in places[np.argsort(-scores[places], kind="stable")]:
         if spans.admits(written, vocabulary[int(ids[place])]):
             return int(place)
     return best

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from unicodedata import category
 
 from edgetune_runtime.prompt import Called, Turn
 
@@ -20,7 +21,9 @@ class Spans:
     """The spans of whole words in what was said in `turns`, as values of the parameters `keys`."""
 
     def __init__(self, turns: Sequence[Turn], keys: Collection[str]) -> None:
-        self._sources = [_source(turn.text) for turn in turns if not isinstance(turn, Called)]
+        self._sources = [
+            _source(turn.text.rstrip()) for turn in turns if not isinstance(turn, Called)
+        ]
         self._keys = {json.dumps(key, ensure_ascii=False)[1:-1].encode() for key in keys}
 
     def holds(self, value: str) -> bool:
@@ -91,7 +94,8 @@ def _source(text: str) -> _Source:
 
 
 def _is_word(character: str) -> bool:
-    return character.isalnum() or character == "_"
+    """Letters, digits, the underscore, and the marks that are part of the letter before them."""
+    return character.isalnum() or character == "_" or category(character).startswith("M")
 
 
 def _inner_json(text: str) -> bytes:

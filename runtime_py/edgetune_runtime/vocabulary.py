@@ -61,6 +61,11 @@ class Vocabulary:
         return b"".join(self._bytes[token] for token in tokens)
 
     @cached_property
+    def first_bytes(self) -> NDArray[np.uint8]:
+        """`[V]`: the first byte of each token id, 0 for one without bytes."""
+        return np.array([token[0] if token else 0 for token in self._bytes], np.uint8)
+
+    @cached_property
     def longest(self) -> int:
         """The length in bytes of the longest token."""
         return int(self._lengths.max(initial=0))

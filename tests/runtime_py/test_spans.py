@@ -19,6 +19,15 @@ def test_what_is_cut_or_worded_otherwise_is_no_span(value):
     assert not Spans([REQUEST], ()).holds(value)
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("go to my ", "my "), ("go\n", "go\n"), ("cafe\u0301 now", "cafe"), ("हिन्दी में", "हिन")],
+)
+def test_no_span_ends_in_space_or_within_a_letter_and_its_marks(text, value):
+    assert not Spans([User(text)], ()).holds(value)
+    assert Spans([User(text)], ()).holds(text.split()[0])
+
+
 def test_results_are_said_too_but_not_earlier_calls():
     tool = Tool("find", parameters={"properties": {"name": {"type": "string"}}})
     turns = [User("who is it"), Called(tool, Call("find", {"name": "Bo"})), Result("Cy is")]
