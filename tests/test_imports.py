@@ -44,7 +44,7 @@ def test_runtime_imports_where_the_workstation_side_is_blocked():
     modules = [
         f"edgetune_runtime.{file.stem}"
         for file in (ROOT / "runtime_py/edgetune_runtime").glob("*.py")
-        if file.stem != "__init__"
+        if file.stem not in ("__init__", "executorch_engine")  # its wheel passes torch tensors
     ]
     program = f"""
 import importlib, sys

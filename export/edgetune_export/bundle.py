@@ -2,7 +2,7 @@
 
     manifest.json  manifest.sha256  tokenizer.json (and its configuration)  tools.json  prompts.json
     grammars/<toolset>/<tool>.safetensors   adapters/<adapter>.safetensors, .onnx_adapter
-    onnx/  merged/<adapter>/  reference/
+    onnx/  executorch/  merged/<adapter>/  reference/
 
 A bundle is written beside its place and renamed, so that a good one never gives way to a half. What
 the files mean to a phone is the runtime's (`edgetune_runtime.bundle`).
@@ -22,6 +22,7 @@ from edgetune_export.reference import DIRECTORY as REFERENCE
 from edgetune_export.reference import compute_reference
 from edgetune_export.run import Run, RunAdapter, read_adapter, run_assets
 from edgetune_export.slots import write_blob
+from edgetune_export.targets import find_lowering
 from edgetune_export.template import template_sha256
 from edgetune_runtime.adapters import BASE_KEY
 from edgetune_runtime.assets import Assets
@@ -39,9 +40,6 @@ from edgetune_runtime.manifest import (
 from edgetune_runtime.progress import stage, track
 from edgetune_runtime.prompt import Prompts
 from edgetune_runtime.toolsets import dump_toolsets, toolset_sha256
-
-TARGETS = ("onnx",)
-MODEL = "onnx/model.onnx"
 
 BlobType = Literal["float32", "float16"]
 
@@ -62,8 +60,7 @@ def write_bundle(
     GrammarError for a schema that cannot be compiled. `output` is untouched then.
     """
     for target in targets:
-        if target not in TARGETS:
-            raise InputError(f"--target {target}: unknown, expected one of {', '.join(TARGETS)}.")
+        find_lowering(target)
     if blob_dtype not in ("float32", "float16"):
         raise InputError(f"--blob-type {blob_dtype}: unknown, expected float32 or float16.")
     if output.exists() and not (output / MANIFEST).is_file() and any(_entries(output)):
@@ -74,9 +71,13 @@ def write_bundle(
     merged = None if merge is None else run.adapter(merge)
     assets = run_assets(run)
     with replaced_directory(output) as fresh:
-        lowered = tuple(_lower(run, fresh) for _ in dict.fromkeys(targets))
+        largest = max(adapter.rank for adapter in assets.adapters.values())
+        lowered = tuple(_lower(run, name, fresh, largest) for name in dict.fromkeys(targets))
+        for_onnx = any(target.name == "onnx" for target in lowered)
         adapters = tuple(
-            _write_adapter(run, adapter, fresh, "float16" if blob_dtype == "float16" else "float32")
+            _write_adapter(
+                run, adapter, fresh, "float16" if blob_dtype == "float16" else "float32", for_onnx
+            )
             for adapter in track(run.adapters, "Writing adapters")
         )
         toolsets = _write_toolsets(run, assets, fresh)
@@ -120,14 +121,18 @@ def write_manifest(directory: Path, manifest: Manifest) -> None:
     write_bytes(directory / DIGEST, f"{digest}  {MANIFEST}\n".encode())
 
 
-def _lower(run: Run, fresh: Path) -> Target:
-    with stage("Lowering the base to ONNX"):
-        options = export_onnx(run.base, fresh / "onnx")
-    return Target(name="onnx", model=MODEL, options=options)
+def _lower(run: Run, name: str, fresh: Path, largest_rank: int) -> Target:
+    """Lower the base to target `name`, which has a folder of its own."""
+    lowering = find_lowering(name)
+    options = lowering.lower(run.base, fresh / name, largest_rank)
+    model = f"{name}/{lowering.model}"
+    return Target.model_validate({"name": name, "model": model, "options": options})
 
 
-def _write_adapter(run: Run, adapter: RunAdapter, fresh: Path, dtype: BlobType) -> Adapter:
-    """Write an adapter as a blob and as an `.onnx_adapter` beside it."""
+def _write_adapter(
+    run: Run, adapter: RunAdapter, fresh: Path, dtype: BlobType, for_onnx: bool
+) -> Adapter:
+    """Write an adapter as a blob and, `for_onnx`, as an `.onnx_adapter` beside it."""
     found = read_adapter(run, adapter)
     file = f"adapters/{_file_name(adapter.name)}.safetensors"
     metadata = {
@@ -139,8 +144,9 @@ def _write_adapter(run: Run, adapter: RunAdapter, fresh: Path, dtype: BlobType) 
         "rslora": str(found.rslora).lower(),
     }
     write_blob(fresh / file, found.tensors, metadata, dtype)
-    onnx_file = file.replace(".safetensors", ".onnx_adapter")
-    write_onnx_adapter(found.tensors, fresh / onnx_file)
+    onnx_file = file.replace(".safetensors", ".onnx_adapter") if for_onnx else None
+    if onnx_file is not None:
+        write_onnx_adapter(found.tensors, fresh / onnx_file)
     return Adapter(
         name=adapter.name,
         role=adapter.role,

@@ -27,6 +27,7 @@ from edgetune_export.base import Base
 from edgetune_export.checkpoint import Checkpoint
 from edgetune_export.onnx_graph import DATA, MODEL, Graph
 from edgetune_export.quantize import GROUP
+from edgetune_export.rope import check_rope
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import replaced_directory, write_json
 
@@ -40,10 +41,6 @@ MAX_LENGTH = 4096
 """Longest sequence that stock onnxruntime-genai reserves a K/V cache for unless it is told another;
 a base's own limit (32k and more) would cost gigabytes."""
 
-ROPE_TYPES = ("default", "llama3")
-"""Rotary embeddings that the builder draws as transformers computes them; it draws others, such as
-YaRN and linear scaling, a little differently and does not say so."""
-
 
 def export_onnx(
     base: Base, directory: Path, *, slots: bool = True, accuracy_level: int = ACCURACY_LEVEL
@@ -56,12 +53,7 @@ def export_onnx(
     position and the present keys and values. Returns the options that describe the graph, for the
     manifest. Raises InputError for a kind of base that the builder does not draw faithfully.
     """
-    rope = (base.config.rope_parameters or {}).get("rope_type", "default")
-    if rope not in ROPE_TYPES:
-        raise InputError(
-            f"{base.directory / 'config.json'}: rope_type '{rope}' cannot be lowered to ONNX "
-            f"faithfully (only {', '.join(ROPE_TYPES)}); choose another base."
-        )
+    check_rope(base)
     directory.parent.mkdir(parents=True, exist_ok=True)
     with (
         replaced_directory(directory) as fresh,

@@ -100,11 +100,12 @@ class TorchEngine:
         layers = tuple((layer.keys, layer.values) for layer in self._cache.layers)
         return _Snapshot(self._position, layers if self._position else ())
 
-    def restore(self, snapshot: _Snapshot) -> None:
+    def restore(self, snapshot: _Snapshot) -> int:
         self._cache = DynamicCache()
         for index, (keys, values) in enumerate(snapshot.layers):
             self._cache.update(keys, values, index)
         self._position = snapshot.position
+        return 0
 
     def kv_bytes(self) -> int:
         return sum(keys.nbytes + values.nbytes for keys, values in self.snapshot().layers)

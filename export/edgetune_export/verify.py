@@ -57,12 +57,12 @@ class Check:
     detail: str
 
 
-def verify(bundle_path: Path, engine: str = "onnx", run: Path | None = None) -> dict[str, Any]:
+def verify(bundle_path: Path, engine: str | None = None, run: Path | None = None) -> dict[str, Any]:
     """Climb the ladder: `{"ok": bool, "checks": [{"name", "ok", "detail"}]}`.
 
-    `run` computes the reference anew from that run. Raises InputError where there is no directory
-    at `bundle_path` or no finished run at `run`; whatever is wrong with a bundle makes a check
-    fail.
+    `engine` None climbs it with the engine of every target; `run` computes the reference anew from
+    that run. Raises InputError where there is no directory at `bundle_path` or no finished run at
+    `run`; whatever is wrong with a bundle makes a check fail.
     """
     if not bundle_path.is_dir():
         raise InputError(f"{bundle_path}: no such directory; give what 'edgetune export' wrote.")
@@ -111,7 +111,7 @@ class _Ladder:
         self.checks.append(Check("all further checks", False, detail))
 
 
-def _climb(ladder: _Ladder, engine: str, run: Run | None) -> None:
+def _climb(ladder: _Ladder, engine: str | None, run: Run | None) -> None:
     """Every rung in order, as far as what it stands on holds."""
     path = ladder.path
     manifest = ladder.open("manifest", lambda: (read_manifest(path), "as its digest says"))
@@ -132,17 +132,23 @@ def _climb(ladder: _Ladder, engine: str, run: Run | None) -> None:
         return ladder.leave()
     for adapter in manifest.adapters:
         ladder.check(f"scale: {adapter.name}", _check_scale, path, adapter, wanted)
-    stand = ladder.open(f"engine: {engine}", partial(_open, bundle, engine, wanted))
-    if stand is None:
-        return ladder.leave()
-    ladder.check("no adapter is the base, bit for bit", check_base_bits, stand)
-    for name in stand.handles:
-        ladder.check(f"slots: {name}", check_slots, stand, name)
-    ladder.check("a swap there and back is bit-identical", check_swaps, stand)
-    for name in (BASE, *stand.handles):
-        ladder.check(f"logits: {name}", check_logits, stand, name)
-    ladder.check("calls", check_calls, stand)
+    for name in [target.name for target in manifest.targets] if engine is None else [engine]:
+        stand = ladder.open(f"engine: {name}", partial(_open, bundle, name, wanted))
+        if stand is not None:
+            _climb_engine(ladder, stand)
     return None
+
+
+def _climb_engine(ladder: _Ladder, stand: Stand) -> None:
+    """What one engine makes of the bundle."""
+    engine = stand.engine.name
+    ladder.check(f"{engine}: no adapter is the base, bit for bit", check_base_bits, stand)
+    for name in stand.handles:
+        ladder.check(f"{engine}: slots: {name}", check_slots, stand, name)
+    ladder.check(f"{engine}: a swap there and back is bit-identical", check_swaps, stand)
+    for name in (BASE, *stand.handles):
+        ladder.check(f"{engine}: logits: {name}", check_logits, stand, name)
+    ladder.check(f"{engine}: calls", check_calls, stand)
 
 
 def _check_files(path: Path, manifest: Manifest) -> str:

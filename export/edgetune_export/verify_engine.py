@@ -5,7 +5,7 @@ were compared before; which rungs there are, and in what order, is `verify`'s.
 """
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,14 @@ from edgetune_runtime.engine import Engine
 from edgetune_runtime.engines import open_engine
 from edgetune_runtime.errors import BundleError
 from edgetune_runtime.files import inside
+from edgetune_runtime.manifest import Slot, Target
 from edgetune_runtime.prompt import User
 
 LAYER_TOLERANCE = 0.03
 """Relative RMS difference to PEFT in float32, times the square root of the layers, of a graph whose
-int4 kernels round activations to int8 (`accuracy_level` 4, differently on each processor): about
-1 % a layer was measured, and the layers' errors are independent. Another base differs by 100 %."""
+int4 kernels round activations to int8 (ONNX at `accuracy_level` 4, ExecuTorch; differently on each
+processor): about 1 % a layer was measured, and the layers' errors are independent. Another base
+differs by 100 %."""
 
 FLOAT_TOLERANCE = 1e-3
 """The same for a graph that computes in float32: about 1e-5 was measured."""
@@ -58,7 +60,7 @@ class Stand:
         for adapter in self.bundle.manifest.adapters:
             if adapter.name == name:
                 return self.bundle.path / adapter.file
-        return self.bundle.path / self.bundle.manifest.targets[0].model
+        return inside(self.bundle.path, self.target.model)
 
     def run(self, name: str, prefill: Prefill) -> NDArray[np.float32]:
         """`[rows, vocab]`: logits of adapter `name` (or the base) after prompt and each token."""
@@ -71,12 +73,17 @@ class Stand:
         return Prefill(ids, np.zeros((1, 0), np.float32))
 
     @property
+    def target(self) -> Target:
+        """The lowered base that the engine runs."""
+        return next(t for t in self.bundle.manifest.targets if t.name == self.engine.name)
+
+    @property
     def tolerance(self) -> float:
         """How far the engine's logits may be from PEFT's (see `LAYER_TOLERANCE`)."""
-        manifest = self.bundle.manifest
-        target = next(t for t in manifest.targets if t.name == self.engine.name)
-        rounds = target.options.get("accuracy_level") == 4
-        return (LAYER_TOLERANCE if rounds else FLOAT_TOLERANCE) * manifest.base.layers**0.5
+        options = self.target.options
+        rounds = options.get("accuracy_level") == 4 or options.get("activations") == "int8"
+        layers = self.bundle.manifest.base.layers
+        return (LAYER_TOLERANCE if rounds else FLOAT_TOLERANCE) * layers**0.5
 
 
 def open_stand(bundle: Bundle, engine_name: str, wanted: Reference) -> Stand:
@@ -94,26 +101,46 @@ def open_stand(bundle: Bundle, engine_name: str, wanted: Reference) -> Stand:
 
 
 def check_base_bits(stand: Stand) -> str:
-    """No adapter, before and after one was bound, is the graph without slots, bit for bit."""
+    """No adapter, before and after one was bound, is the base, bit for bit.
+
+    For ONNX the base is the graph with its slots taken out. A compiled program cannot be taken
+    apart; what it gives with slots of zeros stands for it.
+    """
     prefill = stand.wanted.prefills[BASE]
-    manifest = stand.bundle.manifest
-    target = next(t for t in manifest.targets if t.name == stand.engine.name)
-    model = inside(stand.bundle.path, target.model)
-    with tempfile.TemporaryDirectory() as place:
-        plain = write_slotless(model, manifest.slots, Path(place))
-        alone = target.model_copy(update={"model": plain.name})
-        slotless = manifest.model_copy(update={"targets": (alone,)})
-        bundle = Bundle(Path(place), slotless, stand.bundle.assets)
-        wanted = _run(open_engine(bundle, stand.engine.name), prefill)
+    if stand.engine.name == "onnx":
+        plain, wanted = "the graph without slots", _slotless(stand, prefill)
+    else:
+        stand.engine.activate(stand.engine.prepare(_zeros(stand.bundle.manifest.slots)))
+        plain, wanted = "slots of zeros", _run(stand.engine, prefill)
     for when in ("before any adapter", "after an adapter"):
         if not np.array_equal(stand.run(BASE, prefill), wanted):
             raise BundleError(
-                f"{model}: without an adapter, {when}, its logits are not those of the graph "
-                "without slots; export the bundle again."
+                f"{stand.file(BASE)}: without an adapter, {when}, its logits are not those of "
+                f"{plain}; export the bundle again."
             )
         for name in list(stand.handles)[:1]:
             stand.run(name, prefill)
-    return f"{wanted.size} logits equal to those of the graph without slots"
+    return f"{wanted.size} logits equal to those of {plain}"
+
+
+def _slotless(stand: Stand, prefill: Prefill) -> NDArray[np.float32]:
+    """Logits of the ONNX graph with its slots taken out."""
+    manifest = stand.bundle.manifest
+    with tempfile.TemporaryDirectory() as place:
+        plain = write_slotless(stand.file(BASE), manifest.slots, Path(place))
+        alone = stand.target.model_copy(update={"model": plain.name})
+        slotless = manifest.model_copy(update={"targets": (alone,)})
+        bundle = Bundle(Path(place), slotless, stand.bundle.assets)
+        return _run(open_engine(bundle, stand.engine.name), prefill)
+
+
+def _zeros(slots: Sequence[Slot], rank: int = 3) -> Tensors:
+    """An adapter that adds nothing, of another rank than an engine's own empty slots."""
+    return {
+        f"{slot.name}.lora_{side}": np.zeros(shape, np.float32)
+        for slot in slots
+        for side, shape in (("A", (slot.in_features, rank)), ("B", (rank, slot.out_features)))
+    }
 
 
 def check_swaps(stand: Stand) -> str:

@@ -208,7 +208,7 @@ class Agent:
         """Make the KV cache hold `static` under `adapter`, from its snapshot where there is one."""
         key = (self.assets.adapters[adapter].sha256 if adapter else "", static)
         if key in self._snapshots:
-            self.engine.restore(self._snapshots[key])
+            self._prefilled += self.engine.restore(self._snapshots[key])
         else:
             self.engine.forward(static)
             self._prefilled += len(static)

@@ -50,8 +50,11 @@ class Engine(Protocol):
     def snapshot(self) -> Any:
         """A copy of the KV cache up to `position`, to be given back to `restore`."""
 
-    def restore(self, snapshot: Any) -> None:
-        """Make the KV cache what it was at `snapshot`."""
+    def restore(self, snapshot: Any) -> int:
+        """Make the KV cache what it was at `snapshot`, with the same adapter bound.
+
+        Returns how many tokens had to be run again for it: 0 where the engine can copy its cache.
+        """
 
     def kv_bytes(self) -> int:
         """Bytes that the KV cache occupies."""

@@ -6,7 +6,7 @@ Data only: reading files and comparing hashes is `bundle`'s. The format is descr
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 SCHEMA_VERSION = 1
 
@@ -96,9 +96,9 @@ class ToolsetEntry(_Strict):
 class Target(_Strict):
     """One lowered form of the base."""
 
-    name: Literal["onnx"]
+    name: Literal["onnx", "executorch"]
     model: str
-    """Path of the graph inside the bundle."""
+    """Path of the graph or program inside the bundle."""
     options: dict[str, str | int | float | bool] = {}
 
 
@@ -115,5 +115,5 @@ class Manifest(_Strict):
     slots: tuple[Slot, ...]
     toolsets: tuple[ToolsetEntry, ...]
     adapters: tuple[Adapter, ...]
-    targets: tuple[Target, ...]
+    targets: tuple[Target, ...] = Field(min_length=1)
     files: tuple[FileEntry, ...]

@@ -14,7 +14,8 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from edgetune_runtime.errors import AdapterError, BundleError, InputError
+from edgetune_runtime.errors import BundleError, InputError
+from edgetune_runtime.slots import check_tensors
 
 _ONLY_ERRORS = 3
 """Log severity: without it, each unbound slot is a warning at every session."""
@@ -68,10 +69,11 @@ class OnnxEngine:
         self.vocab_size = vocab_size
         self.context_length = context_length
         inputs = {entry.name: entry for entry in self._session.get_inputs()}
-        self._slots: dict[str, tuple[int | str, ...]] = {
-            entry.name: tuple(entry.shape)
-            for entry in self._session.get_overridable_initializers()
-            if entry.name.endswith((".lora_A", ".lora_B"))
+        shapes = {e.name: e.shape for e in self._session.get_overridable_initializers()}
+        self._slots = {
+            name.removesuffix(".lora_A"): (shape[0], shapes[name[:-1] + "B"][1])
+            for name, shape in shapes.items()
+            if name.endswith(".lora_A")
         }
         self._wants_positions = "position_ids" in inputs
         shape = (1, kv_heads, context_length, head_dim)
@@ -95,43 +97,11 @@ class OnnxEngine:
 
     def prepare(self, tensors: Mapping[str, NDArray[np.floating]]) -> dict[str, ort.OrtValue]:
         """Check each tensor against the graph's slots; the values share memory with `tensors`."""
-        for name, tensor in tensors.items():
-            self._check_slot(name, tensor, tensors)
+        check_tensors(tensors, self._slots)
         return {
             name: ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(tensor))
             for name, tensor in tensors.items()
         }
-
-    def _check_slot(
-        self, name: str, tensor: NDArray[Any], tensors: Mapping[str, NDArray[Any]]
-    ) -> None:
-        if name not in self._slots:
-            raise AdapterError(
-                f"tensor '{name}': the graph has no such slot; use an adapter that was "
-                "trained on this base."
-            )
-        if tensor.dtype != np.float32:
-            raise AdapterError(
-                f"tensor '{name}': found {tensor.dtype}, the graph binds float32; widen it first."
-            )
-        slot, side = name.rsplit(".lora_", 1)
-        other = tensors.get(f"{slot}.lora_{'B' if side == 'A' else 'A'}")
-        if other is None:
-            raise AdapterError(
-                f"tensor '{name}': its other half is missing; export the adapter again."
-            )
-        fixed = 0 if side == "A" else 1
-        expected = self._slots[name][fixed]
-        if tensor.ndim != 2 or other.ndim != 2 or tensor.shape[fixed] != expected:
-            raise AdapterError(
-                f"tensor '{name}': found shape {tensor.shape}, the graph expects "
-                f"{expected} along axis {fixed}; use an adapter that was trained on this base."
-            )
-        if tensor.shape[1 - fixed] != other.shape[fixed]:
-            raise AdapterError(
-                f"tensor '{name}': found rank {tensor.shape[1 - fixed]}, but its other "
-                f"half has rank {other.shape[fixed]}; export the adapter again."
-            )
 
     def activate(self, handle: Mapping[str, ort.OrtValue] | None) -> None:
         # A fresh binding forgets the old adapter's tensors: slots left unbound default to rank 0.
@@ -175,10 +145,11 @@ class OnnxEngine:
         buffers = [buffer[:, :, : self._position].copy() for buffer in self._cache.values()]
         return _Snapshot(self._position, buffers)
 
-    def restore(self, snapshot: _Snapshot) -> None:
+    def restore(self, snapshot: _Snapshot) -> int:
         for buffer, kept in zip(self._cache.values(), snapshot.buffers, strict=True):
             buffer[:, :, : snapshot.position] = kept
         self._position = snapshot.position
+        return 0
 
     def kv_bytes(self) -> int:
         return sum(buffer.nbytes for buffer in self._cache.values())

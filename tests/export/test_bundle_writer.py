@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from edgetune_export import bundle as writer
+from edgetune_export import targets
 from edgetune_export.bundle import write_bundle
 from edgetune_export.run import open_run, read_adapter, run_assets, samples
 from edgetune_runtime.agent import Agent
@@ -15,6 +16,7 @@ from edgetune_runtime.engines import open_engine
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import write_json
 from edgetune_runtime.prompt import User
+from edgetune_runtime.spans import Spans
 
 
 @pytest.fixture
@@ -38,7 +40,7 @@ def test_copied_values_are_words_of_the_request(bundle):
     agent = Agent(opened.assets, open_engine(opened, "onnx"), max_tokens=40)
     for text in ("Weather in Oslo?", "how warm will it be", "é"):
         written = agent.arguments([User(text)], "home", "get_weather")
-        assert written.arguments["city"] in text
+        assert Spans([User(text)], ()).holds(written.arguments["city"])
 
 
 def test_bundle_gives_the_assets_of_its_run(bundle, tiny_run):
@@ -99,6 +101,13 @@ def test_merged_model_is_written_without_slots(tiny_run, tmp_path):
 def test_unknown_option_leaves_nothing_behind(tiny_run, tmp_path, options, what):
     with pytest.raises(InputError, match=what):
         write_bundle(open_run(tiny_run()), tmp_path / "b", **{"targets": ["onnx"], **options})
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_target_without_its_packages_names_them(tiny_run, tmp_path, monkeypatch):
+    monkeypatch.setattr(targets, "find_spec", lambda name: None if name == "torchao" else name)
+    with pytest.raises(InputError, match=r"--target executorch: torchao is not installed.*pip"):
+        write_bundle(open_run(tiny_run()), tmp_path / "b", ["onnx", "executorch"])
     assert not list(tmp_path.iterdir())
 
 

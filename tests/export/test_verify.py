@@ -59,9 +59,11 @@ def test_exported_bundle_holds(family, tiny_run, exported, tmp_path):
     result = verify(path)
     assert result["ok"], failures(result)
     names = [check["name"] for check in result["checks"]]
-    for rung in ("manifest", "files", "prompts", "calls", "no adapter is the base, bit for bit"):
+    for rung in ("manifest", "files", "prompts"):
         assert rung in names
-    for rung in ("blob", "scale", "slots", "logits"):
+    for rung in ("calls", "no adapter is the base, bit for bit"):
+        assert f"onnx: {rung}" in names
+    for rung in ("blob", "scale", "onnx: slots", "onnx: logits"):
         assert f"{rung}: home.arguments.set_alarm" in names
 
 
@@ -160,7 +162,7 @@ def test_scale_off_by_the_root_of_the_rank_is_found_despite_new_hashes(bundle, f
     rewrite(bundle, lambda name, tensor: tensor * factor if name.endswith("B") else tensor)
     found = failures(verify(bundle))
     assert "layers.0.attn.k_proj" in found["scale: home.arguments.set_alarm"]
-    assert BLOB in found["logits: home.arguments.set_alarm"]
+    assert BLOB in found["onnx: logits: home.arguments.set_alarm"]
 
 
 def test_scale_of_one_slot_is_found(bundle):
@@ -178,13 +180,13 @@ def test_wrong_scale_is_found_by_the_logits_alone(bundle):
     norms["home.arguments.set_alarm"] = {slot: 2 * norm for slot, norm in changed.items()}
     path.write_text(json.dumps(norms))
     rehash(bundle)
-    assert set(failures(verify(bundle))) >= {"logits: home.arguments.set_alarm"}
+    assert set(failures(verify(bundle))) >= {"onnx: logits: home.arguments.set_alarm"}
 
 
 def test_blob_with_another_adapters_tensors_is_found(bundle):
     other = read_blob(bundle / "adapters/home.selector.safetensors")
     rewrite(bundle, lambda name, tensor: other[name])
-    assert "logits: home.arguments.set_alarm" in failures(verify(bundle))
+    assert "onnx: logits: home.arguments.set_alarm" in failures(verify(bundle))
 
 
 def test_onnx_adapter_that_is_not_the_blob_is_found(bundle):
@@ -197,7 +199,7 @@ def test_other_base_weights_are_found_despite_new_hashes(bundle, tiny_run, tmp_p
     for name in ("model.onnx", "model.onnx.data"):
         shutil.copyfile(tmp_path / "other/onnx" / name, bundle / "onnx" / name)
     rehash(bundle)
-    assert "model.onnx" in failures(verify(bundle))["logits: base"]
+    assert "model.onnx" in failures(verify(bundle))["onnx: logits: base"]
 
 
 def test_changed_prompt_is_found_despite_new_hashes(bundle):
@@ -218,7 +220,7 @@ def test_slot_that_the_graph_ignores_is_named(bundle):
     onnx.save(model, path)
     rehash(bundle)
     found = failures(verify(bundle))
-    assert "layers.0.attn.v_proj" in found["slots: home.selector"]
+    assert "layers.0.attn.v_proj" in found["onnx: slots: home.selector"]
 
 
 def test_changed_call_is_found(bundle):
@@ -228,7 +230,7 @@ def test_changed_call_is_found(bundle):
     calls["calls"][0]["tool"] = "respond"
     path.write_text(json.dumps(calls))
     rehash(bundle)
-    assert "with torch respond" in failures(verify(bundle))["calls"]
+    assert "with torch respond" in failures(verify(bundle))["onnx: calls"]
 
 
 def test_reference_without_an_adapter_is_named(bundle):

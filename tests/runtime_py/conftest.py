@@ -190,6 +190,7 @@ class MockEngine:
 
     def restore(self, snapshot):
         self.ids = list(snapshot)
+        return 0
 
     def kv_bytes(self):
         return 4 * self.context_length

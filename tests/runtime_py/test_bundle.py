@@ -95,6 +95,12 @@ def test_an_unknown_manifest_field_is_refused(bundle, rewrite_manifest):
         open_bundle(bundle)
 
 
+def test_a_bundle_without_a_target_is_refused(bundle, rewrite_manifest):
+    edit(bundle, rewrite_manifest, lambda manifest: manifest.update(targets=[]))
+    with pytest.raises(BundleError, match="targets"):
+        open_bundle(bundle)
+
+
 def test_a_path_out_of_the_bundle_is_refused(bundle, rewrite_manifest):
     edit(bundle, rewrite_manifest, lambda m: m["adapters"][0].update(file="../secret"))
     with pytest.raises(BundleError, match="secret"):

@@ -6,6 +6,8 @@ import sys
 import pytest
 
 from edgetune.cli import main
+from edgetune.cli.export import Target
+from edgetune_export import targets
 
 
 def run(monkeypatch, *arguments) -> int:
@@ -48,3 +50,13 @@ def test_a_package_that_is_not_installed_is_named(monkeypatch, capsys, tmp_path)
     monkeypatch.setitem(sys.modules, "jsonschema", None)
     assert run(monkeypatch, "data", "check", tmp_path / "x.jsonl", "--tools", "phone_actions") == 2
     assert "package 'jsonschema'" in capsys.readouterr().err
+
+
+def test_targets_say_what_they_need_and_whether_it_is_here(monkeypatch, capsys):
+    assert run(monkeypatch, "targets", "--json", "-") == 0
+    found = {entry["target"]: entry for entry in json.loads(capsys.readouterr().out)["targets"]}
+    assert set(found) == {member.value for member in Target}
+    assert found["onnx"]["missing"] == []
+    monkeypatch.setattr(targets, "find_spec", lambda name: None)
+    assert run(monkeypatch, "targets") == 0
+    assert "missing" in capsys.readouterr().out

@@ -9,7 +9,7 @@ import sys
 import typer
 from rich.markup import escape
 
-from edgetune.cli import data, demo, evaluate, export, nano, profile, run, train, verify
+from edgetune.cli import data, demo, evaluate, export, nano, profile, run, targets, train, verify
 from edgetune_runtime.errors import EdgetuneError
 from edgetune_runtime.progress import console
 
@@ -28,6 +28,7 @@ app.command("demo")(demo.demo)
 app.add_typer(data.app, name="data")
 app.command("train")(train.train)
 app.command("export")(export.export)
+app.command("targets")(targets.targets)
 app.command("verify")(verify.verify)
 app.command("eval")(evaluate.evaluate)
 app.command("run")(run.run)

@@ -17,9 +17,10 @@ from edgetune.cli.options import (
 
 
 class Engine(StrEnum):
-    """What runs a bundle (onnx) or a run (torch)."""
+    """What runs a bundle (onnx, executorch) or a run (torch)."""
 
     onnx = "onnx"
+    executorch = "executorch"
     torch = "torch"
 
 
@@ -38,7 +39,7 @@ def evaluate(
     data: Annotated[Path, typer.Option("--data", metavar="FILE", help="Records, as JSONL.")],
     system: SystemOption = System.decoupled,
     stage: Annotated[Stage, typer.Option(help="Measure both stages or one.")] = Stage.all,
-    engine: Annotated[Engine | None, typer.Option(help="onnx runs a bundle, torch a run.")] = None,
+    engine: Annotated[Engine | None, typer.Option(help="What runs it: torch runs a run.")] = None,
     toolset: Annotated[
         str | None, typer.Option(help="Which toolset, where there are several.")
     ] = None,

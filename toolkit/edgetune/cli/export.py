@@ -13,6 +13,7 @@ class Target(StrEnum):
     """What a base can be lowered to."""
 
     onnx = "onnx"
+    executorch = "executorch"
 
 
 class BlobType(StrEnum):

@@ -55,6 +55,7 @@ class Engine(StrEnum):
     """What runs a bundle."""
 
     onnx = "onnx"
+    executorch = "executorch"
 
 
 EngineOption = Annotated[

@@ -24,7 +24,7 @@ def verify(
     """
     from edgetune_export.verify import verify as check
 
-    result = check(bundle, engine or "onnx", run)
+    result = check(bundle, engine, run)
     give(result, json_target, lambda: show(result, Console()))
     if not result["ok"]:
         raise typer.Exit(1)

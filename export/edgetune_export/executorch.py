@@ -1,0 +1,104 @@
+"""The ExecuTorch target: one `.pte` for phone CPUs, prefill and decode in one method.
+
+XNNPACK multiplies by the canonical int4 codes with activations rounded to int8; LoRA slots are
+inputs of the program, so a swap passes other tensors. It knows the base, not what adapters are for.
+"""
+
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from torch.export import Dim
+
+from edgetune_export.base import Base
+from edgetune_export.rope import check_rope
+from edgetune_runtime.files import write_bytes
+from edgetune_runtime.progress import stage
+from edgetune_runtime.quiet import quiet
+
+MODEL = "model.pte"
+CONTEXT_LENGTH = 2048
+"""The most tokens of the K/V cache, which is part of the program's memory."""
+MAX_RANK = 64
+"""The largest rank that a program takes, unless an adapter needs more."""
+
+
+def export_executorch(
+    base: Base,
+    directory: Path,
+    *,
+    slots: bool = True,
+    context_length: int = CONTEXT_LENGTH,
+    max_rank: int = MAX_RANK,
+) -> dict[str, str | int | float | bool]:
+    """Write `model.pte` into `directory`.
+
+    Its one method, `forward`, takes ids `[1, S]`, the position of the first one `[1]` (both int64)
+    and, with `slots`, each slot's A `[1, in, r]` and B `[1, r, out]` in the base's order, r from 1
+    to `max_rank`, float32. It gives logits `[1, 1, vocab]` of the last position, and keeps K/V.
+    Returns the options that describe the program, for the manifest. Raises InputError for a kind of
+    base that it would not compute faithfully.
+    """
+    from edgetune_export.executorch_model import Decoder
+
+    check_rope(base)
+    context_length = min(context_length, base.shape.context_length)
+    with quiet():
+        model = Decoder(base, context_length).eval()
+        write_bytes(directory / MODEL, _lower(model, base, slots, context_length, max_rank))
+    return {
+        "executorch": version("executorch"),
+        "context_length": context_length,
+        "max_rank": max_rank,
+        "activations": "int8",
+        "slots": slots,
+    }
+
+
+def _lower(
+    model: torch.nn.Module, base: Base, slots: bool, context_length: int, max_rank: int
+) -> bytes:
+    from executorch.backends.xnnpack.partition.config.xnnpack_config import ConfigPrecisionType
+    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+    from executorch.exir import (
+        EdgeCompileConfig,
+        ExecutorchBackendConfig,
+        to_edge_transform_and_lower,
+    )
+    from executorch.exir.passes import MemoryPlanningPass
+
+    pairs = [
+        (torch.zeros(1, slot.in_features, 2), torch.zeros(1, 2, slot.out_features))
+        for slot in (base.slots() if slots else ())
+    ]
+    length, rank = Dim("length", min=1, max=context_length), Dim("rank", min=1, max=max_rank)
+    with stage("Tracing the base for ExecuTorch"), torch.no_grad():
+        traced = torch.export.export(
+            model,
+            (torch.zeros(1, 7, dtype=torch.int64), torch.tensor([3]), pairs),
+            dynamic_shapes=({1: length}, None, [({2: rank}, {1: rank}) for _ in pairs]),
+            strict=False,
+        )
+    with stage("Lowering the base to XNNPACK (a minute for each four layers)"):
+        edge = to_edge_transform_and_lower(
+            traced,
+            partitioner=[
+                XnnpackPartitioner(
+                    config_precisions=ConfigPrecisionType.DYNAMIC_QUANT, per_op_mode=True
+                ),
+                XnnpackPartitioner(),
+            ],
+            compile_config=EdgeCompileConfig(_check_ir_validity=False, _skip_dim_order=True),
+        )
+    with stage("Writing the ExecuTorch program"):
+        program = edge.to_executorch(
+            ExecutorchBackendConfig(
+                extract_delegate_segments=True,
+                do_quant_fusion_and_const_prop=True,
+                memory_planning_pass=MemoryPlanningPass(
+                    alloc_graph_input=False,
+                    alloc_graph_output=True,  # update_cache needs it
+                ),
+            )
+        )
+    return bytes(program.buffer)

@@ -1,0 +1,183 @@
+"""The decoder that ExecuTorch lowers: any base of the supported families, on its canonical codes.
+
+What distinguishes the families (biases, q/k norms, a tied head, the rotary embedding) is read from
+the base's tensors and configuration. The K/V cache is the module's own; LoRA slots are inputs. It
+knows torch and torchao, not how it is lowered (`executorch`).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import executorch.extension.llm.custom_ops.custom_ops  # noqa: F401 - registers torch.ops.llama
+import torch
+from torch import nn
+from torchao.quantization import IntxUnpackedToInt8Tensor
+from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
+
+from edgetune_export.base import Base
+from edgetune_export.quantize import GROUP, Quantized
+
+Pair = tuple[torch.Tensor, torch.Tensor]
+"""A slot's A `[1, in, r]` and B `[1, r, out]`."""
+
+ACTIVATIONS: str | None = "int8_asym_per_token"
+"""XNNPACK's kernels for int4 weights take activations rounded to int8, a scale for each token."""
+
+
+class Decoder(nn.Module):
+    """The base as one function of tokens, position and slots; float32 but for its codes."""
+
+    cos: torch.Tensor
+    sin: torch.Tensor
+
+    def __init__(self, base: Base, context_length: int) -> None:
+        super().__init__()
+        shape, weights, rest = base.shape, base.quantized(), base.unquantized()
+        epsilon = base.config.rms_norm_eps
+        table = weights["model.embed_tokens.weight"]
+        self.context_length = context_length
+        self.embedding = nn.Embedding(1, 1, device="meta")
+        self.embedding.weight = _parameter(table, activations=None)
+        self.layers = nn.ModuleList(
+            _Layer(base, layer, weights, rest, context_length) for layer in range(shape.layers)
+        )
+        self.norm = _Norm(rest["model.norm.weight"], epsilon)
+        self.head = _linear("model.embed_tokens" if shape.tied else "lm_head", weights, rest)
+        self.slots = [slot.name.split(".") for slot in base.slots()]
+        positions = torch.arange(context_length)[None]
+        cos, sin = LlamaRotaryEmbedding(base.config)(torch.zeros(1), positions)
+        # Both halves of the last dimension are the same.
+        half = shape.head_dim // 2
+        self.register_buffer("cos", cos[0, :, None, :half].contiguous())
+        self.register_buffer("sin", sin[0, :, None, :half].contiguous())
+
+    def forward(
+        self, ids: torch.Tensor, position: torch.Tensor, slots: Sequence[Pair]
+    ) -> torch.Tensor:
+        """Logits `[1, 1, vocab]` of the last of `ids` `[1, S]`, which begin at `position` `[1]`.
+
+        `slots` has a pair for each of the base's slots, in their order, or is empty: a graph
+        without slots. The K/V of what stands before `position` are those of earlier calls.
+        """
+        start: Any = position.item()  # a symbol while it is traced
+        length = ids.shape[1]
+        torch._check(start >= 0)
+        torch._check(start + length <= self.context_length)
+        cos, sin = self.cos.narrow(0, start, length), self.sin.narrow(0, start, length)
+        of_layer: list[dict[str, Pair]] = [{} for _ in self.layers]
+        for (_, number, _, projection), pair in zip(self.slots, slots, strict=False):
+            of_layer[int(number)][projection] = pair
+        hidden = self.embedding(ids)
+        for layer, pairs in zip(self.layers, of_layer, strict=True):
+            hidden = layer(hidden, start, cos, sin, pairs)
+        return self.head(self.norm(hidden[:, -1:]))
+
+
+class _Layer(nn.Module):
+    keys: torch.Tensor
+    values: torch.Tensor
+
+    def __init__(
+        self,
+        base: Base,
+        layer: int,
+        weights: Mapping[str, Quantized],
+        rest: Mapping[str, torch.Tensor],
+        context_length: int,
+    ) -> None:
+        super().__init__()
+        place = f"model.layers.{layer}."
+        shape, epsilon = base.shape, base.config.rms_norm_eps
+        self.head_dim = shape.head_dim
+        self.projections = nn.ModuleDict(
+            {
+                module.rsplit(".", 1)[1]: _linear(module, weights, rest)
+                for module in base.slot_modules.values()
+                if module.startswith(place)
+            }
+        )
+
+        def norm(name: str) -> nn.Module:
+            weight = rest.get(f"{place}{name}.weight")
+            return nn.Identity() if weight is None else _Norm(weight, epsilon)
+
+        self.before_attention = norm("input_layernorm")
+        self.before_mlp = norm("post_attention_layernorm")
+        self.q_norm, self.k_norm = norm("self_attn.q_norm"), norm("self_attn.k_norm")
+        cache = (1, context_length, shape.kv_heads, shape.head_dim)
+        self.register_buffer("keys", torch.zeros(cache))
+        self.register_buffer("values", torch.zeros(cache))
+
+    def forward(
+        self,
+        hidden: torch.Tensor,
+        start: int,
+        cos: torch.Tensor,
+        sin: torch.Tensor,
+        slots: Mapping[str, Pair],
+    ) -> torch.Tensor:
+        def project(name: str, given: torch.Tensor) -> torch.Tensor:
+            result = self.projections[name](given)
+            if name in slots:
+                inner, outer = slots[name]
+                result = result + torch.bmm(torch.bmm(given, inner), outer)
+            return result
+
+        def heads(name: str, given: torch.Tensor) -> torch.Tensor:
+            return project(name, given).view(1, given.shape[1], -1, self.head_dim)
+
+        normed = self.before_attention(hidden)
+        queries = _rotated(self.q_norm(heads("q_proj", normed)), cos, sin)
+        keys = _rotated(self.k_norm(heads("k_proj", normed)), cos, sin)
+        torch.ops.llama.update_cache(keys, self.keys, start)
+        torch.ops.llama.update_cache(heads("v_proj", normed), self.values, start)
+        attended = torch.ops.llama.custom_sdpa(
+            queries, self.keys, self.values, start, None, 0.0, True
+        )
+        hidden = hidden + project("o_proj", attended.reshape(1, hidden.shape[1], -1))
+        normed = self.before_mlp(hidden)
+        gated = nn.functional.silu(project("gate_proj", normed)) * project("up_proj", normed)
+        return hidden + project("down_proj", gated)
+
+
+class _Norm(nn.Module):
+    """Root mean square normalisation over the last dimension."""
+
+    def __init__(self, weight: torch.Tensor, epsilon: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(weight, requires_grad=False)
+        self.epsilon = epsilon
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * torch.rsqrt((x * x).mean(-1, keepdim=True) + self.epsilon) * self.weight
+
+
+def _rotated(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+    """Rotary embedding of `x` `[1, S, heads, head_dim]` by halves, as transformers does it."""
+    first, second = x.chunk(2, -1)
+    return torch.cat((first * cos - second * sin, second * cos + first * sin), -1)
+
+
+def _linear(
+    module: str, weights: Mapping[str, Quantized], rest: Mapping[str, torch.Tensor]
+) -> nn.Linear:
+    linear = nn.Linear(1, 1, bias=False, device="meta")
+    linear.weight = _parameter(weights[f"{module}.weight"], activations=ACTIVATIONS)
+    if f"{module}.bias" in rest:
+        linear.bias = nn.Parameter(rest[f"{module}.bias"], requires_grad=False)
+    return linear
+
+
+def _parameter(quantized: Quantized, activations: str | None) -> nn.Parameter:
+    """Canonical codes as a weight that torchao multiplies by; nothing is rounded again."""
+    codes = quantized.codes
+    weight = IntxUnpackedToInt8Tensor(
+        qdata=codes,
+        scale=quantized.scales,
+        zero_point=torch.zeros_like(quantized.scales, dtype=torch.int8),
+        target_dtype=torch.int4,  # type: ignore[attr-defined]
+        block_size=(1, GROUP),
+        dtype=torch.float32,
+        activation_quantization=activations,
+    )
+    return nn.Parameter(weight, requires_grad=False)

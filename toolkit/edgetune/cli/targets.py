@@ -1,0 +1,38 @@
+"""`edgetune targets`: what a base can be lowered to, and what that takes."""
+
+from typing import Any
+
+from edgetune.cli.options import JsonOption, give
+
+
+def targets(json_target: JsonOption = None) -> None:
+    """List every target, the packages it needs, whether they are here, and what was verified.
+
+    Example: `edgetune targets`
+    """
+    from edgetune_export.targets import LOWERINGS
+
+    found = [
+        {
+            "target": name,
+            "runs_on": lowering.silicon,
+            "needs": list(lowering.packages),
+            "missing": lowering.missing,
+            "verified": lowering.verified,
+        }
+        for name, lowering in LOWERINGS.items()
+    ]
+    give({"targets": found}, json_target, lambda: _show(found))
+
+
+def _show(found: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("target", "runs on", "needs", "here", "verified")
+    for entry in found:
+        missing = ", ".join(entry["missing"])
+        here = f"[red]missing: {missing}[/]" if missing else "[green]yes[/]"
+        needs = ", ".join(entry["needs"])
+        table.add_row(entry["target"], entry["runs_on"], needs, here, entry["verified"])
+    Console().print(table)
