@@ -4,6 +4,7 @@ A verb imports what it needs when it runs, so that `edgetune --help` stays quick
 purpose become one sentence and exit code 2; everything else is a bug and shows its traceback.
 """
 
+import logging
 import sys
 
 import typer
@@ -12,6 +13,11 @@ from rich.markup import escape
 from edgetune.cli import data, demo, evaluate, export, nano, profile, run, targets, train, verify
 from edgetune_runtime.errors import EdgetuneError
 from edgetune_runtime.progress import console
+
+# Where torchao is installed, every import of transformers or peft makes these two tell of kernels
+# for other processors and of PyTorch's plans.
+for chatty in ("torchao", "torch.utils._pytree"):
+    logging.getLogger(chatty).setLevel(logging.ERROR)
 
 app = typer.Typer(
     no_args_is_help=True,
