@@ -39,11 +39,11 @@ def export_executorch(
     Returns the options that describe the program, for the manifest. Raises InputError for a kind of
     base that it would not compute faithfully.
     """
-    from edgetune_export.executorch_model import Decoder
-
     check_rope(base)
     context_length = min(context_length, base.shape.context_length)
     with quiet():
+        from edgetune_export.executorch_model import Decoder
+
         model = Decoder(base, context_length).eval()
         write_bytes(directory / MODEL, _lower(model, base, slots, context_length, max_rank))
     return {

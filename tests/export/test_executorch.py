@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import torch
 pytest.importorskip("executorch")
 
 from edgetune_export import executorch_model
-from edgetune_export.bundle import write_bundle
+from edgetune_export.bundle import write_bundle, write_manifest
 from edgetune_export.executorch_model import Decoder
 from edgetune_export.run import open_run
 from edgetune_export.verify import verify
@@ -219,3 +220,28 @@ def test_a_damaged_program_is_named(both, tmp_path):
     found = {check["name"]: check for check in verify(copy)["checks"]}
     assert "model.pte" in found["files"]["detail"]
     assert not found["files"]["ok"]
+
+
+def test_a_bundle_for_executorch_alone_holds(both, tmp_path):
+    """As export writes it: no ONNX graph, no file for ONNX Runtime beside a blob."""
+    copy = Path(shutil.copytree(both, tmp_path / "alone"))
+    manifest = open_bundle(copy).manifest
+    shutil.rmtree(copy / "onnx")
+    for file in copy.glob("adapters/*.onnx_adapter"):
+        file.unlink()
+    (copy / "manifest.json").unlink()
+    write_manifest(
+        copy,
+        manifest.model_copy(
+            update={
+                "targets": manifest.targets[1:],
+                "adapters": tuple(
+                    adapter.model_copy(update={"onnx_adapter": None})
+                    for adapter in manifest.adapters
+                ),
+            }
+        ),
+    )
+    result = verify(copy)
+    assert result["ok"], [check for check in result["checks"] if not check["ok"]]
+    assert open_engine(open_bundle(copy)).name == "executorch"
