@@ -34,7 +34,6 @@ from edgetune_runtime.manifest import (
     Base,
     FileEntry,
     Manifest,
-    Target,
     ToolsetEntry,
 )
 from edgetune_runtime.progress import stage, track
@@ -59,8 +58,7 @@ def write_bundle(
     unknown target, adapter or blob type, and where `output` is something else than a bundle;
     GrammarError for a schema that cannot be compiled. `output` is untouched then.
     """
-    for target in targets:
-        find_lowering(target)
+    lowerings = [find_lowering(target) for target in dict.fromkeys(targets)]
     if blob_dtype not in ("float32", "float16"):
         raise InputError(f"--blob-type {blob_dtype}: unknown, expected float32 or float16.")
     if output.exists() and not (output / MANIFEST).is_file() and any(_entries(output)):
@@ -71,8 +69,8 @@ def write_bundle(
     merged = None if merge is None else run.adapter(merge)
     assets = run_assets(run)
     with replaced_directory(output) as fresh:
-        largest = max(adapter.rank for adapter in assets.adapters.values())
-        lowered = tuple(_lower(run, name, fresh, largest) for name in dict.fromkeys(targets))
+        largest = max((adapter.rank for adapter in assets.adapters.values()), default=0)
+        lowered = tuple(each.lower(run.base, fresh, largest) for each in lowerings)
         for_onnx = any(target.name == "onnx" for target in lowered)
         adapters = tuple(
             _write_adapter(
@@ -119,14 +117,6 @@ def write_manifest(directory: Path, manifest: Manifest) -> None:
     write_json(directory / MANIFEST, listed.model_dump(mode="json"))
     digest = sha256_file(directory / MANIFEST)
     write_bytes(directory / DIGEST, f"{digest}  {MANIFEST}\n".encode())
-
-
-def _lower(run: Run, name: str, fresh: Path, largest_rank: int) -> Target:
-    """Lower the base to target `name`, which has a folder of its own."""
-    lowering = find_lowering(name)
-    options = lowering.lower(run.base, fresh / name, largest_rank)
-    model = f"{name}/{lowering.model}"
-    return Target.model_validate({"name": name, "model": model, "options": options})
 
 
 def _write_adapter(

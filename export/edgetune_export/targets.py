@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgetune_runtime.errors import InputError
+from edgetune_runtime.manifest import Target
 from edgetune_runtime.progress import stage
 
 if TYPE_CHECKING:
     from edgetune_export.base import Base
-
-Options = dict[str, str | int | float | bool]
 
 
 @dataclass(frozen=True)
@@ -28,11 +27,9 @@ class Lowering:
     """What its artifact runs on."""
     packages: tuple[str, ...]
     """What must be installed to make it."""
-    model: str
-    """Its graph or program in the target's own folder."""
-    lower: Callable[["Base", Path, int], Options]
-    """Writes the artifact of a base into a folder, for adapters of this rank at the most; returns
-    the options that describe it."""
+    lower: Callable[["Base", Path, int], Target]
+    """Writes the artifact of a base into a folder of its own in a bundle, for adapters of this rank
+    at the most; returns its entry in the manifest."""
     verified: str
     """What was executed, and where."""
 
@@ -42,31 +39,33 @@ class Lowering:
         return [package for package in self.packages if find_spec(package) is None]
 
 
-def _onnx(base: "Base", directory: Path, _largest_rank: int) -> Options:
+def _onnx(base: "Base", bundle: Path, _largest_rank: int) -> Target:
     from edgetune_export.onnx import export_onnx
+    from edgetune_export.onnx_graph import MODEL
 
     with stage("Lowering the base to ONNX"):
-        return export_onnx(base, directory)
+        options = export_onnx(base, bundle / "onnx")
+    return Target(name="onnx", model=f"onnx/{MODEL}", options=options)
 
 
-def _executorch(base: "Base", directory: Path, largest_rank: int) -> Options:
-    from edgetune_export.executorch import MAX_RANK, export_executorch
+def _executorch(base: "Base", bundle: Path, largest_rank: int) -> Target:
+    from edgetune_export.executorch import MAX_RANK, MODEL, export_executorch
 
-    return export_executorch(base, directory, max_rank=max(MAX_RANK, largest_rank))
+    rank = max(MAX_RANK, largest_rank)
+    options = export_executorch(base, bundle / "executorch", max_rank=rank)
+    return Target(name="executorch", model=f"executorch/{MODEL}", options=options)
 
 
 LOWERINGS: Mapping[str, Lowering] = {
     "onnx": Lowering(
         silicon="CPUs, by ONNX Runtime",
         packages=("torch", "onnx", "onnx_ir", "onnxruntime", "onnxruntime_genai"),
-        model="model.onnx",
         lower=_onnx,
         verified="verify and eval on x86-64; stock onnxruntime-genai",
     ),
     "executorch": Lowering(
         silicon="phone CPUs, by ExecuTorch and XNNPACK",
         packages=("torch", "executorch", "torchao"),
-        model="model.pte",
         lower=_executorch,
         verified="verify and eval on x86-64",
     ),

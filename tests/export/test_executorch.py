@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-pytest.importorskip("executorch")
-
 from edgetune_export import executorch_model
 from edgetune_export.bundle import write_bundle, write_manifest
 from edgetune_export.executorch_model import Decoder
