@@ -2,7 +2,7 @@
 
     manifest.json  manifest.sha256  tokenizer.json (and its configuration)  tools.json  prompts.json
     grammars/<toolset>/<tool>.safetensors   adapters/<adapter>.safetensors, .onnx_adapter
-    onnx/  executorch/  merged/<adapter>/  reference/
+    onnx/  executorch/  qnn/<soc>/  merged/<adapter>/  reference/
 
 A bundle is written beside its place and renamed, so that a good one never gives way to a half. What
 the files mean to a phone is the runtime's (`edgetune_runtime.bundle`).
@@ -16,13 +16,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
+from edgetune_export.chips import DEFAULT_CHIPS, find_chips
 from edgetune_export.merge import merge_adapter
 from edgetune_export.onnx import export_onnx, write_onnx_adapter
 from edgetune_export.reference import DIRECTORY as REFERENCE
 from edgetune_export.reference import compute_reference
 from edgetune_export.run import Run, RunAdapter, read_adapter, run_assets
 from edgetune_export.slots import write_blob
-from edgetune_export.targets import find_lowering
+from edgetune_export.targets import Wishes, find_lowering
 from edgetune_export.template import template_sha256
 from edgetune_runtime.adapters import BASE_KEY
 from edgetune_runtime.assets import Assets
@@ -50,15 +51,18 @@ def write_bundle(
     *,
     merge: str | None = None,
     blob_dtype: str = "float32",
+    socs: Sequence[str] = DEFAULT_CHIPS,
     zip: bool = False,
 ) -> None:
     """Write the bundle of `run` into the directory `output`, and `output`.zip with `zip`.
 
-    `merge` names an adapter of which a single merged model is written too. Raises InputError for an
-    unknown target, adapter or blob type, and where `output` is something else than a bundle;
-    GrammarError for a schema that cannot be compiled. `output` is untouched then.
+    `socs` are what `qnn` compiles for; `merge` names an adapter of which a single merged model is
+    written too. Raises InputError for an unknown target, chip, adapter or blob type, and where
+    `output` is something else than a bundle; GrammarError for a schema that cannot be compiled.
+    `output` is untouched then.
     """
     lowerings = [find_lowering(target) for target in dict.fromkeys(targets)]
+    chips = find_chips(socs)
     if blob_dtype not in ("float32", "float16"):
         raise InputError(f"--blob-type {blob_dtype}: unknown, expected float32 or float16.")
     if output.exists() and not (output / MANIFEST).is_file() and any(_entries(output)):
@@ -70,7 +74,8 @@ def write_bundle(
     assets = run_assets(run)
     with replaced_directory(output) as fresh:
         largest = max((adapter.rank for adapter in assets.adapters.values()), default=0)
-        lowered = tuple(each.lower(run.base, fresh, largest) for each in lowerings)
+        wishes = Wishes(largest, chips)
+        lowered = tuple(each.lower(run.base, fresh, wishes) for each in lowerings)
         for_onnx = any(target.name == "onnx" for target in lowered)
         adapters = tuple(
             _write_adapter(

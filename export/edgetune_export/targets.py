@@ -11,12 +11,23 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgetune_export.chips import Chip
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.manifest import Target
 from edgetune_runtime.progress import stage
 
 if TYPE_CHECKING:
     from edgetune_export.base import Base
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a lowering must serve."""
+
+    largest_rank: int
+    """Of the adapters that will be bound; 0 where there is none."""
+    chips: Mapping[str, Chip]
+    """What to compile for, where a target is made for each chip apart."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +38,9 @@ class Lowering:
     """What its artifact runs on."""
     packages: tuple[str, ...]
     """What must be installed to make it."""
-    lower: Callable[["Base", Path, int], Target]
-    """Writes the artifact of a base into a folder of its own in a bundle, for adapters of this rank
-    at the most; returns its entry in the manifest."""
+    lower: Callable[["Base", Path, Wishes], Target]
+    """Writes the artifact of a base into a folder of its own in a bundle; returns its entry in the
+    manifest."""
     verified: str
     """What was executed, and where."""
 
@@ -39,7 +50,7 @@ class Lowering:
         return [package for package in self.packages if find_spec(package) is None]
 
 
-def _onnx(base: "Base", bundle: Path, _largest_rank: int) -> Target:
+def _onnx(base: "Base", bundle: Path, _wishes: Wishes) -> Target:
     from edgetune_export.onnx import export_onnx
     from edgetune_export.onnx_graph import MODEL
 
@@ -48,12 +59,20 @@ def _onnx(base: "Base", bundle: Path, _largest_rank: int) -> Target:
     return Target(name="onnx", model=f"onnx/{MODEL}", options=options)
 
 
-def _executorch(base: "Base", bundle: Path, largest_rank: int) -> Target:
+def _executorch(base: "Base", bundle: Path, wishes: Wishes) -> Target:
     from edgetune_export.executorch import MAX_RANK, MODEL, export_executorch
 
-    rank = max(MAX_RANK, largest_rank)
+    rank = max(MAX_RANK, wishes.largest_rank)
     options = export_executorch(base, bundle / "executorch", max_rank=rank)
     return Target(name="executorch", model=f"executorch/{MODEL}", options=options)
+
+
+def _qnn(base: "Base", bundle: Path, wishes: Wishes) -> Target:
+    from edgetune_export.qnn import DECODE, export_qnn
+
+    chips = wishes.chips
+    options = export_qnn(base, bundle / "qnn", chips, rank=max(1, wishes.largest_rank))
+    return Target(name="qnn", model=f"qnn/{next(iter(chips))}/{DECODE}", options=options)
 
 
 LOWERINGS: Mapping[str, Lowering] = {
@@ -68,6 +87,12 @@ LOWERINGS: Mapping[str, Lowering] = {
         packages=("torch", "executorch", "torchao"),
         lower=_executorch,
         verified="verify and eval on x86-64",
+    ),
+    "qnn": Lowering(
+        silicon="Snapdragon NPUs (--soc), by ONNX Runtime's QNN provider",
+        packages=("torch", "onnx", "onnxruntime", "onnxruntime_qnn"),
+        lower=_qnn,
+        verified="verify and eval by emulation on x86-64; on no phone",
     ),
 }
 

@@ -31,6 +31,9 @@ int4 kernels round activations to int8 (ONNX at `accuracy_level` 4, ExecuTorch; 
 processor): about 1 % a layer was measured, and the layers' errors are independent. Another base
 differs by 100 %."""
 
+FLOAT16_TOLERANCE = 0.01
+"""The same for a graph that computes in float16 (QNN)."""
+
 FLOAT_TOLERANCE = 1e-3
 """The same for a graph that computes in float32: about 1e-5 was measured."""
 
@@ -81,9 +84,13 @@ class Stand:
     def tolerance(self) -> float:
         """How far the engine's logits may be from PEFT's (see `LAYER_TOLERANCE`)."""
         options = self.target.options
-        rounds = options.get("accuracy_level") == 4 or options.get("activations") == "int8"
-        layers = self.bundle.manifest.base.layers
-        return (LAYER_TOLERANCE if rounds else FLOAT_TOLERANCE) * layers**0.5
+        if options.get("accuracy_level") == 4 or options.get("activations") == "int8":
+            tolerance = LAYER_TOLERANCE
+        elif options.get("activations") == "float16":
+            tolerance = FLOAT16_TOLERANCE
+        else:
+            tolerance = FLOAT_TOLERANCE
+        return tolerance * float(self.bundle.manifest.base.layers**0.5)
 
 
 def open_stand(bundle: Bundle, engine_name: str, wanted: Reference) -> Stand:

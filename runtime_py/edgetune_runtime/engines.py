@@ -75,6 +75,19 @@ def _executorch(bundle: Bundle, target: Target, context_length: int, threads: in
     )
 
 
+def _qnn(bundle: Bundle, target: Target, context_length: int, _threads: int | None) -> Engine:
+    from edgetune_runtime.qnn_engine import QnnEngine
+
+    decode = inside(bundle.path, target.model)
+    return QnnEngine(
+        decode.parent.with_name("embedding.onnx"),
+        decode.with_name("prefill.onnx"),
+        decode,
+        context_length=min(context_length, _number(bundle, target, "context_length")),
+        vocab_size=bundle.manifest.base.vocab_size,
+    )
+
+
 def _number(bundle: Bundle, target: Target, option: str) -> int:
     found = target.options.get(option)
     if not isinstance(found, int) or found < 1:
@@ -88,4 +101,5 @@ def _number(bundle: Bundle, target: Target, option: str) -> int:
 _ENGINES: Mapping[str, Callable[[Bundle, Target, int, int | None], Engine]] = {
     "onnx": _onnx,
     "executorch": _executorch,
+    "qnn": _qnn,
 }

@@ -21,6 +21,7 @@ class Engine(StrEnum):
 
     onnx = "onnx"
     executorch = "executorch"
+    qnn = "qnn"
     torch = "torch"
 
 

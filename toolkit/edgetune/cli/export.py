@@ -14,6 +14,7 @@ class Target(StrEnum):
 
     onnx = "onnx"
     executorch = "executorch"
+    qnn = "qnn"
 
 
 class BlobType(StrEnum):
@@ -30,6 +31,13 @@ def export(
     ],
     target: Annotated[
         list[Target] | None, typer.Option("--target", help="Lower to this; may be repeated.")
+    ] = None,
+    soc: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MODEL",
+            help="For qnn: compile for this chip, such as sm8650 (the default); may be repeated.",
+        ),
     ] = None,
     merge: Annotated[
         str | None,
@@ -48,12 +56,22 @@ def export(
     Example: `edgetune export runs/phone_actions -o bundles/phone --target onnx`
     """
     from edgetune_export.bundle import write_bundle
+    from edgetune_export.chips import DEFAULT_CHIPS
     from edgetune_export.run import open_run
     from edgetune_runtime.bundle import open_bundle
+    from edgetune_runtime.errors import InputError
 
     targets = [str(name) for name in target or [Target.onnx]]
+    if soc and Target.qnn not in targets:
+        raise InputError("--soc: is for --target qnn, which was not asked for; add it.")
     write_bundle(
-        open_run(run), output, targets, merge=merge, blob_dtype=str(blob_type), zip=zip_file
+        open_run(run),
+        output,
+        targets,
+        merge=merge,
+        blob_dtype=str(blob_type),
+        socs=soc or DEFAULT_CHIPS,
+        zip=zip_file,
     )
     manifest = open_bundle(output, check=False).manifest
     result = {

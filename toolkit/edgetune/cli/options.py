@@ -56,6 +56,7 @@ class Engine(StrEnum):
 
     onnx = "onnx"
     executorch = "executorch"
+    qnn = "qnn"
 
 
 EngineOption = Annotated[
