@@ -88,19 +88,20 @@ def weather_toolset() -> Toolset:
 @pytest.fixture(scope="session")
 def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """A factory of tiny random checkpoints, one directory for each family and kind of head."""
-    made: dict[tuple[str, bool, int], Path] = {}
+    made: dict[tuple[str, bool, int, int], Path] = {}
 
-    def make(family: str = "qwen2", *, tied: bool = True, seed: int = 0) -> Path:
-        key = (family, tied, seed)
+    def make(family: str = "qwen2", *, tied: bool = True, seed: int = 0, spare: int = 0) -> Path:
+        key = (family, tied, seed, spare)
         if key not in made:
             made[key] = tmp_path_factory.mktemp(f"{family}-{'tied' if tied else 'untied'}-{seed}")
-            _write_checkpoint(made[key], family, tied, seed)
+            _write_checkpoint(made[key], family, tied, seed, spare)
         return made[key]
 
     return make
 
 
-def _write_checkpoint(directory: Path, family: str, tied: bool, seed: int) -> None:
+def _write_checkpoint(directory: Path, family: str, tied: bool, seed: int, spare: int) -> None:
+    """`spare` rows of the embedding have no token."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -108,7 +109,7 @@ def _write_checkpoint(directory: Path, family: str, tied: bool, seed: int) -> No
     tokenizer.save_pretrained(directory)
     config = AutoConfig.for_model(
         family,
-        vocab_size=len(tokenizer),
+        vocab_size=len(tokenizer) + spare,
         hidden_size=64,
         num_hidden_layers=2,
         num_attention_heads=2,

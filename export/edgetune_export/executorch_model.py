@@ -1,11 +1,12 @@
 """The decoder that ExecuTorch lowers: any base of the supported families, on its canonical codes.
 
 What distinguishes the families (biases, q/k norms, a tied head, the rotary embedding) is read from
-the base's tensors and configuration. The K/V cache is the module's own; LoRA slots are inputs. It
+the base's tensors and configuration. LoRA slots are inputs; the K/V cache is the decoder's own. It
 knows torch and torchao, not how it is lowered (`executorch`).
 """
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import executorch.extension.llm.custom_ops.custom_ops  # noqa: F401 - registers torch.ops.llama
@@ -24,25 +25,29 @@ ACTIVATIONS: str | None = "int8_asym_per_token"
 """XNNPACK's kernels for int4 weights take activations rounded to int8, a scale for each token."""
 
 
-class Decoder(nn.Module):
-    """The base as one function of tokens, position and slots; float32 but for its codes."""
+class Layers(nn.Module):
+    """The base's layers, float32 but for their codes, without a cache.
+
+    `activations` is how torchao rounds what is multiplied by codes, None for not at all.
+    """
 
     cos: torch.Tensor
     sin: torch.Tensor
 
-    def __init__(self, base: Base, context_length: int) -> None:
+    def __init__(self, base: Base, context_length: int, activations: str | None) -> None:
         super().__init__()
         shape, weights, rest = base.shape, base.quantized(), base.unquantized()
         epsilon = base.config.rms_norm_eps
         table = weights["model.embed_tokens.weight"]
-        self.context_length = context_length
         self.embedding = nn.Embedding(1, 1, device="meta")
         self.embedding.weight = _parameter(table, activations=None)
+        linear = functools.partial(_linear, weights, rest, activations)
         self.layers = nn.ModuleList(
-            _Layer(base, layer, weights, rest, context_length) for layer in range(shape.layers)
+            _Layer(base, layer, linear, rest) for layer in range(shape.layers)
         )
         self.norm = _Norm(rest["model.norm.weight"], epsilon)
-        self.head = _linear("model.embed_tokens" if shape.tied else "lm_head", weights, rest)
+        self.head = linear("model.embed_tokens" if shape.tied else "lm_head")
+        self.head_dim = shape.head_dim
         self.slots = [slot.name.split(".") for slot in base.slots()]
         positions = torch.arange(context_length)[None]
         cos, sin = LlamaRotaryEmbedding(base.config)(torch.zeros(1), positions)
@@ -50,6 +55,38 @@ class Decoder(nn.Module):
         half = shape.head_dim // 2
         self.register_buffer("cos", cos[0, :, None, :half].contiguous())
         self.register_buffer("sin", sin[0, :, None, :half].contiguous())
+
+    def compute(
+        self,
+        ids: torch.Tensor,
+        angles: Pair,
+        slots: Sequence[Pair],
+        attend: Callable[[int, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor],
+    ) -> torch.Tensor:
+        """The hidden states `[1, S, H]` after the last layer.
+
+        `angles` are cosine and sine at the positions of `ids`. `attend` gives, for a layer, what
+        queries `[1, S, heads, head_dim]` get from keys and values `[1, S, kv_heads, head_dim]` and
+        whatever came before them.
+        """
+        of_layer: list[dict[str, Pair]] = [{} for _ in self.layers]
+        for (_, number, _, projection), pair in zip(self.slots, slots, strict=False):
+            of_layer[int(number)][projection] = pair
+        hidden = self.embedding(ids)
+        for index, pairs in enumerate(of_layer):
+            hidden = self.layers[index](hidden, angles, pairs, functools.partial(attend, index))
+        return hidden
+
+
+class Decoder(Layers):
+    """The base as one function of tokens, position and slots, with a cache of its own."""
+
+    def __init__(self, base: Base, context_length: int) -> None:
+        super().__init__(base, context_length, ACTIVATIONS)
+        self.context_length = context_length
+        shape = base.shape
+        cache = (1, context_length, shape.kv_heads, shape.head_dim)
+        self.caches = nn.ModuleList(_Cache(cache) for _ in range(shape.layers))
 
     def forward(
         self, ids: torch.Tensor, position: torch.Tensor, slots: Sequence[Pair]
@@ -63,27 +100,42 @@ class Decoder(nn.Module):
         length = ids.shape[1]
         torch._check(start >= 0)
         torch._check(start + length <= self.context_length)
-        cos, sin = self.cos.narrow(0, start, length), self.sin.narrow(0, start, length)
-        of_layer: list[dict[str, Pair]] = [{} for _ in self.layers]
-        for (_, number, _, projection), pair in zip(self.slots, slots, strict=False):
-            of_layer[int(number)][projection] = pair
-        hidden = self.embedding(ids)
-        for layer, pairs in zip(self.layers, of_layer, strict=True):
-            hidden = layer(hidden, start, cos, sin, pairs)
+        angles = self.cos.narrow(0, start, length), self.sin.narrow(0, start, length)
+        hidden = self.compute(
+            ids, angles, slots, lambda layer, *heads: self.caches[layer](*heads, start)
+        )
         return self.head(self.norm(hidden[:, -1:]))
 
 
-class _Layer(nn.Module):
+class _Cache(nn.Module):
+    """Keys and values of one layer, and attention over them."""
+
     keys: torch.Tensor
     values: torch.Tensor
 
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.register_buffer("keys", torch.zeros(shape))
+        self.register_buffer("values", torch.zeros(shape))
+
+    def forward(
+        self, queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, start: int
+    ) -> torch.Tensor:
+        torch.ops.llama.update_cache(keys, self.keys, start)
+        torch.ops.llama.update_cache(values, self.values, start)
+        attended: torch.Tensor = torch.ops.llama.custom_sdpa(
+            queries, self.keys, self.values, start, None, 0.0, True
+        )
+        return attended
+
+
+class _Layer(nn.Module):
     def __init__(
         self,
         base: Base,
         layer: int,
-        weights: Mapping[str, Quantized],
+        linear: Callable[[str], nn.Linear],
         rest: Mapping[str, torch.Tensor],
-        context_length: int,
     ) -> None:
         super().__init__()
         place = f"model.layers.{layer}."
@@ -91,7 +143,7 @@ class _Layer(nn.Module):
         self.head_dim = shape.head_dim
         self.projections = nn.ModuleDict(
             {
-                module.rsplit(".", 1)[1]: _linear(module, weights, rest)
+                module.rsplit(".", 1)[1]: linear(module)
                 for module in base.slot_modules.values()
                 if module.startswith(place)
             }
@@ -104,17 +156,13 @@ class _Layer(nn.Module):
         self.before_attention = norm("input_layernorm")
         self.before_mlp = norm("post_attention_layernorm")
         self.q_norm, self.k_norm = norm("self_attn.q_norm"), norm("self_attn.k_norm")
-        cache = (1, context_length, shape.kv_heads, shape.head_dim)
-        self.register_buffer("keys", torch.zeros(cache))
-        self.register_buffer("values", torch.zeros(cache))
 
     def forward(
         self,
         hidden: torch.Tensor,
-        start: int,
-        cos: torch.Tensor,
-        sin: torch.Tensor,
+        angles: Pair,
         slots: Mapping[str, Pair],
+        attend: Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor],
     ) -> torch.Tensor:
         def project(name: str, given: torch.Tensor) -> torch.Tensor:
             result = self.projections[name](given)
@@ -127,13 +175,9 @@ class _Layer(nn.Module):
             return project(name, given).view(1, given.shape[1], -1, self.head_dim)
 
         normed = self.before_attention(hidden)
-        queries = _rotated(self.q_norm(heads("q_proj", normed)), cos, sin)
-        keys = _rotated(self.k_norm(heads("k_proj", normed)), cos, sin)
-        torch.ops.llama.update_cache(keys, self.keys, start)
-        torch.ops.llama.update_cache(heads("v_proj", normed), self.values, start)
-        attended = torch.ops.llama.custom_sdpa(
-            queries, self.keys, self.values, start, None, 0.0, True
-        )
+        queries = _rotated(self.q_norm(heads("q_proj", normed)), *angles)
+        keys = _rotated(self.k_norm(heads("k_proj", normed)), *angles)
+        attended = attend(queries, keys, heads("v_proj", normed))
         hidden = hidden + project("o_proj", attended.reshape(1, hidden.shape[1], -1))
         normed = self.before_mlp(hidden)
         gated = nn.functional.silu(project("gate_proj", normed)) * project("up_proj", normed)
@@ -159,10 +203,13 @@ def _rotated(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Ten
 
 
 def _linear(
-    module: str, weights: Mapping[str, Quantized], rest: Mapping[str, torch.Tensor]
+    weights: Mapping[str, Quantized],
+    rest: Mapping[str, torch.Tensor],
+    activations: str | None,
+    module: str,
 ) -> nn.Linear:
     linear = nn.Linear(1, 1, bias=False, device="meta")
-    linear.weight = _parameter(weights[f"{module}.weight"], activations=ACTIVATIONS)
+    linear.weight = _parameter(weights[f"{module}.weight"], activations=activations)
     if f"{module}.bias" in rest:
         linear.bias = nn.Parameter(rest[f"{module}.bias"], requires_grad=False)
     return linear

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from edgetune_export.chips import Chip
 from edgetune_runtime.errors import InputError
@@ -75,6 +75,17 @@ def _qnn(base: "Base", bundle: Path, wishes: Wishes) -> Target:
     return Target(name="qnn", model=f"qnn/{next(iter(chips))}/{DECODE}", options=options)
 
 
+def _delegate(name: Literal["coreml", "vulkan"]) -> Callable[["Base", Path, Wishes], Target]:
+    def lower(base: "Base", bundle: Path, wishes: Wishes) -> Target:
+        from edgetune_export.delegates import MODEL, export_delegate
+
+        rank = max(1, wishes.largest_rank)
+        options = export_delegate(base, bundle / name, name, rank=rank)
+        return Target(name=name, model=f"{name}/{MODEL}", options=options)
+
+    return lower
+
+
 LOWERINGS: Mapping[str, Lowering] = {
     "onnx": Lowering(
         silicon="CPUs, by ONNX Runtime",
@@ -94,7 +105,22 @@ LOWERINGS: Mapping[str, Lowering] = {
         lower=_qnn,
         verified="verify and eval by emulation on x86-64; on no phone",
     ),
+    "coreml": Lowering(
+        silicon="iPhones (iOS 18), by ExecuTorch and Core ML",
+        packages=("torch", "executorch", "torchao", "coremltools"),
+        lower=_delegate("coreml"),
+        verified="structure alone: one delegate a method; not executed",
+    ),
+    "vulkan": Lowering(
+        silicon="phone GPUs, by ExecuTorch and Vulkan",
+        packages=("torch", "executorch", "torchao"),
+        lower=_delegate("vulkan"),
+        verified="structure alone: one delegate a method; not executed",
+    ),
 }
+
+EXTRAS = {"coreml": "executorch", "vulkan": "executorch"}
+"""Targets whose extra is called otherwise."""
 
 
 def find_lowering(name: str) -> Lowering:
@@ -105,6 +131,6 @@ def find_lowering(name: str) -> Lowering:
     if found.missing:
         raise InputError(
             f"--target {name}: {', '.join(found.missing)} is not installed; run "
-            f"'pip install edgetune[export,{name}]'."
+            f"'pip install edgetune[export,{EXTRAS.get(name, name)}]'."
         )
     return found

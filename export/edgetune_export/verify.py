@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from edgetune_export.program_structure import check_program
 from edgetune_export.reference import BASE, Reference, compute_reference
 from edgetune_export.reference import DIRECTORY as REFERENCE
 from edgetune_export.run import Run, open_run, run_assets
@@ -36,9 +37,10 @@ from edgetune_runtime.bundle import (
     open_bundle,
     read_manifest,
 )
+from edgetune_runtime.engines import has_engine
 from edgetune_runtime.errors import BundleError, EdgetuneError, InputError
 from edgetune_runtime.files import inside, sha256_file
-from edgetune_runtime.manifest import Adapter, Manifest
+from edgetune_runtime.manifest import Adapter, Manifest, Target
 from edgetune_runtime.progress import stage
 from edgetune_runtime.prompt import Prompts
 
@@ -60,7 +62,8 @@ class Check:
 def verify(bundle_path: Path, engine: str | None = None, run: Path | None = None) -> dict[str, Any]:
     """Climb the ladder: `{"ok": bool, "checks": [{"name", "ok", "detail"}]}`.
 
-    `engine` None climbs it with the engine of every target; `run` computes the reference anew from
+    `engine` None climbs it with every engine; of a target that runs on its own silicon alone the
+    structure is checked; `run` computes the reference anew from
     that run. Raises InputError where there is no directory at `bundle_path` or no finished run at
     `run`; whatever is wrong with a bundle makes a check fail.
     """
@@ -132,7 +135,11 @@ def _climb(ladder: _Ladder, engine: str | None, run: Run | None) -> None:
         return ladder.leave()
     for adapter in manifest.adapters:
         ladder.check(f"scale: {adapter.name}", _check_scale, path, adapter, wanted)
-    for name in [target.name for target in manifest.targets] if engine is None else [engine]:
+    for target in manifest.targets:
+        if not has_engine(target):
+            ladder.check(f"{target.name}: structure", _check_structure, bundle, target)
+    runnable = [target.name for target in manifest.targets if has_engine(target)]
+    for name in runnable if engine is None else [engine]:
         stand = ladder.open(f"engine: {name}", partial(_open, bundle, name, wanted))
         if stand is not None:
             _climb_engine(ladder, stand)
@@ -149,6 +156,17 @@ def _climb_engine(ladder: _Ladder, stand: Stand) -> None:
     for name in (BASE, *stand.handles):
         ladder.check(f"{engine}: logits: {name}", check_logits, stand, name)
     ladder.check(f"{engine}: calls", check_calls, stand)
+
+
+def _check_structure(bundle: Bundle, target: Target) -> str:
+    """What can be told of a program that nothing here runs."""
+    manifest = bundle.manifest
+    return check_program(
+        inside(bundle.path, target.model),
+        target.name,
+        ("prefill", "decode"),
+        4 + 2 * manifest.base.layers + 2 * len(manifest.slots),
+    )
 
 
 def _check_files(path: Path, manifest: Manifest) -> str:

@@ -21,18 +21,20 @@ def open_engine(
     threads: int | None = None,
     context_length: int | None = None,
 ) -> Engine:
-    """The engine `name` on the bundle's base; None takes the first target of the bundle.
+    """The engine `name` on the bundle's base; None takes the first target that has one.
 
     `context_length` is capped by the base's own, and by what a program was lowered for; it is 4096
     tokens at the most unless given, since it sizes the KV cache. Raises InputError where the bundle
     has no such target or the engine's package is not installed.
     """
-    targets: dict[str, Target] = {target.name: target for target in bundle.manifest.targets}
-    chosen = name or next(iter(targets), "")
+    targets: dict[str, Target] = {
+        target.name: target for target in bundle.manifest.targets if has_engine(target)
+    }
+    chosen = name or next(iter(targets), "(any)")
     if chosen not in targets:
         raise InputError(
-            f"--engine {chosen}: {bundle.path} has {sorted(targets)}; choose one of these or "
-            "export with that target."
+            f"--engine {chosen}: {bundle.path} has {sorted(targets)} to be run here; choose one of "
+            "these or export with that target."
         )
     context = min(bundle.manifest.base.context_length, context_length or CONTEXT_LIMIT)
     try:
@@ -42,6 +44,11 @@ def open_engine(
             f"--engine {chosen}: its package is not installed ({error}); run "
             f"'pip install edgetune[{chosen}]'."
         ) from error
+
+
+def has_engine(target: Target) -> bool:
+    """Whether the target runs on machines like this one, not on its own silicon alone."""
+    return target.name in _ENGINES
 
 
 def _onnx(bundle: Bundle, target: Target, context_length: int, threads: int | None) -> Engine:

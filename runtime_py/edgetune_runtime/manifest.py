@@ -96,7 +96,7 @@ class ToolsetEntry(_Strict):
 class Target(_Strict):
     """One lowered form of the base."""
 
-    name: Literal["onnx", "executorch", "qnn"]
+    name: Literal["onnx", "executorch", "qnn", "coreml", "vulkan"]
     model: str
     """Path of the graph or program inside the bundle."""
     options: dict[str, str | int | float | bool] = {}

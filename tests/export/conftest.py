@@ -15,13 +15,14 @@ PROJECTIONS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "
 @pytest.fixture(scope="session")
 def tiny_base(tiny_checkpoint, tmp_path_factory) -> Callable[..., Base]:
     """A factory of quantized tiny bases: `tiny_base(family, tied=…)`."""
-    made: dict[tuple[str, bool], Base] = {}
+    made: dict[tuple[str, bool, int], Base] = {}
 
-    def make(family: str = "qwen2", *, tied: bool = True) -> Base:
-        if (family, tied) not in made:
+    def make(family: str = "qwen2", *, tied: bool = True, spare: int = 0) -> Base:
+        key = (family, tied, spare)
+        if key not in made:
             output = tmp_path_factory.mktemp("base") / "base"
-            made[family, tied] = load_base(tiny_checkpoint(family, tied=tied), output)
-        return made[family, tied]
+            made[key] = load_base(tiny_checkpoint(family, tied=tied, spare=spare), output)
+        return made[key]
 
     return make
 

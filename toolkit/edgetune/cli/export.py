@@ -15,6 +15,8 @@ class Target(StrEnum):
     onnx = "onnx"
     executorch = "executorch"
     qnn = "qnn"
+    coreml = "coreml"
+    vulkan = "vulkan"
 
 
 class BlobType(StrEnum):

@@ -1,0 +1,63 @@
+"""What an ExecuTorch program is made of, read without running it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgetune_runtime.errors import BundleError
+
+BACKENDS = {"coreml": "CoreMLBackend", "vulkan": "VulkanBackend"}
+"""The delegate of each target that is one delegate and nothing else."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """One method of a program."""
+
+    inputs: int
+    delegates: tuple[str, ...]
+    kernels: tuple[str, ...]
+    """Operators that no delegate took."""
+
+
+def read_methods(path: Path) -> dict[str, Method]:
+    """The methods of a `.pte` file by name. Raises BundleError where it cannot be read."""
+    from executorch.exir._serialize._program import deserialize_pte_binary
+
+    try:
+        program = deserialize_pte_binary(path.read_bytes()).program
+    except Exception as error:
+        raise BundleError(
+            f"{path}: is no ExecuTorch program ({error}); export the bundle again."
+        ) from error
+    return {
+        plan.name: Method(
+            len(plan.inputs),
+            tuple(delegate.id for delegate in plan.delegates),
+            tuple(operator.name for operator in plan.operators),
+        )
+        for plan in program.execution_plan
+    }
+
+
+def check_program(path: Path, target: str, methods: tuple[str, ...], inputs: int) -> str:
+    """Each of `methods` takes `inputs` tensors and is one delegate of `target`, nothing left over.
+
+    Returns what was found. Raises BundleError naming what is otherwise.
+    """
+    found = read_methods(path)
+    for name in methods:
+        method = found.get(name)
+        if method is None:
+            raise BundleError(f"{path}: has no method '{name}'; export the bundle again.")
+        if method.inputs != inputs:
+            raise BundleError(
+                f"{path}: method '{name}' takes {method.inputs} tensors where {inputs} were "
+                "expected; export the bundle again."
+            )
+        if method.delegates != (BACKENDS[target],) or method.kernels:
+            raise BundleError(
+                f"{path}: method '{name}' is made of {list(method.delegates)} and the operators "
+                f"{list(method.kernels)} where one {BACKENDS[target]} was expected; export it with "
+                "the versions that constraints.txt names."
+            )
+    return f"{' and '.join(methods)}: one {BACKENDS[target]} each, nothing left over"
