@@ -6,7 +6,7 @@ whole sentences.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from random import Random
@@ -45,6 +45,15 @@ class RolePair:
     connectors: Sequence[str]
     names: Sequence[str]
     descriptions: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Rivals:
+    """Parameters that a request says in the same way: the value alone tells which is meant."""
+
+    names: Mapping[str, Sequence[str]]
+    """What each concept is called, by its key."""
+    connectors: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -95,6 +104,7 @@ _RAW = json.loads(
     resources.files("edgetune.nano").joinpath("concepts.json").read_text(encoding="utf-8")
 )
 CONCEPTS: dict[str, Concept] = {row["key"]: _concept(row) for row in _RAW["concepts"]}
+RIVALS = [Rivals(**row) for row in _RAW["rivals"]]
 ROLE_PAIRS = [RolePair(**row) for row in _RAW["role_pairs"]]
 CHOICES = [Choice(**row) for row in _RAW["enums"]]
 SWITCHES = [Switch(**row) for row in _RAW["booleans"]]

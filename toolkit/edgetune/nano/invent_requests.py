@@ -45,7 +45,7 @@ def invent_request(rng: Random, invented: Invented, copy_drill: bool = False) ->
     listed ones where the whole request is in lower case."""
     subject = rng.choice(invented.objects)
     lower = rng.random() < 0.3
-    chosen = [f for f in invented.fields if f.required or rng.random() < 0.6]
+    chosen = [f for f in invented.fields if f.required or rng.random() < (0.4 if f.rival else 0.6)]
     if not chosen and invented.fields and rng.random() < 0.8:
         chosen = [rng.choice(invented.fields)]
     opening = rng.choice(ACTIONS[invented.action].openings)
@@ -86,7 +86,10 @@ def _say(rng: Random, chosen: list[Field], opening: str, lower: bool) -> _Said:
     """Values for `chosen`, in random order, each with the way it is said."""
     said = _Said([], [], [], {})
     named_style = rng.random() < 0.12
-    for item in rng.sample(chosen, len(chosen)):
+    town: int | None = None
+    # What a town lies in comes after it: "in Springfield, Ohio".
+    wider = ("state", "country")
+    for item in sorted(rng.sample(chosen, len(chosen)), key=lambda f: f.rival in wider):
         human = item.words if rng.random() < 0.85 else item.name
         if item.kind == "bool":
             said.values[item.name] = rng.random() < 0.6
@@ -102,12 +105,16 @@ def _say(rng: Random, chosen: list[Field], opening: str, lower: bool) -> _Said:
         said.values[item.name] = value
         if named_style or rng.random() < (0.55 if item.pseudo_name else 0.08):
             said.slots.append(rng.choice(lx.NAMED).format(n=human, v=text))
+        elif town is not None and item.rival in wider and rng.random() < 0.6:
+            said.slots[town] += rng.choice([" ", ", "]) + text
         elif item.before_object and "{o}" in opening and not said.modifiers and rng.random() < 0.45:
             said.modifiers.append(text)
         elif item.after_verb and not said.heads and rng.random() < 0.55:
             said.heads.append(text)
         else:
             said.slots.append(rng.choice(item.connectors).format(v=text))
+            if item.rival == "city":
+                town = len(said.slots) - 1
     return said
 
 

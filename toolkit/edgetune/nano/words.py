@@ -1,11 +1,13 @@
 """Made-up words of many shapes, numbers as words, and letter case.
 
-Unknown words are what nano must learn to copy. It knows letters, not meanings.
+Unknown words are what nano must learn to copy; titles take English ones. It knows letters, not
+meanings.
 """
 
 from random import Random
 
 from edgetune.nano import lexicon as lx
+from edgetune.nano.gazetteer import english
 
 
 def number_word(n: int) -> str:
@@ -83,8 +85,20 @@ def recase(rng: Random, text: str) -> str:
     return text.lower()
 
 
+def noun(rng: Random) -> str:
+    return rng.choice(lx.NOUNS if rng.random() < 0.5 else english("noun"))
+
+
+def verb(rng: Random) -> str:
+    return rng.choice(lx.VERBS if rng.random() < 0.5 else english("verb"))
+
+
+def adjective(rng: Random) -> str:
+    return rng.choice(lx.ADJECTIVES if rng.random() < 0.5 else english("adjective"))
+
+
 def title_words(rng: Random, low: int, high: int) -> str:
-    words: list[str] = []
-    for _ in range(rng.randint(low, high)):
-        words.append(rng.choice(lx.ADJECTIVES if rng.random() < 0.4 else lx.NOUNS).capitalize())
-    return " ".join(words)
+    count = rng.randint(low, high)
+    return " ".join(
+        (adjective if rng.random() < 0.4 else noun)(rng).capitalize() for _ in range(count)
+    )

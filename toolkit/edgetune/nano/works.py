@@ -7,6 +7,7 @@ from collections.abc import Callable
 from random import Random
 
 from edgetune.nano import lexicon as lx
+from edgetune.nano import words
 from edgetune.nano.people_places import city, first_name, full_name, last_name, person
 from edgetune.nano.times import clock, date
 from edgetune.nano.words import (
@@ -22,9 +23,9 @@ from edgetune.nano.words import (
 def work_title(rng: Random) -> str:
     """The title of a made-up song, book, film or game."""
     adj, noun, verb = (
-        lambda: rng.choice(lx.ADJECTIVES),
-        lambda: rng.choice(lx.NOUNS),
-        lambda: rng.choice(lx.VERBS),
+        lambda: words.adjective(rng),
+        lambda: words.noun(rng),
+        lambda: words.verb(rng),
     )
     shapes: list[Callable[[], str]] = [
         lambda: f"the {adj()} {noun()}",
@@ -61,6 +62,11 @@ def work_title(rng: Random) -> str:
         lambda: f"{pseudo_phrase(rng)}",
         lambda: f"{adj()} {adj()} {noun()}",
         lambda: f"{noun()} in {city(rng)}",
+        lambda: f"{city(rng)} {noun()}",
+        lambda: f"the {noun()} {verb()}s at {noun()}",
+        lambda: f"{verb()} with the {noun()} of {adj()} {noun()}s",
+        lambda: f"no {noun()} for {noun()}s, {adj()} {noun()}",
+        lambda: f"{verb()}ing {first_name(rng)}",
     ]
     return recase(rng, rng.choice(shapes)())
 
@@ -69,16 +75,18 @@ def artist(rng: Random) -> str:
     roll = rng.random()
     if roll < 0.5:
         return full_name(rng)
-    if roll < 0.62:
-        return first_name(rng)
+    if roll < 0.58:
+        return rng.choice([first_name, last_name])(rng)
+    if roll < 0.66:
+        return f"{first_name(rng)} {words.noun(rng).capitalize()}"
     if roll < 0.75:
         return pseudo_word(rng)
     if roll < 0.9:
         return recase(
-            rng, "the " + rng.choice(lx.ADJECTIVES + lx.NOUNS) + " " + rng.choice(lx.NOUNS) + "s"
+            rng, f"the {rng.choice([words.adjective, words.noun])(rng)} {words.noun(rng)}s"
         )
     return recase(
-        rng, rng.choice(lx.NOUNS) + rng.choice([" and the ", " & ", " "]) + rng.choice(lx.NOUNS)
+        rng, words.noun(rng) + rng.choice([" and the ", " & ", " "]) + words.noun(rng)
     )
 
 
