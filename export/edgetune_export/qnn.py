@@ -103,5 +103,6 @@ def _report(soc: str, nodes: int, compiled: Path) -> None:
     left = ", ".join(f"{count} {kind}" for kind, count in kinds.items()) or "none"
     Console(stderr=True).print(
         f"{soc}/{compiled.name}: {nodes - kinds.total()} of {nodes} nodes on the NPU, in {on_npu} "
-        f"part{'s' if on_npu != 1 else ''}; left to the CPU: {left}"
+        f"part{'s' if on_npu != 1 else ''}; left to the CPU: {left}",
+        soft_wrap=True,
     )
