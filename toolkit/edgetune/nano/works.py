@@ -85,9 +85,7 @@ def artist(rng: Random) -> str:
         return recase(
             rng, f"the {rng.choice([words.adjective, words.noun])(rng)} {words.noun(rng)}s"
         )
-    return recase(
-        rng, words.noun(rng) + rng.choice([" and the ", " & ", " "]) + words.noun(rng)
-    )
+    return recase(rng, words.noun(rng) + rng.choice([" and the ", " & ", " "]) + words.noun(rng))
 
 
 def playlist(rng: Random) -> str:
