@@ -25,8 +25,8 @@ CHIPS = {
     "sm8750": Chip("Snapdragon 8 Elite", 69, 79),
     "sm8850": Chip("Snapdragon 8 Elite Gen 5", 87, 81),
 }
-"""By model name; the numbers are those of ExecuTorch's `QcomChipset` and `HtpArch`. Older ones have
-no float16 arithmetic."""
+"""By model name; the numbers are those of ExecuTorch's `QcomChipset` and `HtpArch`. Older
+ones were not tried."""
 
 DEFAULT_CHIPS = ("sm8650",)
 
