@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from edgetune_export.base import Base
-from edgetune_export.program_structure import check_program
+from edgetune_export.program_structure import METHODS, check_program
 from edgetune_export.rope import check_rope
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import write_bytes
@@ -42,8 +42,8 @@ def export_delegate(
     """Write `model.pte` for `target` (`coreml` or `vulkan`) into `directory`.
 
     The methods take and give what `StaticDecoder` does. Returns the options that describe the
-    program, for the manifest. Raises InputError for a base that would not be computed faithfully,
-    or of which something would be left over.
+    program, for the manifest. Raises InputError for a base that would not be computed faithfully;
+    BundleError where something is left over.
     """
     check_rope(base)
     if target == "vulkan" and base.shape.vocab_size % VULKAN_ROWS:
@@ -52,19 +52,17 @@ def export_delegate(
             f"of {VULKAN_ROWS} was expected; choose another target."
         )
     context_length = min(context_length, base.shape.context_length)
-    lengths = {"prefill": chunk, "decode": 1}
     traced = {}
     with stage(f"Tracing the base for {target}"), silent(), torch.no_grad():
         from edgetune_export.static_decoder import StaticDecoder
 
-        for method, length in lengths.items():
+        for method, length in zip(METHODS, (chunk, 1), strict=True):
             model = StaticDecoder(base, length, context_length, rank).eval()
             traced[method] = torch.export.export(model, model.example, strict=False)
     with stage(f"Lowering the base to {target} (minutes)"), silent():
         content = _lower(traced, target)
     write_bytes(directory / MODEL, content)
-    inputs = 4 + 2 * base.shape.layers + 2 * len(base.slots())
-    check_program(directory / MODEL, target, tuple(lengths), inputs)
+    check_program(directory / MODEL, target, base.shape.layers, len(base.slots()))
     return {
         "executorch": version("executorch"),
         "context_length": context_length,

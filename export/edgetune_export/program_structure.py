@@ -8,6 +8,9 @@ from edgetune_runtime.errors import BundleError
 BACKENDS = {"coreml": "CoreMLBackend", "vulkan": "VulkanBackend"}
 """The delegate of each target that is one delegate and nothing else."""
 
+METHODS = ("prefill", "decode")
+"""For a chunk of a prompt, and for one token."""
+
 
 @dataclass(frozen=True)
 class Method:
@@ -39,13 +42,14 @@ def read_methods(path: Path) -> dict[str, Method]:
     }
 
 
-def check_program(path: Path, target: str, methods: tuple[str, ...], inputs: int) -> str:
-    """Each of `methods` takes `inputs` tensors and is one delegate of `target`, nothing left over.
+def check_program(path: Path, target: str, layers: int, slots: int) -> str:
+    """Both methods take what `StaticDecoder` does and are one delegate of `target` each.
 
     Returns what was found. Raises BundleError naming what is otherwise.
     """
+    inputs = 4 + 2 * layers + 2 * slots
     found = read_methods(path)
-    for name in methods:
+    for name in METHODS:
         method = found.get(name)
         if method is None:
             raise BundleError(f"{path}: has no method '{name}'; export the bundle again.")
@@ -60,4 +64,4 @@ def check_program(path: Path, target: str, methods: tuple[str, ...], inputs: int
                 f"{list(method.kernels)} where one {BACKENDS[target]} was expected; export it with "
                 "the versions that constraints.txt names."
             )
-    return f"{' and '.join(methods)}: one {BACKENDS[target]} each, nothing left over"
+    return f"{' and '.join(METHODS)}: one {BACKENDS[target]} each, nothing left over"

@@ -20,9 +20,9 @@ from edgetune_export.rope import check_rope
 from edgetune_export.static_graph import embedding_graph, static_graph
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.progress import stage
+from edgetune_runtime.qnn_engine import DECODE, EMBEDDING, PREFILL
 from edgetune_runtime.quiet import silent
 
-EMBEDDING, PREFILL, DECODE = "embedding.onnx", "prefill.onnx", "decode.onnx"
 CHUNK = 32
 """Tokens of a prompt that go through the NPU at once."""
 CONTEXT_LENGTH = 1024

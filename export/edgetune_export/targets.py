@@ -36,6 +36,8 @@ class Lowering:
 
     silicon: str
     """What its artifact runs on."""
+    extra: str
+    """edgetune's extra that brings its packages."""
     packages: tuple[str, ...]
     """What must be installed to make it."""
     lower: Callable[["Base", Path, Wishes], Target]
@@ -68,7 +70,8 @@ def _executorch(base: "Base", bundle: Path, wishes: Wishes) -> Target:
 
 
 def _qnn(base: "Base", bundle: Path, wishes: Wishes) -> Target:
-    from edgetune_export.qnn import DECODE, export_qnn
+    from edgetune_export.qnn import export_qnn
+    from edgetune_runtime.qnn_engine import DECODE
 
     chips = wishes.chips
     options = export_qnn(base, bundle / "qnn", chips, rank=max(1, wishes.largest_rank))
@@ -89,38 +92,40 @@ def _delegate(name: Literal["coreml", "vulkan"]) -> Callable[["Base", Path, Wish
 LOWERINGS: Mapping[str, Lowering] = {
     "onnx": Lowering(
         silicon="CPUs, by ONNX Runtime",
+        extra="onnx",
         packages=("torch", "onnx", "onnx_ir", "onnxruntime", "onnxruntime_genai"),
         lower=_onnx,
         verified="verify and eval on x86-64; stock onnxruntime-genai",
     ),
     "executorch": Lowering(
         silicon="phone CPUs, by ExecuTorch and XNNPACK",
+        extra="executorch",
         packages=("torch", "executorch", "torchao"),
         lower=_executorch,
         verified="verify and eval on x86-64",
     ),
     "qnn": Lowering(
         silicon="Snapdragon NPUs (--soc), by ONNX Runtime's QNN provider",
+        extra="qnn",
         packages=("torch", "onnx", "onnxruntime", "onnxruntime_qnn"),
         lower=_qnn,
         verified="verify and eval by emulation on x86-64; on no phone",
     ),
     "coreml": Lowering(
         silicon="iPhones (iOS 18), by ExecuTorch and Core ML",
+        extra="executorch",
         packages=("torch", "executorch", "torchao", "coremltools"),
         lower=_delegate("coreml"),
         verified="structure alone: one delegate a method; not executed",
     ),
     "vulkan": Lowering(
         silicon="phone GPUs, by ExecuTorch and Vulkan",
+        extra="executorch",
         packages=("torch", "executorch", "torchao"),
         lower=_delegate("vulkan"),
         verified="structure alone: one delegate a method; not executed",
     ),
 }
-
-EXTRAS = {"coreml": "executorch", "vulkan": "executorch"}
-"""Targets whose extra is called otherwise."""
 
 
 def find_lowering(name: str) -> Lowering:
@@ -131,6 +136,6 @@ def find_lowering(name: str) -> Lowering:
     if found.missing:
         raise InputError(
             f"--target {name}: {', '.join(found.missing)} is not installed; run "
-            f"'pip install edgetune[export,{EXTRAS.get(name, name)}]'."
+            f"'pip install edgetune[export,{found.extra}]'."
         )
     return found

@@ -161,12 +161,8 @@ def _climb_engine(ladder: _Ladder, stand: Stand) -> None:
 def _check_structure(bundle: Bundle, target: Target) -> str:
     """What can be told of a program that nothing here runs."""
     manifest = bundle.manifest
-    return check_program(
-        inside(bundle.path, target.model),
-        target.name,
-        ("prefill", "decode"),
-        4 + 2 * manifest.base.layers + 2 * len(manifest.slots),
-    )
+    path = inside(bundle.path, target.model)
+    return check_program(path, target.name, manifest.base.layers, len(manifest.slots))
 
 
 def _check_files(path: Path, manifest: Manifest) -> str:

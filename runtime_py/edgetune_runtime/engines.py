@@ -83,12 +83,12 @@ def _executorch(bundle: Bundle, target: Target, context_length: int, threads: in
 
 
 def _qnn(bundle: Bundle, target: Target, context_length: int, _threads: int | None) -> Engine:
-    from edgetune_runtime.qnn_engine import QnnEngine
+    from edgetune_runtime.qnn_engine import EMBEDDING, PREFILL, QnnEngine
 
     decode = inside(bundle.path, target.model)
     return QnnEngine(
-        decode.parent.with_name("embedding.onnx"),
-        decode.with_name("prefill.onnx"),
+        inside(bundle.path, f"qnn/{EMBEDDING}"),
+        decode.with_name(PREFILL),
         decode,
         context_length=min(context_length, _number(bundle, target, "context_length")),
         vocab_size=bundle.manifest.base.vocab_size,

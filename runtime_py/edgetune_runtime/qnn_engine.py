@@ -18,6 +18,9 @@ from edgetune_runtime.qnn_provider import add_provider
 from edgetune_runtime.quiet import silent
 from edgetune_runtime.slots import check_tensors
 
+EMBEDDING, PREFILL, DECODE = "embedding.onnx", "prefill.onnx", "decode.onnx"
+"""The graphs: the first beside the chips' folders, the others in each."""
+
 _FORBIDDEN = -1e4
 """Added to the score of what a token must not see: float16 holds it, and its exponential is 0."""
 

@@ -12,7 +12,7 @@ import torch
 
 from edgetune_export.bundle import write_bundle
 from edgetune_export.chips import CHIPS, find_chips
-from edgetune_export.qnn import DECODE, EMBEDDING, PREFILL, export_qnn
+from edgetune_export.qnn import export_qnn
 from edgetune_export.reference import DIRECTORY, Reference
 from edgetune_export.run import open_run
 from edgetune_export.static_graph import embedding_graph, static_graph
@@ -21,7 +21,7 @@ from edgetune_runtime import qnn_engine
 from edgetune_runtime.bundle import open_bundle
 from edgetune_runtime.engines import open_engine
 from edgetune_runtime.errors import AdapterError, BundleError, InputError
-from edgetune_runtime.qnn_engine import QnnEngine
+from edgetune_runtime.qnn_engine import DECODE, EMBEDDING, PREFILL, QnnEngine
 
 pytest.importorskip("onnxruntime_qnn")
 
