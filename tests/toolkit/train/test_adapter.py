@@ -184,6 +184,34 @@ def test_logits_are_those_of_the_whole_model(model):
         torch.testing.assert_close(loss_logits(model, batch, "float32"), whole)
 
 
+@pytest.mark.parametrize("family", ["llama", "qwen2", "qwen3"])
+def test_a_shared_beginning_gives_the_logits_and_gradients_of_each_example_alone(
+    family, tiny_checkpoint, tmp_path
+):
+    model = load_base(tiny_checkpoint(family), tmp_path / "base").model()
+    beginning = np.arange(5, 55, dtype=np.int32)
+    alike = [
+        Tokens(np.concatenate([beginning, item.ids]), np.concatenate([beginning < 0, item.loss]))
+        for item in examples(3, 6)
+    ]
+
+    def results(batches):
+        logits = torch.cat([loss_logits(model, collate(batch), "float32") for batch in batches])
+        logits.logsumexp(-1).sum().backward()
+        gradients = [p.grad.clone() for p in peft_model.parameters() if p.grad is not None]
+        peft_model.zero_grad()
+        return [logits.detach(), *gradients]
+
+    with adapted(model, job(), "tiny") as peft_model:
+        for name, parameter in peft_model.named_parameters():
+            if "lora_B" in name:
+                torch.nn.init.normal_(parameter, std=0.1)
+        together, alone = results([alike]), results([[item] for item in alike])
+    assert len(together) > 1
+    for one, other in zip(together, alone, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-3)
+
+
 def test_the_learning_rate_rises_and_falls():
     settings = TrainSettings(learning_rate=1.0, warmup=0.2)
     rates = [learning_rate(settings, step, 10) for step in range(10)]

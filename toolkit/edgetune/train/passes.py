@@ -23,6 +23,9 @@ _SHORT = 256
 """Up to this many tokens, plain matrix products beat the fused attention on CPUs (its backward
 pass in bfloat16 took a fifth of a step at 64 tokens)."""
 
+_WORTH_SHARING = 32
+"""Fewer tokens are sooner computed for each example than shared."""
+
 _DEV_TOKENS = 4096
 """Tokens a batch when nothing is learnt."""
 
@@ -69,10 +72,21 @@ def best_precision(
 
 
 def loss_logits(model: Any, batch: Batch, precision: Precision) -> torch.Tensor:
-    """Logits `[loss tokens, vocabulary]`, float32, of a causal LM for a batch's targets."""
+    """Logits `[loss tokens, vocabulary]`, float32, of a causal LM for a batch's targets.
+
+    What all examples begin with, the list of tools, is computed once, and so are its gradients.
+    """
+    shared = _shared(batch)
+    decoder = model.get_decoder()
     with _autocast(batch.ids.device, precision), _attention(batch):
-        hidden = model.get_decoder()(input_ids=batch.ids, use_cache=False).last_hidden_state
-        logits = model.get_output_embeddings()(hidden[batch.rows, batch.columns])
+        past = None
+        if shared:
+            past = decoder(input_ids=batch.ids[:1, :shared], use_cache=True).past_key_values
+            past.batch_repeat_interleave(len(batch.ids))
+        hidden = decoder(
+            input_ids=batch.ids[:, shared:], past_key_values=past, use_cache=False
+        ).last_hidden_state
+        logits = model.get_output_embeddings()(hidden[batch.rows, batch.columns - shared])
     return logits.float()
 
 
@@ -91,6 +105,14 @@ def measure(model: Any, examples: Sequence[Tokens], precision: Precision) -> Dev
             tokens += len(right)
             exact += int((wrong_in == 0).sum())
     return DevMetrics(len(examples), loss / tokens, correct / tokens, exact / len(examples))
+
+
+def _shared(batch: Batch) -> int:
+    """How many tokens all examples begin with, up to the first that predicts a target."""
+    first = int(batch.columns.min())
+    same = (batch.ids[:, :first] == batch.ids[0, :first]).all(0)
+    count = int(same.long().cumprod(0).sum())
+    return count if len(batch.ids) > 1 and count >= _WORTH_SHARING else 0
 
 
 def _autocast(device: torch.device, precision: Precision) -> AbstractContextManager[Any]:
