@@ -14,6 +14,7 @@ from edgetune.cli.options import (
     ThreadsOption,
     give,
 )
+from edgetune_runtime.errors import InputError
 
 
 class Engine(StrEnum):
@@ -35,9 +36,12 @@ class Stage(StrEnum):
 
 def evaluate(
     path: Annotated[
-        Path, typer.Argument(metavar="BUNDLE|RUN", help="A bundle, or a run (evaluated in torch).")
-    ],
-    data: Annotated[Path, typer.Option("--data", metavar="FILE", help="Records, as JSONL.")],
+        Path | None,
+        typer.Argument(metavar="BUNDLE|RUN", help="A bundle, or a run (evaluated in torch)."),
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="FILE", help="Records, as JSONL.")
+    ] = None,
     system: SystemOption = System.decoupled,
     stage: Annotated[Stage, typer.Option(help="Measure both stages or one.")] = Stage.all,
     engine: Annotated[Engine | None, typer.Option(help="What runs it: torch runs a run.")] = None,
@@ -53,13 +57,32 @@ def evaluate(
     report: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also write an HTML report.")
     ] = None,
+    compared: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(
+            "--compare",
+            metavar="A B",
+            help="Instead: is B, written by --json, better than A on the same records?",
+        ),
+    ] = None,
     threads: ThreadsOption = None,
     json_target: JsonOption = None,
 ) -> None:
     """Measure how often the right tool is called with the right arguments.
 
     Example: `edgetune eval bundles/phone --data runs/phone_actions/data/test.jsonl`
+
+    With `--json one.json` on one system or engine and `--json other.json` on another,
+    `edgetune eval --compare one.json other.json` tests whether they differ.
     """
+    if compared is not None:
+        _compare(*compared, json_target)
+        return
+    if path is None or data is None:
+        raise InputError(
+            f"{'BUNDLE|RUN' if path is None else '--data'}: found none; give what is to be "
+            "evaluated and the records, or two results to --compare."
+        )
     from rich.console import Console
 
     from edgetune.data.records import read_records
@@ -84,3 +107,15 @@ def evaluate(
     if report is not None:
         write_report(report, [result])
     give(result.as_json(), json_target, lambda: Console().print(result_view(result)))
+
+
+def _compare(first: Path, second: Path, json_target: str | None) -> None:
+    from rich.console import Console
+
+    from edgetune.evaluate.compare import compare, read_result
+    from edgetune.evaluate.table import comparison_view
+
+    results = read_result(first), read_result(second)
+    found = compare(*results)
+    names = [f"{result['system']} on {result['engine']}" for result in results]
+    give(found.as_json(), json_target, lambda: Console().print(comparison_view(found, *names)))

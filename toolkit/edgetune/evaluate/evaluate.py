@@ -4,6 +4,8 @@ The system is an agent over any engine. This module knows neither files nor trai
 what is to be evaluated, `score` counts, `table` and `report` show.
 """
 
+import hashlib
+import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -46,11 +48,7 @@ class EvalResult:
     @property
     def wrong(self) -> list[int]:
         """The index of each example of which something that was measured is not right."""
-        return [
-            index
-            for index, outcome in enumerate(self.outcomes)
-            if False in (outcome.selection_right, outcome.arguments_right, outcome.call_right)
-        ]
+        return [index for index, outcome in enumerate(self.outcomes) if outcome.wrong]
 
     def as_json(self) -> dict[str, Any]:
         """The fields of design section 9, and what helps to understand them."""
@@ -61,18 +59,30 @@ class EvalResult:
             "toolset": self.toolset,
             "stage": self.stage,
             "timing": self.timing,
+            "examples_sha256": self._examples_sha256(),
             "wrong": [self._wrong_as_json(index) for index in self.wrong],
         }
 
     def _wrong_as_json(self, index: int) -> dict[str, Any]:
         outcome = self.outcomes[index]
         return {
+            "index": index,
+            "figures": list(outcome.wrong),
             "request": request_text(self.examples[index].turns),
             "expected": call_json(outcome.expected.tool, outcome.expected.arguments),
             "selected": outcome.selected,
             "arguments": None if outcome.given is None else dict(outcome.given),
             "called": None if outcome.called is None else dict(outcome.called),
         }
+
+    def _examples_sha256(self) -> str:
+        """Tells whether two results are of the same examples."""
+        digest = hashlib.sha256()
+        for example in self.examples:
+            expected = call_json(example.call.tool, example.call.arguments)
+            told = [request_text(example.turns), expected]
+            digest.update(json.dumps(told, sort_keys=True).encode())
+        return digest.hexdigest()
 
 
 def evaluate(

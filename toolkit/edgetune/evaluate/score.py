@@ -51,6 +51,16 @@ class Outcome:
             return None
         return bool(self.selection_right) and same_json(self.called, self.expected.arguments)
 
+    @property
+    def wrong(self) -> tuple[str, ...]:
+        """The figures to which this example counts as wrong."""
+        flags = {
+            "selection_accuracy": self.selection_right,
+            "arguments_exact_match": self.arguments_right,
+            "call_exact_match": self.call_right,
+        }
+        return tuple(name for name, right in flags.items() if right is False)
+
 
 @dataclass(frozen=True)
 class ToolScore:

@@ -9,6 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.table import Table
 
+from edgetune.evaluate.compare import Comparison
 from edgetune.evaluate.evaluate import EvalResult
 from edgetune.evaluate.score import interval
 
@@ -65,6 +66,36 @@ def systems_view(results: Sequence[EvalResult]) -> RenderableType:
             f"{result.timing['ms']:.0f}",
         )
     return table
+
+
+def comparison_view(comparison: Comparison, first: str, second: str) -> RenderableType:
+    """Two results side by side: what each alone has wrong, and whether that is chance."""
+    title = f"A: {first}   B: {second}   ({comparison.n} examples)"
+    table = Table(
+        "",
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        title=title,
+        title_justify="left",
+        caption="in brackets: 95 % interval; p: exact McNemar test",
+        caption_justify="left",
+    )
+    for column in ("A", "B", "B - A", "wrong in A alone", "in B alone", "p"):
+        table.add_column(column, justify="right")
+    for name, figure in comparison.figures.items():
+        table.add_row(
+            name.replace("_", " "),
+            f"{figure.first:.3f}",
+            f"{figure.second:.3f}",
+            f"{figure.second - figure.first:+.3f} [dim]({figure.low:+.3f}…{figure.high:+.3f})[/]",
+            str(figure.first_alone_wrong),
+            str(figure.second_alone_wrong),
+            f"{figure.p:.2g}",
+        )
+    if comparison.same_calls is None:
+        return table
+    return Group(table, f"the same call for {comparison.same_calls:.3f} of the examples")
 
 
 def share_text(share: float | None, n: int | None = None) -> str:
