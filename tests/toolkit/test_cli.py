@@ -60,3 +60,10 @@ def test_targets_say_what_they_need_and_whether_it_is_here(monkeypatch, capsys):
     monkeypatch.setattr(targets, "find_spec", lambda name: None)
     assert run(monkeypatch, "targets") == 0
     assert "missing" in capsys.readouterr().out
+
+
+def test_an_evaluation_without_data_says_what_it_takes(monkeypatch, capsys, tmp_path):
+    assert run(monkeypatch, "eval", tmp_path) == 2
+    assert "--data: found none" in capsys.readouterr().err
+    assert run(monkeypatch, "eval", "--compare", tmp_path / "a.json", tmp_path / "b.json") == 2
+    assert "a.json: cannot be read" in capsys.readouterr().err
