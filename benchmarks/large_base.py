@@ -12,7 +12,9 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 import yaml
@@ -45,11 +47,11 @@ RECIPE = {
 }
 
 
-def write_checkpoint(path: Path) -> None:
-    """A random checkpoint of that shape in bfloat16, with nano's tokenizer and chat template."""
+def write_checkpoint(path: Path, shape: Mapping[str, Any] = SHAPE) -> None:
+    """A random checkpoint of `shape` in bfloat16, with nano's tokenizer and chat template."""
     torch.manual_seed(0)
     tokenizer = load_base(PACKAGE_BASE).tokenizer
-    config = Qwen2Config(**SHAPE, eos_token_id=2, pad_token_id=0, bos_token_id=None)
+    config = Qwen2Config(**shape, eos_token_id=2, pad_token_id=0, bos_token_id=None)
     Qwen2ForCausalLM(config).to(torch.bfloat16).save_pretrained(str(path))
     tokenizer.save_pretrained(str(path))
 

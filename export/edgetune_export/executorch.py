@@ -6,6 +6,7 @@ inputs of the program, so a swap passes other tensors. It knows the base, not wh
 
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.export import Dim
@@ -15,6 +16,9 @@ from edgetune_export.rope import check_rope
 from edgetune_runtime.files import write_bytes
 from edgetune_runtime.progress import stage
 from edgetune_runtime.quiet import quiet
+
+if TYPE_CHECKING:
+    from edgetune_export.executorch_model import Decoder
 
 MODEL = "model.pte"
 CONTEXT_LENGTH = 2048
@@ -45,7 +49,13 @@ def export_executorch(
         from edgetune_export.executorch_model import Decoder
 
         model = Decoder(base, context_length).eval()
-        write_bytes(directory / MODEL, _lower(model, base, slots, context_length, max_rank))
+        pairs = [
+            (torch.zeros(1, slot.in_features, 2), torch.zeros(1, 2, slot.out_features))
+            for slot in (base.slots() if slots else ())
+        ]
+        rank = Dim("rank", min=1, max=max_rank)
+        content = lower(model, pairs, [({2: rank}, {1: rank}) for _ in pairs])
+    write_bytes(directory / MODEL, content)
     return {
         "executorch": version("executorch"),
         "context_length": context_length,
@@ -55,9 +65,11 @@ def export_executorch(
     }
 
 
-def _lower(
-    model: torch.nn.Module, base: Base, slots: bool, context_length: int, max_rank: int
-) -> bytes:
+def lower(model: "Decoder", slots: Any, dynamic: Any) -> bytes:
+    """The program of `model`, for any number of tokens up to its context.
+
+    `slots` is what `model` takes third, to trace with; `dynamic` its dynamic shapes.
+    """
     from executorch.backends.xnnpack.partition.config.xnnpack_config import ConfigPrecisionType
     from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
     from executorch.exir import (
@@ -67,16 +79,12 @@ def _lower(
     )
     from executorch.exir.passes import MemoryPlanningPass
 
-    pairs = [
-        (torch.zeros(1, slot.in_features, 2), torch.zeros(1, 2, slot.out_features))
-        for slot in (base.slots() if slots else ())
-    ]
-    length, rank = Dim("length", min=1, max=context_length), Dim("rank", min=1, max=max_rank)
+    length = Dim("length", min=1, max=model.context_length)
     with stage("Tracing the base for ExecuTorch"), torch.no_grad():
         traced = torch.export.export(
             model,
-            (torch.zeros(1, 7, dtype=torch.int64), torch.tensor([3]), pairs),
-            dynamic_shapes=({1: length}, None, [({2: rank}, {1: rank}) for _ in pairs]),
+            (torch.zeros(1, 7, dtype=torch.int64), torch.tensor([3]), slots),
+            dynamic_shapes=({1: length}, None, dynamic),
             strict=False,
         )
     with stage("Lowering the base to XNNPACK (a minute for each four layers)"):

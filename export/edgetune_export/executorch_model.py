@@ -43,7 +43,7 @@ class Layers(nn.Module):
         self.embedding.weight = _parameter(table, activations=None)
         linear = functools.partial(_linear, weights, rest, activations)
         self.layers = nn.ModuleList(
-            _Layer(base, layer, linear, rest) for layer in range(shape.layers)
+            Layer(base, layer, linear, rest) for layer in range(shape.layers)
         )
         self.norm = _Norm(rest["model.norm.weight"], epsilon)
         self.head = linear("model.embed_tokens" if shape.tied else "lm_head")
@@ -129,7 +129,9 @@ class _Cache(nn.Module):
         return attended
 
 
-class _Layer(nn.Module):
+class Layer(nn.Module):
+    """One layer of any family."""
+
     def __init__(
         self,
         base: Base,
@@ -165,11 +167,7 @@ class _Layer(nn.Module):
         attend: Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor],
     ) -> torch.Tensor:
         def project(name: str, given: torch.Tensor) -> torch.Tensor:
-            result = self.projections[name](given)
-            if name in slots:
-                inner, outer = slots[name]
-                result = result + torch.bmm(torch.bmm(given, inner), outer)
-            return result
+            return self.project(name, given, slots)
 
         def heads(name: str, given: torch.Tensor) -> torch.Tensor:
             return project(name, given).view(1, given.shape[1], -1, self.head_dim)
@@ -182,6 +180,14 @@ class _Layer(nn.Module):
         normed = self.before_mlp(hidden)
         gated = nn.functional.silu(project("gate_proj", normed)) * project("up_proj", normed)
         return hidden + project("down_proj", gated)
+
+    def project(self, name: str, given: torch.Tensor, slots: Mapping[str, Pair]) -> torch.Tensor:
+        """What a projection and its slot make of `given` `[1, S, in]`."""
+        result: torch.Tensor = self.projections[name](given)
+        if name in slots:
+            inner, outer = slots[name]
+            result = result + torch.bmm(torch.bmm(given, inner), outer)
+        return result
 
 
 class _Norm(nn.Module):

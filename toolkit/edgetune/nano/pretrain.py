@@ -24,6 +24,7 @@ from edgetune.nano.pretraining_log import Log
 from edgetune.nano.recipe import Recipe, rate_factor, read_recipe
 from edgetune.nano.straight_through import quantized
 from edgetune.nano.tokenizer import make_tokenizer, spaced_pairs
+from edgetune.train.allocator import keep_freed_memory
 
 
 def pretrain(config: Path, output: Path, stop_at: int | None = None) -> Path:
@@ -40,6 +41,7 @@ def pretrain(config: Path, output: Path, stop_at: int | None = None) -> Path:
     recipe = read_recipe(config)
     output.mkdir(parents=True, exist_ok=True)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    keep_freed_memory()
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     tokenizer_dir = output / "tokenizer"

@@ -21,6 +21,7 @@ import torch
 from edgetune.config import TrainConfig
 from edgetune.data.swap import swapped_examples
 from edgetune.train.adapter import Interrupted, Job, Trained, adapted, train_adapter
+from edgetune.train.allocator import keep_freed_memory
 from edgetune.train.curves import draw_curves
 from edgetune.train.display import Display
 from edgetune.train.examples import adapters_data
@@ -58,6 +59,7 @@ def train(config: TrainConfig, output: Path) -> RunSummary:
 
 
 def _train(config: TrainConfig, output: Path, pressed: threading.Event) -> RunSummary:
+    keep_freed_memory()
     if config.machine.threads is not None:
         torch.set_num_threads(config.machine.threads)
     device = best_device(config.machine.device)
