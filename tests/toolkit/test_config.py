@@ -49,6 +49,7 @@ def test_a_recipe_of_toolset_and_data_is_enough(tmp_path):
         ("train: {keep: best}\n", []),
         ("selector: {train: {epochs: 3, steps: 10}}", ["selector.train.epochs", "selector.train"]),
         ("arguments: {adapter: {rnk: 3}}", ["arguments.adapter.rnk"]),
+        ("arguments: {tools: {get_weather: {rank: 3}}}", ["arguments.tools.get_weather.rank"]),
         ("monolithic: {adapter: {rank: 3}}", ["monolithic.adapter.rank", "contradicts"]),
         ("monolithic: {train: {epochs: 3}}", ["monolithic.train.epochs", "contradicts"]),
         (
@@ -112,6 +113,16 @@ def test_a_role_changes_its_own_keys_alone(tmp_path):
     assert config.train_of("selector").seed == 5
     assert config.train_of("selector").batch_tokens == 64
     assert config.train_of("arguments") == config.train
+
+
+def test_a_tool_changes_its_own_adapter_alone(tmp_path):
+    text = GOOD + "arguments: {train: {steps: 9, seed: 5}, tools: {get_weather: {epochs: 2}}}"
+    config = read_config(written(tmp_path, text))
+    weather, other = config.train_of("arguments", "get_weather"), config.train_of("arguments", "x")
+    assert (weather.epochs, weather.steps, weather.seed) == (2, None, 5)
+    assert other == config.train_of("arguments")
+    assert (other.epochs, other.steps) == (None, 9)
+    assert config.train_of("selector") == config.train
 
 
 def test_the_baseline_has_the_largest_rank(tmp_path):

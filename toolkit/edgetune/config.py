@@ -160,6 +160,8 @@ class ArgumentsSettings(RoleSettings):
 
     common_epochs: float = Field(default=0.0, ge=0)
     """Passes of one adapter, not exported, over all tools' arguments: where each tool's starts."""
+    tools: dict[str, dict[str, Any]] = {}
+    """By tool, keys of `train` with other values for its adapter: hard tools may take longer."""
     hold_copied: bool = True
     """Hold a value to the words of the request where all the parameter's training values are."""
 
@@ -247,13 +249,15 @@ class TrainConfig(_Section):
                 "has no revisions; remove 'base.revision'."
             )
         no_dev = self.data.dev is None and not (self.data.generate and self.data.generate.dev)
+        settings = [self.train_of("arguments", tool) for tool in self.arguments.tools]
         for role in ("selector", "arguments", "monolithic"):
-            if self.train_of(role).keep == "best" and no_dev:
-                raise ValueError(
-                    "'train.keep: best' contradicts 'data' without dev records: nothing says which "
-                    "weights are best; add dev records or set 'keep: last'."
-                )
+            settings.append(self.train_of(role))
             self.adapter_of(role)
+        if no_dev and any(of.keep == "best" for of in settings):
+            raise ValueError(
+                "'train.keep: best' contradicts 'data' without dev records: nothing says which "
+                "weights are best; add dev records or set 'keep: last'."
+            )
         return self
 
     @property
@@ -269,13 +273,13 @@ class TrainConfig(_Section):
             changes = {**changes, "rank": max(others)}
         return _changed(self.adapter, changes, f"{role}.adapter")
 
-    def train_of(self, role: Role) -> TrainSettings:
-        """How this role's adapters are optimised: `train` with the role's own keys."""
-        changes = dict(getattr(self, role).train)
-        for one, other in (*_ALTERNATIVES, *((b, a) for a, b in _ALTERNATIVES)):
-            if one in changes and other not in changes:
-                changes[other] = None
-        return _changed(self.train, changes, f"{role}.train")
+    def train_of(self, role: Role, tool: str | None = None) -> TrainSettings:
+        """How an adapter is optimised: `train` with the role's own keys, and the tool's."""
+        settings = _trained(self.train, getattr(self, role).train, f"{role}.train")
+        if role == "arguments" and tool in self.arguments.tools:
+            place = f"arguments.tools.{tool}"
+            settings = _trained(settings, self.arguments.tools[tool], place)
+        return settings
 
     def locate(self, given: str, field: str) -> Path:
         """A path of the recipe: as seen from the current directory, else from the recipe's folder.
@@ -327,6 +331,16 @@ class _Loader(yaml.SafeLoader):
                 )
             seen.add(key.value)
         return super().construct_mapping(node, deep)
+
+
+def _trained(settings: TrainSettings, changes: Mapping[str, Any], where: str) -> TrainSettings:
+    """`settings` with `changes`, each of which takes the place of its alternative, too."""
+    changed = dict(changes)
+    for one, other in (*_ALTERNATIVES, *((b, a) for a, b in _ALTERNATIVES)):
+        if one in changes and other not in changes:
+            changed[other] = None
+    found: TrainSettings = _changed(settings, changed, where)
+    return found
 
 
 def _changed(section: Any, changes: Mapping[str, Any], where: str) -> Any:

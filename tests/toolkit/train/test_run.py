@@ -126,6 +126,20 @@ def test_the_baseline_sees_as_many_examples_as_all_others_together(recipe, tmp_p
     assert {adapter["rank"] for adapter in adapters.values()} == {4}
 
 
+def test_a_tool_may_take_longer_than_the_others(recipe, tmp_path):
+    adapters = train(
+        recipe("arguments: {tools: {set_alarm: {epochs: 4}}}\n"), tmp_path / "run"
+    ).adapters
+    assert [adapter["examples_seen"] for adapter in adapters.values()] == [24, 10, 20, 54]
+
+
+def test_settings_of_a_tool_without_an_adapter_are_refused(recipe, tmp_path):
+    with pytest.raises(
+        InputError, match=r"arguments\.tools\.set_alarms: no adapter .* set_alarm\)"
+    ):
+        train(recipe("arguments: {tools: {set_alarms: {epochs: 4}}}\n"), tmp_path / "run")
+
+
 def test_arguments_adapters_start_from_a_common_one(recipe, tmp_path):
     still = "arguments: {common_epochs: 2, train: {learning_rate: 1.0e-12}}\n"
     moving = "arguments: {common_epochs: 2}\n"

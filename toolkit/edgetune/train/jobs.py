@@ -15,6 +15,13 @@ def plan_jobs(config: TrainConfig, adapters: Sequence[AdapterData], longest: int
     The monolithic baseline draws as many examples as all the others together (design, section 3).
     Raises InputError where an adapter has no example left to train on.
     """
+    trained = [data.tool for data in adapters if data.tool is not None]
+    for tool in config.arguments.tools:
+        if tool not in trained:
+            raise InputError(
+                f"arguments.tools.{tool}: no adapter is trained for such a tool (there are "
+                f"{', '.join(trained)}); correct its name or remove it."
+            )
     jobs: list[Job] = []
     for data in adapters:
         if not data.train:
@@ -23,7 +30,7 @@ def plan_jobs(config: TrainConfig, adapters: Sequence[AdapterData], longest: int
                 f"{longest} tokens ('max_length', or what the base takes); show less of the tools "
                 "by 'prompt.tools', or raise 'max_length' where the base takes more."
             )
-        settings = config.train_of(data.role)
+        settings = config.train_of(data.role, data.tool)
         lengths = [len(example.ids) for example in data.train]
         size = BatchSize(settings.batch_size or DEFAULT_BATCH_SIZE, settings.batch_tokens)
         if data.role == "monolithic":
