@@ -31,7 +31,7 @@ from edgetune_export.base import Base, load_base
 from edgetune_export.executorch import MAX_RANK, MODEL, lower
 from edgetune_export.executorch_model import Decoder, Layer, Pair
 from edgetune_runtime.files import write_bytes
-from edgetune_runtime.quiet import quiet
+from edgetune_runtime.quiet import quiet, silent
 
 SHAPES: Mapping[str, Mapping[str, Any]] = {
     "qwen2.5-0.5b": SHAPE,
@@ -177,7 +177,8 @@ def main(shape: str, output: Path, threads: int) -> None:
     from executorch.extension.pybindings import portable_lib
     from executorch.runtime import Runtime
 
-    portable_lib._unsafe_reset_threadpool(threads)
+    with silent():
+        portable_lib._unsafe_reset_threadpool(threads)
     programs = {name: Runtime.get().load_program(directory / name / MODEL) for name in arrangements}
     methods = {name: program.load_method("forward") for name, program in programs.items()}
     given = {
