@@ -67,3 +67,5 @@ def test_an_evaluation_without_data_says_what_it_takes(monkeypatch, capsys, tmp_
     assert "--data: found none" in capsys.readouterr().err
     assert run(monkeypatch, "eval", "--compare", tmp_path / "a.json", tmp_path / "b.json") == 2
     assert "a.json: cannot be read" in capsys.readouterr().err
+    assert run(monkeypatch, "eval", tmp_path, "--compare", "a.json", "b.json") == 2
+    assert "found both" in capsys.readouterr().err

@@ -76,6 +76,11 @@ def evaluate(
     `edgetune eval --compare one.json other.json` tests whether they differ.
     """
     if compared is not None:
+        if path is not None or data is not None:
+            raise InputError(
+                f"--compare and {'--data' if path is None else path}: found both; --compare takes "
+                "two results and evaluates nothing, so give it alone."
+            )
         _compare(*compared, json_target)
         return
     if path is None or data is None:
@@ -117,5 +122,5 @@ def _compare(first: Path, second: Path, json_target: str | None) -> None:
 
     results = read_result(first), read_result(second)
     found = compare(*results)
-    names = [f"{result['system']} on {result['engine']}" for result in results]
+    names = [f"{result.system} on {result.engine}" for result in results]
     give(found.as_json(), json_target, lambda: Console().print(comparison_view(found, *names)))

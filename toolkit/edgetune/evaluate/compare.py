@@ -7,19 +7,39 @@ results as JSON, not how they came about.
 
 import json
 import math
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel, Field, ValidationError
 
 from edgetune_runtime.errors import InputError
 
 RESAMPLES = 10_000
 """Bootstrap samples of an interval."""
 
-_KEYS = {"n", "system", "engine", "toolset", "stage", "wrong", "examples_sha256"}
+
+class _Wrong(BaseModel):
+    index: int
+    figures: list[str]
+    selected: str | None
+    called: dict[str, Any] | None
+
+
+class Result(BaseModel):
+    """What of a result of `edgetune eval --json` is compared; its other keys are not looked at."""
+
+    n: int = Field(ge=1)
+    arguments_n: int
+    system: str
+    engine: str
+    stage: str
+    examples_sha256: str
+    selection_accuracy: float | None
+    arguments_exact_match: float | None
+    call_exact_match: float | None
+    wrong: list[_Wrong]
 
 
 @dataclass(frozen=True)
@@ -53,65 +73,56 @@ class Comparison:
         return asdict(self)
 
 
-def read_result(path: Path) -> dict[str, Any]:
+def read_result(path: Path) -> Result:
     """What `edgetune eval --json` wrote. Raises InputError where `path` holds anything else."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        return Result.model_validate_json(path.read_bytes())
+    except OSError as error:
         raise InputError(
             f"{path}: cannot be read ({error}); give what `edgetune eval --json FILE` wrote."
         ) from error
-    missing = sorted(_KEYS - found.keys()) if isinstance(found, dict) else sorted(_KEYS)
-    if missing:
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the file"
         raise InputError(
-            f"{path}: is no result of this version's `edgetune eval --json` (it has no "
-            f"{', '.join(missing)}); evaluate again."
-        )
-    return dict(found)
+            f"{path}: is no result of this version's `edgetune eval --json` ({place}: "
+            f"{first['msg']}); evaluate again."
+        ) from error
 
 
-def compare(first: Mapping[str, Any], second: Mapping[str, Any]) -> Comparison:
+def compare(first: Result, second: Result) -> Comparison:
     """Compare two results. Raises InputError where they are not of the same examples."""
     for key in ("examples_sha256", "stage"):
-        if first[key] != second[key]:
+        one, other = getattr(first, key), getattr(second, key)
+        if one != other:
             raise InputError(
-                f"--compare: '{key}' is {first[key]} in one result and {second[key]} in the other; "
-                "evaluate both on the same records at the same stage."
+                f"--compare: '{key}' is {one} in one result and {other} in the other; evaluate "
+                "both on the same records at the same stage."
             )
-    wrong = [{entry["index"]: entry for entry in result["wrong"]} for result in (first, second)]
-    figures = {}
-    for name, size in (
-        ("selection_accuracy", "n"),
-        ("arguments_exact_match", "arguments_n"),
-        ("call_exact_match", "n"),
-    ):
-        if first[name] is not None and second[name] is not None:
-            one, other = (
-                {index for index, entry in entries.items() if name in entry["figures"]}
-                for entries in wrong
-            )
-            figures[name] = _difference(first, second, name, first[size], one, other)
-    same = None
-    if "call_exact_match" in figures:
-        same = _same_share(first["n"], *map(_calls, wrong))
-    return Comparison(first["n"], same, figures)
+    figures = {
+        name: _difference(first, second, name, size)
+        for name, size in (
+            ("selection_accuracy", first.n),
+            ("arguments_exact_match", first.arguments_n),
+            ("call_exact_match", first.n),
+        )
+        if None not in (getattr(first, name), getattr(second, name))
+    }
+    same = _same_share(first, second) if "call_exact_match" in figures else None
+    return Comparison(first.n, same, figures)
 
 
-def _difference(
-    first: Mapping[str, Any],
-    second: Mapping[str, Any],
-    name: str,
-    n: int,
-    one: set[int],
-    other: set[int],
-) -> Difference:
+def _difference(first: Result, second: Result, name: str, n: int) -> Difference:
+    one, other = (
+        {entry.index for entry in result.wrong if name in entry.figures}
+        for result in (first, second)
+    )
     fell, rose = len(other - one), len(one - other)
     shares = [fell / n, rose / n, 1 - (fell + rose) / n]
     drawn = np.random.default_rng(0).multinomial(n, shares, RESAMPLES)
     low, high = np.quantile((drawn[:, 1] - drawn[:, 0]) / n, [0.025, 0.975])
-    return Difference(
-        first[name], second[name], float(low), float(high), rose, fell, _p(fell, rose)
-    )
+    shown = getattr(first, name), getattr(second, name)
+    return Difference(*shown, float(low), float(high), rose, fell, _p(fell, rose))
 
 
 def _p(one: int, other: int) -> float:
@@ -119,15 +130,14 @@ def _p(one: int, other: int) -> float:
     return min(1.0, 2 * tail / 2 ** (one + other))
 
 
-def _calls(wrong: Mapping[int, Mapping[str, Any]]) -> dict[int, str]:
-    """What was called, where it is not the right call."""
-    return {
-        index: json.dumps([entry["selected"], entry["called"]], sort_keys=True)
-        for index, entry in wrong.items()
-        if "call_exact_match" in entry["figures"]
-    }
-
-
-def _same_share(n: int, one: Mapping[int, str], other: Mapping[int, str]) -> float:
-    differ = sum(one.get(index) != other.get(index) for index in {*one, *other})
-    return 1 - differ / n
+def _same_share(first: Result, second: Result) -> float:
+    """Calls are the same where both are right, or both wrong in the same way."""
+    one, other = (
+        {
+            entry.index: (entry.selected, json.dumps(entry.called, sort_keys=True))
+            for entry in result.wrong
+            if "call_exact_match" in entry.figures
+        }
+        for result in (first, second)
+    )
+    return 1 - sum(one.get(index) != other.get(index) for index in {*one, *other}) / first.n
