@@ -133,11 +133,10 @@ def test_a_tool_may_take_longer_than_the_others(recipe, tmp_path):
     assert [adapter["examples_seen"] for adapter in adapters.values()] == [24, 10, 20, 54]
 
 
-def test_settings_of_a_tool_without_an_adapter_are_refused(recipe, tmp_path):
-    with pytest.raises(
-        InputError, match=r"arguments\.tools\.set_alarms: no adapter .* set_alarm\)"
-    ):
+def test_settings_of_an_unknown_tool_are_refused_before_anything_is_written(recipe, tmp_path):
+    with pytest.raises(InputError, match=r"arguments\.tools\.set_alarms: .* set_alarm\)"):
         train(recipe("arguments: {tools: {set_alarms: {epochs: 4}}}\n"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_arguments_adapters_start_from_a_common_one(recipe, tmp_path):

@@ -15,13 +15,6 @@ def plan_jobs(config: TrainConfig, adapters: Sequence[AdapterData], longest: int
     The monolithic baseline draws as many examples as all the others together (design, section 3).
     Raises InputError where an adapter has no example left to train on.
     """
-    trained = [data.tool for data in adapters if data.tool is not None]
-    for tool in config.arguments.tools:
-        if tool not in trained:
-            raise InputError(
-                f"arguments.tools.{tool}: no adapter is trained for such a tool (there are "
-                f"{', '.join(trained)}); correct its name or remove it."
-            )
     jobs: list[Job] = []
     for data in adapters:
         if not data.train:

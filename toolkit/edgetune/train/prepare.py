@@ -49,6 +49,7 @@ def prepare(config: TrainConfig, output: Path) -> Prepared:
     wrong with base, tools or records.
     """
     toolset = _toolset(config)
+    _check_tools(config, toolset)
     for tool in toolset.tools:
         arguments_language(tool)  # a schema that no grammar can hold to is better refused now
     base_source = _base_source(config)
@@ -85,6 +86,16 @@ def prepare(config: TrainConfig, output: Path) -> Prepared:
         copied = copied_parameters(toolset, train) if config.arguments.hold_copied else {}
         write_json(output / "run.json", _run(config, sources) | {"base": about, "copied": copied})
     return prepared
+
+
+def _check_tools(config: TrainConfig, toolset: Toolset) -> None:
+    known = [tool.name for tool in toolset.tools if tool.has_parameters]
+    for tool in config.arguments.tools:
+        if tool not in known:
+            raise InputError(
+                f"arguments.tools.{tool}: toolset '{toolset.name}' has no such tool that takes "
+                f"parameters (it has {', '.join(known)}); correct its name or remove it."
+            )
 
 
 def read_json(path: Path) -> dict[str, Any]:
