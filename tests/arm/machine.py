@@ -7,7 +7,7 @@ runs find again.
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,6 +45,22 @@ RUNTIME = [
     "packaging",
     "protobuf",
 ]
+EXECUTORCH = [
+    "executorch==1.1.0",
+    "torch==2.10.0",
+    "filelock",
+    "fsspec",
+    "jinja2",
+    "markupsafe",
+    "mpmath",
+    "networkx",
+    "pyyaml",
+    "ruamel.yaml",
+    "sympy",
+    "tabulate",
+]
+"""The tested ExecuTorch wants a torch whose ARM wheel on PyPI wants CUDA's libraries. The last one
+without is torch 2.10, and ExecuTorch 1.1 is what goes with it."""
 PLATFORMS = ("manylinux_2_28_aarch64", "manylinux2014_aarch64", "manylinux_2_17_aarch64")
 
 CPUINFO = """processor\t: 0
@@ -69,17 +85,23 @@ class ArmMachine:
 
     def __init__(self, place: Path) -> None:
         self.place = place
-        self._root, self._site = place / "root", place / "site"
-        if not (place / "ready").exists():
-            self._fetch_python()
-            self._install(RUNTIME)
-            (place / "ready").touch()
+        self._root = place / "root"
+        self._once("python", self._fetch_python)
+        self._once("site", lambda: self._install(RUNTIME, "site", pinned=True))
+        # Torch's wheel has what it was tested with, not what constraints.txt has.
+        self._once("executorch", lambda: self._install(EXECUTORCH, "executorch", pinned=False))
+
+    def _once(self, part: str, make: Callable[[], None]) -> None:
+        marker = self.place / f"{part}.made"
+        if not marker.exists():
+            make()
+            marker.touch()
 
     def python(self, *arguments: str, timeout: float) -> str:
         """Run Python with `arguments` there; its output."""
         emulator = str(self.place / "emulator" / EMULATOR)
         command = [emulator, "-L", str(self._root), str(self._root / PYTHON), *arguments]
-        path = f"{self._site}:{ROOT / 'runtime_py'}"
+        path = f"{self.place / 'site'}:{self.place / 'executorch'}:{ROOT / 'runtime_py'}"
         environment = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": ""}
         done = subprocess.run(
             command, env=environment, capture_output=True, text=True, timeout=timeout
@@ -94,12 +116,13 @@ class ArmMachine:
         (self._root / "proc").mkdir(exist_ok=True)
         (self._root / "proc" / "cpuinfo").write_text(CPUINFO)
 
-    def _install(self, packages: Sequence[str]) -> None:
+    def _install(self, packages: Sequence[str], folder: str, pinned: bool) -> None:
         platforms = [option for name in PLATFORMS for option in ("--platform", name)]
         wheels = ["--only-binary=:all:", "--python-version", "3.11", "--implementation", "cp"]
-        where = ["--target", str(self._site), "--upgrade", "-c", str(ROOT / "constraints.txt")]
+        where = ["--target", str(self.place / folder), "--upgrade"]
+        versions = ["-c", str(ROOT / "constraints.txt")] if pinned else []
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
-        _run([*pip, *wheels, *platforms, *where, *packages])
+        _run([*pip, *wheels, *platforms, *where, *versions, *packages])
 
 
 def _unpack(packages: Sequence[str], target: Path, state: Path, architecture: str | None) -> None:

@@ -1,7 +1,7 @@
 """The bundle on 64-bit ARM, as on a phone: the same logits and calls as on this machine.
 
-ONNX alone: ExecuTorch's ARM wheel wants torch 2.13, whose ARM wheel on PyPI wants CUDA's libraries;
-beside torch 2.10, the last without, its custom operators cannot be loaded.
+ONNX Runtime is the version that is tested here; ExecuTorch is an older one (`machine.EXECUTORCH`),
+which runs this version's program.
 """
 
 import json
@@ -30,8 +30,8 @@ REQUESTS = [
     "alarm at noon please",
     "is it going to rain in Bergen tomorrow",
 ]
-TOLERANCE = 1e-4
-"""Of the logits' spread."""
+TOLERANCE = {"onnx": 1e-4, "executorch": 0.1}
+"""Of the logits' spread: ExecuTorch rounds activations to int8, on each processor differently."""
 
 
 @pytest.fixture(scope="module")
@@ -46,15 +46,16 @@ def arm():
 @pytest.fixture(scope="module")
 def bundle(tiny_run, tmp_path_factory):
     path = tmp_path_factory.mktemp("arm") / "home"
-    write_bundle(open_run(tiny_run()), path, ["onnx"])
+    write_bundle(open_run(tiny_run()), path, ["onnx", "executorch"])
     return path
 
 
-def test_a_bundle_gives_the_same_on_arm(arm, bundle, tmp_path, capsys):
+@pytest.mark.parametrize("engine", ["onnx", "executorch"])
+def test_a_bundle_gives_the_same_on_arm(arm, bundle, engine, tmp_path, capsys):
     asked = tmp_path / "requests.json"
     asked.write_text(json.dumps(REQUESTS))
     results = [tmp_path / "here.npz", tmp_path / "arm.npz"]
-    commands = [[PROBE, str(bundle), "onnx", str(asked), str(result)] for result in results]
+    commands = [[PROBE, str(bundle), engine, str(asked), str(result)] for result in results]
     subprocess.run([sys.executable, *commands[0]], check=True, capture_output=True)
     arm.python(*commands[1], timeout=1500)
     here, there = (dict(np.load(result)) for result in results)
@@ -63,7 +64,7 @@ def test_a_bundle_gives_the_same_on_arm(arm, bundle, tmp_path, capsys):
     same = np.mean([one == other for one, other in zip(*calls, strict=True)])
     with capsys.disabled():
         print(
-            f"\nonnx on ARM: {same:.0%} of {len(REQUESTS)} calls equal, logits within {worst:.2e}"
+            f"\n{engine} on ARM: {same:.0%} of {len(REQUESTS)} calls equal, logits {worst:.1e} off"
         )
-    assert worst < TOLERANCE
+    assert worst < TOLERANCE[engine]
     assert same == 1
