@@ -8,6 +8,8 @@ measures), two at a time, then decodes with all programs in turn in one process 
 as ratios to the program without slots.
 
     pairs    A and B of each slot are inputs of any rank: what edgetune exports
+    fixed    the same at a fixed rank
+    turned   the same at a fixed rank, A and B transposed: left operands, which XNNPACK doesn't pack
     stacks   k and v, and gate and up, are one batched product each: 5 pairs a layer instead of 7
     flat     one input, a vector with everything at a fixed rank, sliced in the program
 """
@@ -48,8 +50,13 @@ SHAPES: Mapping[str, Mapping[str, Any]] = {
 }
 CONTEXT, PREFILL, DECODE, ROUNDS = 1024, 64, 24, 15
 RANKS = (1, 8, 16)
-FLAT_RANK = 8
+FIXED_RANK = 8
+FIXED = ("fixed", "turned", "flat")
+"""Arrangements whose programs take one rank alone."""
 STACKS = (("q_proj",), ("k_proj", "v_proj"), ("o_proj",), ("gate_proj", "up_proj"), ("down_proj",))
+
+
+SAME_INPUT = (("q_proj", "k_proj", "v_proj"), ("o_proj",), ("gate_proj", "up_proj"), ("down_proj",))
 
 
 class StackedLayer(Layer):
@@ -77,12 +84,33 @@ class StackedDecoder(Decoder):
             layer.__class__ = StackedLayer
 
 
-class FlatDecoder(Decoder):
-    """Takes all A and B of rank FLAT_RANK as one vector."""
+class TurnedLayer(Layer):
+    """Computes (x A B)^T as B^T (A^T x^T)."""
+
+    def project(self, name: str, given: torch.Tensor, slots: Mapping[str, Pair]) -> torch.Tensor:
+        if name in {stack[0] for stack in SAME_INPUT}:
+            self.turned = given.transpose(1, 2)
+        inner, outer = slots[name]
+        added = torch.bmm(outer, torch.bmm(inner, self.turned))
+        result: torch.Tensor = self.projections[name](given) + added.transpose(1, 2)
+        return result
+
+
+class TurnedDecoder(Decoder):
+    """Takes a pair `[1, r, in]`, `[1, out, r]` for each slot."""
 
     def __init__(self, base: Base) -> None:
         super().__init__(base, CONTEXT)
-        self.shapes = [shape for pair in pair_shapes(base, FLAT_RANK) for shape in pair]
+        for layer in self.layers:
+            layer.__class__ = TurnedLayer
+
+
+class FlatDecoder(Decoder):
+    """Takes all A and B of rank FIXED_RANK as one vector."""
+
+    def __init__(self, base: Base) -> None:
+        super().__init__(base, CONTEXT)
+        self.shapes = [shape for pair in pair_shapes(base, FIXED_RANK) for shape in pair]
 
     def forward(self, ids: torch.Tensor, position: torch.Tensor, slots: Any) -> torch.Tensor:
         parts, start = [], 0
@@ -104,8 +132,10 @@ def tensors(base: Base, arrangement: str, rank: int) -> Any:
         return []
     if arrangement == "flat":
         return torch.cat([side.flatten() for pair in pairs for side in pair])
-    if arrangement == "pairs":
+    if arrangement in ("pairs", "fixed"):
         return pairs
+    if arrangement == "turned":
+        return [(a.transpose(1, 2).contiguous(), b.transpose(1, 2).contiguous()) for a, b in pairs]
     stacked = []
     for first in range(0, len(pairs), 7):
         layer = dict(
@@ -122,11 +152,12 @@ def tensors(base: Base, arrangement: str, rank: int) -> Any:
 
 
 def write_program(base: Base, arrangement: str, path: Path) -> None:
-    model = {"stacks": StackedDecoder, "flat": FlatDecoder}.get(arrangement)
-    decoder = model(base) if model else Decoder(base, CONTEXT)
-    given = tensors(base, arrangement, FLAT_RANK if arrangement == "flat" else 2)
+    model = {"stacks": StackedDecoder, "turned": TurnedDecoder, "flat": FlatDecoder}
+    decoder = model[arrangement](base) if arrangement in model else Decoder(base, CONTEXT)
+    is_fixed = arrangement in FIXED
+    given = tensors(base, arrangement, FIXED_RANK if is_fixed else 2)
     rank = Dim("rank", min=1, max=MAX_RANK)
-    dynamic = None if arrangement == "flat" else [({2: rank}, {1: rank}) for _ in given]
+    dynamic = None if is_fixed else [({2: rank}, {1: rank}) for _ in given]
     with quiet():
         write_bytes(path, lower(decoder.eval(), given, dynamic))
 
@@ -170,7 +201,7 @@ def main(shape: str, output: Path, threads: int) -> None:
     if not (checkpoint / "config.json").exists():
         write_checkpoint(checkpoint, SHAPES[shape])
     base = load_base(checkpoint, directory / "base")
-    arrangements = ("plain", "pairs", "stacks", "flat")
+    arrangements = ("plain", "pairs", "fixed", "turned", "stacks", "flat")
     lower_all(base, directory, arrangements)
 
     import executorch.kernels.quantized  # noqa: F401 - registers operators that programs call
@@ -184,7 +215,7 @@ def main(shape: str, output: Path, threads: int) -> None:
     given = {
         (name, rank): flattened(tensors(base, name, rank))
         for name in arrangements
-        for rank in ((0,) if name == "plain" else (FLAT_RANK,) if name == "flat" else RANKS)
+        for rank in ((0,) if name == "plain" else (FIXED_RANK,) if name in FIXED else RANKS)
     }
     times: dict[tuple[str, int], list[float]] = {key: [] for key in given}
     for _ in range(ROUNDS):

@@ -95,14 +95,14 @@ LOWERINGS: Mapping[str, Lowering] = {
         extra="onnx",
         packages=("torch", "onnx", "onnx_ir", "onnxruntime", "onnxruntime_genai"),
         lower=_onnx,
-        verified="verify and eval on x86-64; stock onnxruntime-genai",
+        verified="verify and eval on x86-64, calls on emulated ARM; stock onnxruntime-genai",
     ),
     "executorch": Lowering(
         silicon="phone CPUs, by ExecuTorch and XNNPACK",
         extra="executorch",
         packages=("torch", "executorch", "torchao"),
         lower=_executorch,
-        verified="verify and eval on x86-64",
+        verified="verify and eval on x86-64, calls on emulated ARM",
     ),
     "qnn": Lowering(
         silicon="Snapdragon NPUs (--soc), by ONNX Runtime's QNN provider",

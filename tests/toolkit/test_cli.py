@@ -5,6 +5,9 @@ import sys
 
 import pytest
 
+import edgetune.data
+import edgetune.tools.reader
+import edgetune.tools.schema
 from edgetune.cli import main
 from edgetune.cli.export import Target
 from edgetune_export import targets
@@ -45,6 +48,10 @@ def test_what_people_wrote_is_no_markup(monkeypatch, capsys, tmp_path):
 def test_a_package_that_is_not_installed_is_named(monkeypatch, capsys, tmp_path):
     for name in [name for name in sys.modules if name.startswith("edgetune.data")]:
         monkeypatch.delitem(sys.modules, name)
+    # Importing anew sets the package's attributes anew: afterwards they are to be the old ones.
+    monkeypatch.setattr(edgetune, "data", edgetune.data)
+    monkeypatch.setattr(edgetune.tools, "schema", edgetune.tools.schema)
+    monkeypatch.setattr(edgetune.tools, "reader", edgetune.tools.reader)
     monkeypatch.delitem(sys.modules, "edgetune.tools.schema", raising=False)
     monkeypatch.delitem(sys.modules, "edgetune.tools.reader", raising=False)
     monkeypatch.setitem(sys.modules, "jsonschema", None)

@@ -77,10 +77,6 @@ def test_a_key_that_is_not_right_is_named(tmp_path, extra, named):
         ("toolset: {tools: t.json}", ["'data' is missing"]),
         ("toolset: {tools: t.json}\ndata: {dev: d.jsonl}", ["data.train", "data.generate"]),
         (
-            "toolset: {tools: t.json}\ndata: {generate: {train: 1, dev: 1}}",
-            ["data.generate", "toolset.tools: t.json"],
-        ),
-        (
             "toolset: {tools: phone_actions}\ndata: {train: a, generate: {train: 1, dev: 1}}",
             ["data.train", "data.generate", "contradict"],
         ),

@@ -11,7 +11,6 @@ from typing import Any, Literal, Self, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
-from edgetune.data.generate import GENERATORS
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.manifest import Role
 from edgetune_runtime.prompt import ToolsShown
@@ -48,7 +47,7 @@ class ToolsetSettings(_Section):
 
 
 class GenerateSettings(_Section):
-    """`data.generate`: how many records the built-in toolset's generator writes."""
+    """`data.generate`: how many records are written from the tools' schemas."""
 
     train: int = Field(ge=1)
     """Records to train on."""
@@ -68,7 +67,7 @@ class DataSettings(_Section):
     dev: str | None = None
     """JSONL file of records that measure progress."""
     generate: GenerateSettings | None = None
-    """Have the records generated, for a built-in toolset."""
+    """Have the records generated."""
     swap_values: int = Field(default=0, ge=0)
     """Variants of each training record, with other records' values in place of its own."""
 
@@ -238,11 +237,6 @@ class TrainConfig(_Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.data.generate is not None and self.toolset.tools not in GENERATORS:
-            raise ValueError(
-                f"'data.generate' and 'toolset.tools: {self.toolset.tools}' contradict each other: "
-                f"only {', '.join(GENERATORS)} has a generator; give 'data.train' or that toolset."
-            )
         if self.base.revision is not None and self.base.model == "nano":
             raise ValueError(
                 "'base.revision' and 'base.model: nano' contradict each other: the embedded base "

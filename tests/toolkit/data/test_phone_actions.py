@@ -141,8 +141,3 @@ def test_written_folder_holds_tools_and_all_parts(tmp_path):
     assert read_tools(tmp_path / "tools.json").tools == TOOLSET.tools
     assert len((tmp_path / "train.jsonl").read_text().splitlines()) == 20
     assert report.as_json()["records"]["train"] == 20
-
-
-def test_toolset_without_a_generator_is_refused(tmp_path):
-    with pytest.raises(InputError, match="expected one of phone_actions"):
-        generate_records("car", tmp_path, {"train": 1})

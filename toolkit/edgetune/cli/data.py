@@ -1,11 +1,13 @@
 """`edgetune data`: check, split, generate and import records."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from edgetune.cli.options import JsonOption, give
+from edgetune_runtime.errors import InputError
 
 app = typer.Typer(no_args_is_help=True, help="Check, split, generate and import records.")
 
@@ -78,8 +80,13 @@ def split(
 
 @app.command("generate")
 def generate(
-    toolset: Annotated[
-        str, typer.Argument(metavar="TOOLSET", help="A built-in toolset: phone_actions.")
+    tools: Annotated[
+        str,
+        typer.Option(
+            "--tools",
+            metavar="FILE|NAME",
+            help="A tools.json, or the built-in toolset phone_actions.",
+        ),
     ],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="Where the records are written.")
@@ -88,17 +95,42 @@ def generate(
     dev: Annotated[int, typer.Option(min=1, help="Records to watch training with.")] = 300,
     test: Annotated[int, typer.Option(min=1, help="Records that training never sees.")] = 500,
     seed: Annotated[int, typer.Option(help="Seed of the generator.")] = 0,
+    teacher: Annotated[
+        str | None,
+        typer.Option(
+            "--teacher", metavar="URL", help="An OpenAI-compatible endpoint that writes them."
+        ),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="NAME", help="The teacher's model.")
+    ] = None,
     json_target: JsonOption = None,
 ) -> None:
-    """Write requests with their calls for a built-in toolset.
+    """Write requests with their calls for any tools: offline, from their schemas alone.
 
-    Example: `edgetune data generate phone_actions -o data/phone --train 3000`
+    With a teacher, a larger model writes them (needs `edgetune[teacher]`; its key is taken from
+    OPENAI_API_KEY). A run that was stopped goes on with the same command.
+
+    Example: `edgetune data generate --tools my/tools.json -o data/mine --train 3000`
+
+    Example: `edgetune data generate --tools my/tools.json -o data/mine --train 500 --teacher
+    http://localhost:8000/v1 --model qwen3-32b`
     """
-    from edgetune.data.generate import generate_records
-
     counts = {"train": train, "dev": dev, "test": test}
-    generate_records(toolset, output, counts, seed)
-    _give_counts({"output": str(output), "records": counts}, json_target)
+    result: dict[str, Any] = {"output": str(output), "records": counts}
+    if (teacher is None) != (model is None):
+        raise InputError("--teacher and --model belong together: give both, or neither.")
+    if teacher is None or model is None:
+        from edgetune.data.generate import generate_records
+
+        generate_records(tools, output, counts, seed)
+    else:
+        from edgetune.data.teacher import generate_with_teacher
+        from edgetune.tools.reader import read_tools
+
+        usage = generate_with_teacher(read_tools(tools), output, counts, teacher, model)
+        result["teacher"] = asdict(usage)
+    _give_counts(result, json_target)
 
 
 import_app = typer.Typer(no_args_is_help=True, help="Import public data sets.")
@@ -128,8 +160,17 @@ def import_snips(
 
 
 def _give_counts(result: dict[str, Any], target: str | None) -> None:
+    give(result, target, lambda: _show_counts(result))
+
+
+def _show_counts(result: dict[str, Any]) -> None:
     listed = ", ".join(f"{count} {name}" for name, count in result["records"].items())
-    give(result, target, lambda: print(f"{result['output']}: {listed} records"))
+    print(f"{result['output']}: {listed} records")
+    if usage := result.get("teacher"):
+        print(
+            f"{usage['requests']} answers of the teacher, {usage['refused']} records refused, "
+            f"{usage['prompt_tokens']} + {usage['completion_tokens']} tokens"
+        )
 
 
 def _show_check(result: dict[str, Any]) -> None:

@@ -1,19 +1,19 @@
-"""`edgetune data generate`: writes a built-in toolset's records, with its tools beside them."""
+"""`edgetune data generate`: writes a toolset's records, with its tools beside them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgetune.data import phone_actions
-from edgetune.data.phone_values import SPLITS
+from edgetune.data import any_tools, phone_actions
+from edgetune.data.phone_values import SPLITS, Split
 from edgetune.data.records import write_jsonl
-from edgetune.tools.reader import builtin_tools
-from edgetune_runtime.errors import InputError
+from edgetune.tools.reader import builtin_tools, read_tools
+from edgetune_runtime.calls import Toolset
 from edgetune_runtime.files import write_json
 
-GENERATORS = {phone_actions.TOOLSET: phone_actions.generate}
-"""Each takes a count, a seed and a split, and returns records."""
+Generator = Callable[[int, int, Split], list[dict[str, Any]]]
+"""Takes a count, a seed and a split, and returns records."""
 
 
 @dataclass(frozen=True)
@@ -34,26 +34,26 @@ class GenerateReport:
 
 
 def generate_records(
-    toolset: str, output: Path, counts: Mapping[str, int], seed: int = 0
+    source: str | Path, output: Path, counts: Mapping[str, int], seed: int = 0
 ) -> GenerateReport:
     """Write `tools.json` and one JSONL file a split into `output`.
 
-    `counts` says how many records each of `train`, `dev` and `test` gets; a split that it leaves
-    out is not written.
-    Raises InputError where there is no generator for `toolset` or it cannot yield that many.
+    `source` is a `tools.json` or a built-in toolset. `counts` says how many records each of
+    `train`, `dev` and `test` gets; a split that it leaves out is not written.
+    Raises InputError for tools that cannot be read or do not yield that many records.
     """
-    if toolset not in GENERATORS:
-        raise InputError(
-            f"'{toolset}' is no toolset with a generator, expected one of {', '.join(GENERATORS)}."
-        )
+    toolset = read_tools(source)
+    generate = generator_of(toolset)
     # Everything is made before anything is written, so that an error leaves no mixture.
-    parts = {
-        split: GENERATORS[toolset](counts[split], seed, split)
-        for split in SPLITS
-        if split in counts
-    }
-    tools = builtin_tools(toolset).tools
-    write_json(output / "tools.json", [tool.as_openai() for tool in tools])
+    parts = {split: generate(counts[split], seed, split) for split in SPLITS if split in counts}
+    write_json(output / "tools.json", [tool.as_openai() for tool in toolset.tools])
     for split, records in parts.items():
         write_jsonl(output / f"{split}.jsonl", records)
-    return GenerateReport(output, len(tools), dict(counts))
+    return GenerateReport(output, len(toolset.tools), dict(counts))
+
+
+def generator_of(toolset: Toolset) -> Generator:
+    """What writes records for `toolset`: a built-in one has phrases of its own."""
+    if toolset == builtin_tools(phone_actions.TOOLSET):
+        return phone_actions.generate
+    return lambda count, seed, split: any_tools.generate(toolset, count, seed, split)

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgetune.data.phone_values import PLACEHOLDER, Split, phone_data, value
-from edgetune_runtime.calls import RESPOND
+from edgetune.data.records import as_source
+from edgetune_runtime.calls import RESPOND, Call
 from edgetune_runtime.errors import InputError
 
 TOOLSET = "phone_actions"
@@ -24,9 +25,6 @@ RESPOND_SHARE = 0.12
 NEAR_MISS_SHARE = 0.10
 WRAPPED_SHARE = 0.35
 """How many of the imperative phrases become `can you ...?`, `please ...` and the like."""
-
-ANSWER = "I can't do that with the tools I have, but I am happy to talk about it."
-"""What the assistant says where it calls no tool; no adapter learns these words."""
 
 OPEN_ENDED = ("text", "task", "query", "title", "label", "song", "artist", "genre", "place")
 """Arguments of free words: after one of these a closing `please` would seem to belong to it."""
@@ -64,7 +62,8 @@ def generate(count: int, seed: int = 0, split: Split = "train") -> list[dict[str
                 misses += 1
                 continue
             seen.add(key)
-            records.append(_record(styled))
+            call = Call(styled.tool, {} if styled.tool == RESPOND else styled.arguments)
+            records.append(as_source(styled.text, call))
         if misses > 20 * count + 1000:
             raise InputError(
                 f"the split '{split}' of {TOOLSET} yields about {len(records)} different requests, "
@@ -210,12 +209,3 @@ def _changed(request: _Request, text: str, change: Any) -> _Request:
 
 def _capital_i(text: str) -> str:
     return re.sub(r"\bi\b(?!\.)", "I", text)
-
-
-def _record(request: _Request) -> dict[str, Any]:
-    user = {"role": "user", "content": request.text}
-    if request.tool == RESPOND:
-        return {"messages": [user, {"role": "assistant", "content": ANSWER}]}
-    function = {"name": request.tool, "arguments": dict(request.arguments)}
-    call = {"type": "function", "function": function}
-    return {"messages": [user, {"role": "assistant", "content": None, "tool_calls": [call]}]}

@@ -21,6 +21,9 @@ from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import write_bytes
 from edgetune_runtime.prompt import Called, Result, Turn, User
 
+ANSWER = "I can't do that with the tools I have, but I am happy to talk about it."
+"""What the assistant says where it calls no tool; no adapter learns these words."""
+
 
 @dataclass(frozen=True)
 class Example:
@@ -57,6 +60,16 @@ class Record:
             else:
                 before.append(turn)
         return examples
+
+
+def as_source(text: str, call: Call) -> dict[str, Any]:
+    """A request and its call as a record in the conversational format."""
+    user = {"role": "user", "content": text}
+    if call.tool == RESPOND:
+        return {"messages": [user, {"role": "assistant", "content": ANSWER}]}
+    function = {"name": call.tool, "arguments": dict(call.arguments)}
+    calls = [{"type": "function", "function": function}]
+    return {"messages": [user, {"role": "assistant", "content": None, "tool_calls": calls}]}
 
 
 def read_records(path: Path, toolset: Toolset) -> list[Record]:

@@ -9,7 +9,6 @@ from random import Random
 from typing import Any
 
 from edgetune.nano import lexicon as lx
-from edgetune.nano.domains import ACTIONS
 from edgetune.nano.invent_tools import Field, Invented
 from edgetune.nano.people_places import city, full_name, person
 from edgetune.nano.words import number_word, pseudo_phrase, pseudo_word
@@ -48,7 +47,7 @@ def invent_request(rng: Random, invented: Invented, copy_drill: bool = False) ->
     chosen = [f for f in invented.fields if f.required or rng.random() < (0.4 if f.rival else 0.6)]
     if not chosen and invented.fields and rng.random() < 0.8:
         chosen = [rng.choice(invented.fields)]
-    opening = rng.choice(ACTIONS[invented.action].openings)
+    opening = rng.choice(invented.openings)
     said = _say(rng, chosen, opening, lower)
     body = _sentence(rng, said, opening, subject, copy_drill)
     body = _around(rng, body, opening)
@@ -96,7 +95,7 @@ def _say(rng: Random, chosen: list[Field], opening: str, lower: bool) -> _Said:
             said.slots.append(rng.choice(item.said[said.values[item.name]]))
             continue
         text, value = _value(rng, item)
-        if lower:
+        if lower and item.kind != "exact":
             text, human = text.lower(), human.lower()
             if isinstance(value, str) and item.kind != "enum":
                 value = value.lower()
@@ -120,6 +119,8 @@ def _say(rng: Random, chosen: list[Field], opening: str, lower: bool) -> _Said:
 
 def _value(rng: Random, item: Field) -> tuple[str, Any]:
     """The value as the request says it, and as the call has it."""
+    if item.speak is not None:
+        return item.speak(rng)
     assert item.make is not None
     if item.kind == "list":
         values = [item.make(rng).replace(",", "") for _ in range(rng.randint(1, 3))]

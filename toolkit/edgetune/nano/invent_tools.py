@@ -3,7 +3,7 @@
 It knows nothing of requests beyond keeping, per parameter, what one needs to speak of it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -38,7 +38,7 @@ class Field:
     required: bool
     connectors: Sequence[str]
     kind: str
-    """concept, enum, bool or list."""
+    """concept, enum, bool, list or exact."""
     make: Maker | None = None
     type: str = "string"
     before_object: bool = False
@@ -48,6 +48,8 @@ class Field:
     name: str = ""
     rival: str = ""
     """The concept's key where other parameters of the tool are said in the same way."""
+    speak: Callable[[Random], tuple[str, Any]] | None = None
+    """Of kind exact: makes what the request says, letter for letter, and the call's value."""
 
 
 @dataclass
@@ -59,6 +61,8 @@ class Invented:
     objects: Sequence[str]
     fields: list[Field]
     pseudo: bool
+    openings: Sequence[str]
+    """How requests begin; "{o}" stands for an object."""
 
     @property
     def name(self) -> str:
@@ -128,7 +132,9 @@ def invent_tool(
             "properties": {f.name: f.schema for f in fields},
             "required": [f.name for f in fields if f.required],
         }
-    return Invented({"type": "function", "function": function}, action, objects, fields, pseudo)
+    openings = ACTIONS[action].openings
+    tool = {"type": "function", "function": function}
+    return Invented(tool, action, objects, fields, pseudo, openings)
 
 
 def _subject(rng: Random, like: Invented | None) -> tuple[Domain, str]:

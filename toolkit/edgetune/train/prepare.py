@@ -16,7 +16,7 @@ from typing import Any
 
 from edgetune.config import TrainConfig
 from edgetune.data.copied import copied_parameters
-from edgetune.data.generate import GENERATORS
+from edgetune.data.generate import generator_of
 from edgetune.data.records import Example, read_records, write_jsonl
 from edgetune.tools.reader import BUILT_IN, read_tools
 from edgetune_export.base import Base, load_base
@@ -70,7 +70,7 @@ def prepare(config: TrainConfig, output: Path) -> Prepared:
         )
     if not started:
         write_json(output / "tools.json", dump_toolsets([toolset]))
-        _write_records(config, output / "data")
+        _write_records(config, toolset, output / "data")
     train = _examples(output / "data" / "train.jsonl", toolset)
     dev = output / "data" / "dev.jsonl"
     prepared = Prepared(
@@ -212,11 +212,11 @@ def _sources(config: TrainConfig, toolset: Toolset, base_source: str) -> dict[st
     return sources
 
 
-def _write_records(config: TrainConfig, directory: Path) -> None:
+def _write_records(config: TrainConfig, toolset: Toolset, directory: Path) -> None:
     directory.mkdir(exist_ok=True)
     generated = config.data.generate
     if generated is not None:
-        generate = GENERATORS[config.toolset.tools]
+        generate = generator_of(toolset)
         for split in ("train", "dev", "test"):
             count = getattr(generated, split)
             if count:

@@ -1,0 +1,166 @@
+"""Requests for any toolset, made from its schemas alone."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from edgetune.cli import app
+from edgetune.data.any_tools import generate
+from edgetune.data.check import check_records
+from edgetune.data.generate import generate_records
+from edgetune.nano.invent_requests import Request
+from edgetune.tools.reader import read_tools, tools_from_list
+from edgetune_runtime.errors import InputError
+
+
+def tool(name, description="", required=(), **properties):
+    parameters = {"type": "object", "properties": properties, "required": list(required)}
+    function = {"name": name, "description": description, "parameters": parameters}
+    return {"type": "function", "function": function}
+
+
+TOOLS = [
+    tool(
+        "bookTable",
+        "Books a table in a restaurant.",
+        ["party_size"],
+        city={"type": "string", "description": "The city."},
+        party_size={"type": "integer", "minimum": 2, "maximum": 12},
+        outdoor={"type": "boolean"},
+        cuisine={"type": "string", "enum": ["italian", "fast_food"]},
+    ),
+    tool(
+        "find_hotel",
+        "Finds a hotel.",
+        ["city"],
+        city={"type": "string"},
+        stars={"type": "integer", "minimum": 1, "maximum": 5},
+        amenities={"type": "array", "items": {"type": "string", "enum": ["pool", "gym"]}},
+    ),
+    tool(
+        "submit-form",
+        "",
+        ["ticket", "day", "kind"],
+        ticket={"type": "string", "pattern": "^[A-Z]{3}-[0-9]{2}$"},
+        day={"type": "string", "format": "date"},
+        kind={"const": "v2"},
+        owner={
+            "type": "object",
+            "properties": {
+                "email": {"type": "string", "format": "email"},
+                "age": {"type": "integer"},
+            },
+            "required": ["email"],
+        },
+        limit={"anyOf": [{"type": "null"}, {"type": "number", "minimum": 0.5, "maximum": 3}]},
+        where={"$ref": "#/$defs/place"},
+    ),
+    tool("lock_screen", "Locks the screen."),
+]
+TOOLS[2]["function"]["parameters"]["$defs"] = {"place": {"type": "string", "maxLength": 30}}
+TOOLSET = tools_from_list(TOOLS, "tools.json", "office")
+
+
+@pytest.fixture(scope="module")
+def records():
+    return generate(TOOLSET, 400, 3, "train")
+
+
+def calls(records):
+    for record in records:
+        user, answer = record["messages"]
+        for call in answer.get("tool_calls") or [None]:
+            yield user["content"], call and call["function"]
+
+
+def test_every_record_is_valid_and_no_two_are_alike(records, tmp_path):
+    path = tmp_path / "made.jsonl"
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    report = check_records(path, TOOLSET)
+    assert (len(report.kept), report.dropped, report.duplicates) == (400, [], [])
+    assert min(report.per_tool[name] for name in TOOLSET.names) >= 20
+
+
+def test_what_a_call_holds_stands_in_the_request(records):
+    seen = 0
+    for text, call in calls(records):
+        for name, value in (call["arguments"] if call else {}).items():
+            if isinstance(value, str) and name not in ("kind", "cuisine"):
+                seen += 1
+                assert value in text, text
+    assert seen > 150
+
+
+def test_an_enumeration_is_spoken_in_words_and_called_by_its_member(records):
+    spoken = [
+        text.lower()
+        for text, call in calls(records)
+        if call and call["arguments"].get("cuisine") == "fast_food"
+    ]
+    assert spoken
+    assert all("fast food" in text for text in spoken)
+
+
+def test_optional_parameters_are_left_out_at_times(records):
+    owners = [
+        "owner" in call["arguments"]
+        for _, call in calls(records)
+        if call and call["name"] == "submit-form"
+    ]
+    assert 0.2 < sum(owners) / len(owners) < 0.9
+
+
+def test_two_tools_are_asked_for_with_the_same_value(records):
+    cities = {}
+    for _, call in calls(records):
+        if call and "city" in call["arguments"]:
+            cities.setdefault(call["arguments"]["city"].lower(), set()).add(call["name"])
+    assert any(len(tools) == 2 for tools in cities.values())
+
+
+def test_the_same_seed_gives_the_same_records_and_another_others():
+    once, again, other = (generate(TOOLSET, 60, seed, "dev") for seed in (1, 1, 2))
+    assert once == again != other
+
+
+def test_held_out_requests_begin_in_other_ways():
+    def beginnings(split):
+        made = generate(TOOLSET, 300, 0, split)
+        return {
+            " ".join(text.lower().split()[:2])
+            for text, call in calls(made)
+            if call and call["name"] == "find_hotel"
+        }
+
+    ours = {"find hotel", "search for", "locate the", "help me"}
+    assert ours & beginnings("train") - beginnings("test")
+
+
+def test_more_requests_than_the_tools_yield_are_refused(monkeypatch):
+    same = Request("lock the screen", "lock_screen", {})
+    monkeypatch.setattr("edgetune.data.any_tools.invent_request", lambda rng, tool: same)
+    toolset = tools_from_list([TOOLS[3]], "tools.json", "lock")
+    with pytest.raises(InputError, match="'lock_screen' yields fewer"):
+        generate(toolset, 500, 0, "train")
+
+
+def test_the_command_writes_tools_and_parts(tmp_path):
+    source = tmp_path / "tools.json"
+    source.write_text(json.dumps(TOOLS))
+    output = tmp_path / "data"
+    command = ["data", "generate", "--tools", str(source), "-o", str(output), "--train", "30"]
+    done = CliRunner().invoke(app, [*command, "--dev", "10", "--test", "10"])
+    assert done.exit_code == 0, done.output
+    assert read_tools(output / "tools.json").tools == TOOLSET.tools
+    assert len((output / "train.jsonl").read_text().splitlines()) == 30
+
+
+def test_a_parameter_that_no_value_fits_is_named_and_nothing_is_written(tmp_path):
+    source = tmp_path / "tools.json"
+    source.write_text(
+        json.dumps([tool("go", code={"type": "string", "minLength": 5, "maxLength": 2})])
+    )
+    with pytest.raises(InputError, match=r"go.code: no value satisfies"):
+        generate_records(source, tmp_path / "data", {"train": 10})
+    assert not (tmp_path / "data").exists()

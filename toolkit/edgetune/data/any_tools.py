@@ -1,0 +1,130 @@
+"""Writes requests with their calls for any toolset, offline: from the tools' schemas alone.
+
+The same generator that taught nano to call made-up tools speaks of real ones, in the split's own
+turns of phrase. Knows how requests are mixed; `parameters` knows the tools.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+from edgetune.data.guess import split_words
+from edgetune.data.parameters import as_invented, held_out
+from edgetune.data.records import as_source
+from edgetune.nano.invent_requests import Request, chit_chat, invent_request
+from edgetune.nano.invent_tools import Field, Invented, invent_tool
+from edgetune.tools.schema import arguments_problem
+from edgetune_runtime.calls import RESPOND, RESPOND_CALL, Call, Toolset
+from edgetune_runtime.errors import InputError
+
+RESPOND_SHARE = 0.12
+"""Of the requests, those that no tool serves: half talk, half requests for other tools."""
+NEAR_MISS_SHARE = 0.15
+"""Of the draws, those of two requests with the same values for two tools that are nearly alike."""
+FRUITLESS = 200
+"""Draws of a tool, above five times its part of the records, that may yield nothing new."""
+MOST_OPTIONAL = 4
+"""Optional parameters that one request says, at the most."""
+
+
+def generate(toolset: Toolset, count: int, seed: int, split: str) -> list[dict[str, Any]]:
+    """`count` different records in the TRL conversational format, the same for the same seed.
+
+    Raises InputError where a tool does not yield its part of them.
+    """
+    rng = Random(f"{toolset.name} {split} {seed}")
+    tools = [_for_split(as_invented(tool), split) for tool in toolset.tools]
+    seen: set[str] = set()
+    records: list[dict[str, Any]] = []
+    misses = dict.fromkeys(toolset.names, 0)
+    while len(records) < count:
+        for request in _draw(tools, rng):
+            key = request.text.casefold()
+            known = request.name == RESPOND
+            if key in seen or not (known or _is_valid(toolset, request)):
+                misses[request.name] += 1
+                if misses[request.name] > FRUITLESS + 5 * count // len(toolset.names):
+                    raise InputError(
+                        f"{toolset.name}: '{request.name}' yields fewer different requests than "
+                        f"its part of {count}; ask for fewer, or give its parameters 'examples'."
+                    )
+                continue
+            seen.add(key)
+            call = RESPOND_CALL if known else Call(request.name, request.arguments)
+            records.append(as_source(request.text, call))
+    del records[count:]
+    rng.shuffle(records)
+    return records
+
+
+def _draw(tools: Sequence[Invented], rng: Random) -> list[Request]:
+    if rng.random() < RESPOND_SHARE:
+        return [chit_chat(rng) if rng.random() < 0.5 else _foreign(tools, rng)]
+    first = rng.choice(tools)
+    if rng.random() > NEAR_MISS_SHARE:
+        return [_request(rng, first)]
+    shared = {tool.name: _shared(first, tool) for tool in tools if tool is not first}
+    near = [tool for tool in tools if shared.get(tool.name)]
+    if not near:
+        return [_request(rng, first)]
+    second = rng.choice(near)
+    said = {item.name: item.speak(rng) for item in first.fields if item.speak}
+    return [_request(rng, tool, said, shared[second.name]) for tool in (first, second)]
+
+
+def _shared(first: Invented, second: Invented) -> set[str]:
+    """Parameters of the same name and of one kind, which both tools take."""
+    kinds = {item.name: item.kind for item in first.fields if item.speak}
+    return {item.name for item in second.fields if item.speak and kinds.get(item.name) == item.kind}
+
+
+def _request(
+    rng: Random,
+    tool: Invented,
+    said: dict[str, Any] | None = None,
+    shared: set[str] | None = None,
+) -> Request:
+    """A request for `tool`; of the parameters `shared` it says what stands in `said`."""
+    optional = [item for item in tool.fields if not item.required]
+    left_out = rng.sample(optional, max(0, len(optional) - MOST_OPTIONAL))
+    fields = [item for item in tool.fields if item not in left_out]
+    fields = [
+        _fixed(item, said[item.name]) if said and item.name in (shared or ()) else item
+        for item in fields
+    ]
+    request = invent_request(rng, replace(tool, fields=fields))
+    return replace(request, text=" ".join(request.text.split()))
+
+
+def _fixed(item: Field, spoken: tuple[str, Any]) -> Field:
+    return replace(item, speak=lambda rng: spoken)
+
+
+def _foreign(tools: Sequence[Invented], rng: Random) -> Request:
+    """A request for a tool that is not there, and is like none of those that are."""
+    words = {word for tool in tools for each in (tool.name, *tool.objects) for word in _words(each)}
+    while True:
+        other = invent_tool(rng)
+        if not words & {word for each in (other.name, *other.objects) for word in _words(each)}:
+            return Request(invent_request(rng, other).text, RESPOND, {})
+
+
+def _words(text: str) -> set[str]:
+    return {word.removesuffix("s") for word in split_words(text).split() if len(word) > 3}
+
+
+def _for_split(tool: Invented, split: str) -> Invented:
+    fields = [
+        replace(
+            item,
+            connectors=held_out(item.connectors, split),
+            said={state: held_out(ways, split) for state, ways in item.said.items()},
+        )
+        for item in tool.fields
+    ]
+    return replace(tool, openings=held_out(tool.openings, split), fields=fields)
+
+
+def _is_valid(toolset: Toolset, request: Request) -> bool:
+    return arguments_problem(toolset[request.name], request.arguments) is None

@@ -1,0 +1,95 @@
+"""A tool that is not made up, as nano's generator of requests sees one: its fields and openings.
+
+Joins what a parameter is about (`guess`) with its values (`spoken`). Knows no whole requests.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from edgetune.data.guess import TYPES, concepts_of, connectors_of, split_words, switch_phrases
+from edgetune.data.spoken import plain_schema, speaker
+from edgetune.nano.domains import ACTIONS
+from edgetune.nano.gazetteer import english
+from edgetune.nano.invent_tools import Field, Invented
+from edgetune_runtime.calls import Tool
+
+_LETTERS_COUNT = {"const", "enum", "pattern", "format", "examples"}
+"""Keywords of a string that is not put into lower case, however hastily a request is typed."""
+
+
+def as_invented(tool: Tool) -> Invented:
+    """`tool` with what is needed to make requests for it."""
+    required = tool.parameters.get("required", ())
+    fields = [_field(tool, name, name in required) for name in tool.properties]
+    openings, objects = _openings(tool)
+    return Invented(tool.as_openai(), "", objects, fields, False, openings)
+
+
+def _field(tool: Tool, name: str, required: bool) -> Field:
+    schema = plain_schema(tool.properties[name], tool.parameters)
+    words = split_words(name) or name
+    listed = "enum" in schema
+    if schema.get("type") == "boolean" and not _LETTERS_COUNT & schema.keys():
+        phrases = switch_phrases(words)
+        return Field(words, {}, required, (), "bool", said=phrases, name=name)
+    about = concepts_of(words, schema.get("description", ""), TYPES.get(str(schema.get("type")), ()))
+    text = schema.get("type") == "string" and not _LETTERS_COUNT & schema.keys()
+    return Field(
+        words,
+        {},
+        required,
+        ("{v}",) if "const" in schema else connectors_of(words, about, listed),
+        "concept" if text else "exact",
+        before_object=bool(text and about) and all(concept.before_object for concept in about),
+        after_verb=bool(text and about) and all(concept.after_verb for concept in about),
+        pseudo_name=not (about or listed or "const" in schema),
+        name=name,
+        speak=speaker(tool, name),
+    )
+
+
+def _openings(tool: Tool) -> tuple[Sequence[str], Sequence[str]]:
+    """How requests for the tool begin, and the objects that they speak of."""
+    words = split_words(tool.name).split() or [tool.name]
+    described = _described_object(tool.description)
+    for action in ACTIONS.values():
+        known = {split_words(name) for name in action.names}
+        for cut in (2, 1):
+            if " ".join(words[:cut]) in known:
+                named = " ".join(words[cut:])
+                objects = [each for each in (named, described) if each]
+                return _fitting(action.openings, objects), objects or ["it"]
+    if words[0] in english("verb") and len(words) > 1:
+        verb, named = words[0], " ".join(words[1:])
+        openings = (verb + " {o}", verb + " the {o}", f"{verb} a {{o}}", f"i want to {verb} {{o}}")
+        return openings, [each for each in (named, described) if each]
+    named = " ".join(words)
+    return ACTIONS["get"].openings, [each for each in (named, described) if each]
+
+
+def _fitting(openings: Sequence[str], objects: Sequence[str]) -> Sequence[str]:
+    """Openings that need no object where there is none."""
+    bare = [opening for opening in openings if "{o}" not in opening]
+    return openings if objects or not bare else bare
+
+
+def _described_object(description: str) -> str:
+    """What the first sentence of a description speaks of: "Returns the forecast for a city."."""
+    sentence = re.split(r"[.;:(\n]", description, maxsplit=1)[0]
+    words = split_words(sentence).split()[1:]
+    if words and words[0] in ("a", "an", "the", "all", "some", "new"):
+        words = words[1:]
+    stop = ("for", "in", "by", "with", "from", "to", "at", "on", "given", "based", "using", "that")
+    cut = next((index for index, word in enumerate(words) if word in stop), len(words))
+    return " ".join(words[:cut]) if cut <= 3 else ""
+
+
+def held_out(options: Sequence[str], split: str) -> Sequence[Any]:
+    """Those of `options` that belong to `split`: every fifth to dev and test, the rest to train."""
+    distinct = list(dict.fromkeys(options))
+    if len(distinct) < 5:
+        return distinct
+    return [
+        option for index, option in enumerate(distinct) if (index % 5 == 4) != (split == "train")
+    ]

@@ -1,0 +1,228 @@
+"""Requests and calls written by a larger model, behind any OpenAI-compatible endpoint.
+
+The teacher is asked for a few requests at a time, for the least served split and tool, so that the
+records are balanced. What breaks a schema is thrown away; what is kept is written at once, so that
+a stopped run goes on where it was. The key comes from OPENAI_API_KEY and is written nowhere.
+"""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import openai
+
+from edgetune.data.records import as_source, parse_record, record_problem, write_jsonl
+from edgetune_runtime.calls import RESPOND, RESPOND_CALL, Call, Toolset
+from edgetune_runtime.errors import InputError
+from edgetune_runtime.files import sha256_bytes, write_json
+from edgetune_runtime.progress import Bar
+
+AT_ONCE = 10
+"""Requests that the teacher is asked for at a time."""
+FRUITLESS = 5
+"""Answers in a row without a usable record after which a tool is given up."""
+RETRIES = 4
+"""Of a call that fails in a way that may pass, with pauses that double."""
+UNFINISHED = "teacher.jsonl"
+"""What is kept while records are missing: a line that says for what, then one a record."""
+
+_ASK = """Write {count} different requests that a person could say or type to an assistant, and \
+for each the call of the tool "{tool}" that serves it.
+{about}
+Vary wording, length, politeness and register; some are terse, some are questions. Leave optional \
+parameters out where a request does not mention them. Copy names, titles and times into the \
+arguments as the request has them. Values must be new: {avoid}
+Answer with a JSON object {{"records": [{{"request": "...", "arguments": {{...}}}}]}} and nothing \
+else.
+"""
+_ASK_RESPOND = """Write {count} different requests or remarks that a person could say or type to \
+an assistant and that none of these tools serves: {about}. Half of them are close to what a tool \
+does, but not quite; half are talk or general knowledge. Not these: {avoid}
+Answer with a JSON object {{"records": [{{"request": "..."}}]}} and nothing else.
+"""
+
+
+@dataclass
+class Usage:
+    """What the teacher was asked and how much of it was of use."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    requests: int = 0
+    refused: int = 0
+    """Records that broke a schema, or were there already."""
+
+    def add(self, answer: Any) -> None:
+        """Count an answer of the endpoint."""
+        self.requests += 1
+        if answer.usage is not None:
+            self.prompt_tokens += answer.usage.prompt_tokens
+            self.completion_tokens += answer.usage.completion_tokens
+
+
+@dataclass
+class _Kept:
+    """Records so far: on disk, a line each."""
+
+    path: Path
+    records: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, split: str, tool: str, record: dict[str, Any]) -> None:
+        line = {"split": split, "tool": tool, "record": record}
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        self.records.append(line)
+
+    @property
+    def counts(self) -> Counter[tuple[str, str]]:
+        return Counter((line["split"], line["tool"]) for line in self.records)
+
+
+def generate_with_teacher(
+    toolset: Toolset, output: Path, counts: Mapping[str, int], url: str, model: str
+) -> Usage:
+    """Write `tools.json` and a JSONL file for each split of `counts` into `output`.
+
+    Raises InputError where the endpoint cannot be used, gives nothing that fits a tool, or
+    `output` holds the unfinished work of other tools or another model.
+    """
+    key = os.environ.get("OPENAI_API_KEY", "none")
+    client = openai.OpenAI(base_url=url, api_key=key, max_retries=RETRIES)
+    wanted = _quotas(toolset, counts)
+    kept = _open(output / UNFINISHED, toolset, model)
+    usage, fruitless = Usage(), 0
+    with Bar() as bar:
+        done = kept.counts
+        task = bar.add_task(
+            f"Asking {model}",
+            total=sum(wanted.values()),
+            completed=sum(min(done[place], wanted[place]) for place in wanted),
+        )
+        while missing := {
+            p: wanted[p] - kept.counts[p] for p in wanted if wanted[p] > kept.counts[p]
+        }:
+            (split, tool), left = max(missing.items(), key=lambda item: item[1])
+            before = len(kept.records)
+            content = _ask(client, model, _prompt(toolset, tool, min(AT_ONCE, left), kept), usage)
+            _keep(toolset, split, tool, content, left, kept, usage)
+            found = len(kept.records) - before
+            fruitless = 0 if found else fruitless + 1
+            if fruitless == FRUITLESS:
+                raise InputError(
+                    f"{url}: {FRUITLESS} answers of '{model}' in a row hold no usable record for "
+                    f"'{tool}'; try a larger model, or simplify the tool. The {len(kept.records)} "
+                    "records so far are kept, the same command goes on."
+                )
+            bar.update(
+                task,
+                advance=found,
+                description=f"{model}, {usage.prompt_tokens + usage.completion_tokens:,} tokens",
+            )
+    write_json(output / "tools.json", [each.as_openai() for each in toolset.tools])
+    for split in counts:
+        write_jsonl(
+            output / f"{split}.jsonl",
+            [line["record"] for line in kept.records if line["split"] == split],
+        )
+    kept.path.unlink()
+    return usage
+
+
+def _quotas(toolset: Toolset, counts: Mapping[str, int]) -> dict[tuple[str, str], int]:
+    """How many records of each split and tool are wanted: as evenly as it goes."""
+    names = toolset.names
+    return {
+        (split, name): count // len(names) + (index < count % len(names))
+        for split, count in counts.items()
+        for index, name in enumerate(names)
+    }
+
+
+def _open(path: Path, toolset: Toolset, model: str) -> _Kept:
+    tools = json.dumps([tool.as_openai() for tool in toolset.tools], sort_keys=True)
+    header = {"tools_sha256": sha256_bytes(tools.encode()), "model": model}
+    kept = _Kept(path)
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(header) + "\n", encoding="utf-8")
+        return kept
+    lines = path.read_text(encoding="utf-8").splitlines()
+    try:
+        found, *rest = [json.loads(line) for line in lines if line]
+        kept.records = [line for line in rest if {"split", "tool", "record"} <= line.keys()]
+    except (ValueError, AttributeError) as error:
+        raise InputError(f"{path}: is damaged ({error}); remove it to start anew.") from error
+    if found != header:
+        raise InputError(
+            f"{path}: holds unfinished work for other tools or another model "
+            f"({found.get('model')}); finish that, or choose another --output."
+        )
+    return kept
+
+
+def _prompt(toolset: Toolset, name: str, count: int, kept: _Kept) -> str:
+    said = [
+        line["record"]["messages"][0]["content"] for line in kept.records if line["tool"] == name
+    ]
+    avoid = "; ".join(said[-8:]) or "there are none yet"
+    if name == RESPOND:
+        about = "; ".join(f"{tool.name} ({tool.description})" for tool in toolset.tools)
+        return _ASK_RESPOND.format(count=count, about=about, avoid=avoid)
+    tool = toolset[name]
+    about = json.dumps(tool.as_openai()["function"], ensure_ascii=False)
+    return _ASK.format(count=count, tool=name, about=about, avoid=avoid)
+
+
+def _ask(client: openai.OpenAI, model: str, prompt: str, usage: Usage) -> str:
+    try:
+        answer = client.chat.completions.create(
+            model=model,
+            messages=[{"role": "user", "content": prompt}],
+            temperature=1.0,
+            response_format={"type": "json_object"},
+        )
+    except openai.APIConnectionError as error:
+        raise InputError(
+            f"{client.base_url}: cannot be reached ({error}); check --teacher."
+        ) from error
+    except openai.APIStatusError as error:
+        raise InputError(
+            f"{client.base_url}: refuses with status {error.status_code} "
+            f"({_short(error.message)}); check --teacher, --model and OPENAI_API_KEY."
+        ) from error
+    usage.add(answer)
+    return (answer.choices[0].message.content or "") if answer.choices else ""
+
+
+def _short(message: str) -> str:
+    return message if len(message) < 120 else message[:117] + "..."
+
+
+def _keep(
+    toolset: Toolset, split: str, tool: str, content: str, most: int, kept: _Kept, usage: Usage
+) -> None:
+    """Keep what of an answer is a valid record and new."""
+    said = {line["record"]["messages"][0]["content"].casefold() for line in kept.records}
+    try:
+        entries = json.loads(content[content.index("{") : content.rindex("}") + 1])["records"]
+    except (ValueError, KeyError, TypeError):
+        entries = []
+    for entry in entries if isinstance(entries, list) else []:
+        if most == 0:
+            return
+        text = entry.get("request") if isinstance(entry, dict) else None
+        arguments = entry.get("arguments", {}) if isinstance(entry, dict) else None
+        if isinstance(text, str) and text.strip() and isinstance(arguments, dict):
+            call = RESPOND_CALL if tool == RESPOND else Call(tool, arguments)
+            record = as_source(text.strip(), call)
+            problem = record_problem(parse_record(1, json.dumps(record)), toolset)
+            if problem is None and text.strip().casefold() not in said:
+                said.add(text.strip().casefold())
+                kept.add(split, tool, record)
+                most -= 1
+                continue
+        usage.refused += 1
