@@ -100,7 +100,8 @@ def adapted(model: Any, job: Job, base_name: str, start: Path | None = None) -> 
         if start is not None:
             set_peft_model_state_dict(peft_model, load_file(start / "adapter_model.safetensors"))
         try:
-            yield peft_model
+            with disable_input_dtype_casting(peft_model):
+                yield peft_model
         finally:
             peft_model.unload()
             # PEFT leaves its configuration on the model and would warn of a second adapter.
@@ -144,49 +145,48 @@ def train_adapter(
         progress.pending_loss = pending.item()
         save_state(state, progress, weights, optimizer, best)
 
-    with disable_input_dtype_casting(peft_model):
-        while progress.step < steps:
-            if job.adapter.dropout:
-                torch.manual_seed(seed + progress.step)
-            peft_model.train()
-            examples = [job.data.train[index] for index in job.plan[progress.step]]
-            batch = collate(examples).to(device)
-            rate = learning_rate(job.train, progress.step, steps)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            loss = cross_entropy(loss_logits(model, batch, precision), batch.targets)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(parameters, job.train.gradient_clip)
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
+    while progress.step < steps:
+        if job.adapter.dropout:
+            torch.manual_seed(seed + progress.step)
+        peft_model.train()
+        examples = [job.data.train[index] for index in job.plan[progress.step]]
+        batch = collate(examples).to(device)
+        rate = learning_rate(job.train, progress.step, steps)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        loss = cross_entropy(loss_logits(model, batch, precision), batch.targets)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, job.train.gradient_clip)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
 
-            progress.step += 1
-            tokens = sum(len(example.ids) for example in examples)
-            progress.tokens += tokens
-            pending += loss.detach()
-            shown = None
-            if progress.step % every == 0 or progress.step == steps:
-                last = progress.curve[-1][0] if progress.curve else 0
-                shown = pending.item() / (progress.step - last)
-                _refuse_nan(shown, job, progress.step)
-                progress.curve.append((progress.step, shown, rate))
-                pending.zero_()
-            if progress.step in evaluate_at:
-                peft_model.eval()
-                metrics = measure(model, job.data.dev, precision)
-                if job.train.keep == "best" and _is_better(metrics, progress):
-                    progress.best_step = progress.step
-                    best = {name: p.detach().clone() for name, p in weights.items()}
-                progress.dev_curve.append((progress.step, metrics.as_json()))
-            if watcher is not None:
-                watcher.step(tokens, shown)
-            if stop():
-                save()
-                raise Interrupted
-            if time.monotonic() - saved >= state_every:
-                save()
-                saved = time.monotonic()
-        save()
+        progress.step += 1
+        tokens = sum(len(example.ids) for example in examples)
+        progress.tokens += tokens
+        pending += loss.detach()
+        shown = None
+        if progress.step % every == 0 or progress.step == steps:
+            last = progress.curve[-1][0] if progress.curve else 0
+            shown = pending.item() / (progress.step - last)
+            _refuse_nan(shown, job, progress.step)
+            progress.curve.append((progress.step, shown, rate))
+            pending.zero_()
+        if progress.step in evaluate_at:
+            peft_model.eval()
+            metrics = measure(model, job.data.dev, precision)
+            if job.train.keep == "best" and _is_better(metrics, progress):
+                progress.best_step = progress.step
+                best = {name: p.detach().clone() for name, p in weights.items()}
+            progress.dev_curve.append((progress.step, metrics.as_json()))
+        if watcher is not None:
+            watcher.step(tokens, shown)
+        if stop():
+            save()
+            raise Interrupted
+        if time.monotonic() - saved >= state_every:
+            save()
+            saved = time.monotonic()
+    save()
     return _finish(peft_model, progress, weights, best)
 
 

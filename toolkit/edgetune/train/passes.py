@@ -78,6 +78,10 @@ def loss_logits(model: Any, batch: Batch, precision: Precision) -> torch.Tensor:
     """
     shared = _shared(batch)
     decoder = model.get_decoder()
+    # Where the layers are compiled (`compiled`), then for the usual step alone: each other kind of
+    # input would be compiled anew, for minutes.
+    if shared or len(batch.ids) == 1 or not torch.is_grad_enabled():
+        decoder = decoder.forward
     with _autocast(batch.ids.device, precision), _attention(batch):
         past = None
         if shared:

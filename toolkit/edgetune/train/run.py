@@ -22,6 +22,8 @@ from edgetune.config import TrainConfig
 from edgetune.data.swap import swapped_examples
 from edgetune.train.adapter import Interrupted, Job, Trained, adapted, train_adapter
 from edgetune.train.allocator import keep_freed_memory
+from edgetune.train.batches import collate
+from edgetune.train.compiled import compile_layers, is_compiled
 from edgetune.train.curves import draw_curves
 from edgetune.train.display import Display
 from edgetune.train.examples import adapters_data
@@ -137,6 +139,10 @@ def _one(
     if config.arguments.common_epochs and job.data.role == "arguments" and job.data.tool:
         start = prepared.directory / "adapters" / f"{prepared.toolset.name}.arguments"
     with adapted(model, job, prepared.base.name, start) as peft_model:
+        if config.machine.compile and not is_compiled(model):
+            console.print("Compiling the base's layers, which takes a minute or two")
+            batch = collate([job.data.train[index] for index in job.plan[0]])
+            compile_layers(model, batch.to(model.device), precision)
         trained = train_adapter(
             peft_model,
             job,

@@ -1,0 +1,39 @@
+"""The base's layers compiled by torch.compile, once a process, for all adapters of a run.
+
+Of a small base's step half is spent between the matrix products; compiled, that is fused. PEFT puts
+every adapter's LoRA into the same modules, so the code of the first serves them all.
+"""
+
+from typing import Any
+
+from torch.nn.functional import cross_entropy
+
+from edgetune.train.batches import Batch
+from edgetune.train.passes import Precision, loss_logits
+from edgetune_runtime.errors import InputError
+from edgetune_runtime.quiet import quiet
+
+
+def compile_layers(model: Any, batch: Batch, precision: Precision) -> None:
+    """Compile the decoder of `model` with its adapter, by a step on `batch` that teaches nothing.
+
+    Takes a minute or two the first time on a machine, which keeps what was compiled. Raises
+    InputError where nothing can be compiled, for want of a C++ compiler mostly.
+    """
+    with quiet():
+        model.train()
+        model.get_decoder().compile(dynamic=True)
+        try:
+            cross_entropy(loss_logits(model, batch, precision), batch.targets).backward()
+        except Exception as error:
+            why = str(error).strip().splitlines()[0]
+            raise InputError(
+                f"'machine.compile': torch.compile fails here ({why}); install a C++ compiler and "
+                "Python's headers, or set it to false."
+            ) from error
+    model.zero_grad(set_to_none=True)
+
+
+def is_compiled(model: Any) -> bool:
+    """Whether `compile_layers` was called for `model`."""
+    return model.get_decoder()._compiled_call_impl is not None
