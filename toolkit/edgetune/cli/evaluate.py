@@ -26,6 +26,13 @@ class Engine(StrEnum):
     torch = "torch"
 
 
+class Format(StrEnum):
+    """What the data is."""
+
+    records = "records"
+    bfcl = "bfcl"
+
+
 class Stage(StrEnum):
     """Which of the two stages is measured."""
 
@@ -42,6 +49,14 @@ def evaluate(
     data: Annotated[
         Path | None, typer.Option("--data", metavar="FILE", help="Records, as JSONL.")
     ] = None,
+    format_: Annotated[
+        Format,
+        typer.Option("--format", help="bfcl: a file of the Berkeley leaderboard, for the base."),
+    ] = Format.records,
+    abstain_below: Annotated[
+        float,
+        typer.Option(min=0.0, max=1.0, help="bfcl: call no tool that is less probable than this."),
+    ] = 0.0,
     system: SystemOption = System.decoupled,
     stage: Annotated[Stage, typer.Option(help="Measure both stages or one.")] = Stage.all,
     engine: Annotated[Engine | None, typer.Option(help="What runs it: torch runs a run.")] = None,
@@ -74,6 +89,9 @@ def evaluate(
 
     With `--json one.json` on one system or engine and `--json other.json` on another,
     `edgetune eval --compare one.json other.json` tests whether they differ.
+
+    `edgetune eval bundles/phone --format bfcl --data BFCL_v4_multiple.json` lets the base call
+    tools that it never saw, and scores by the leaderboard's own rules.
     """
     if compared is not None:
         if path is not None or data is not None:
@@ -94,8 +112,18 @@ def evaluate(
     from edgetune.evaluate.evaluate import evaluate as measure
     from edgetune.evaluate.report import write_report
     from edgetune.evaluate.system import open_system
-    from edgetune.evaluate.table import result_view
+    from edgetune.evaluate.table import bfcl_view, result_view
 
+    if format_ is Format.bfcl:
+        from edgetune.evaluate.bfcl import evaluate_bfcl, read_cases
+        from edgetune_export.checkpoint import read_tokenizer
+
+        cases = read_cases(data)[:limit]
+        agent = open_system(path, engine, "base", threads=threads, max_tokens=max_tokens)
+        own = path if (path / "manifest.json").is_file() else path / "base"
+        found = evaluate_bfcl(agent, read_tokenizer(own), cases, abstain_below)
+        give(found, json_target, lambda: Console().print(bfcl_view(found)))
+        return
     agent = open_system(
         path,
         engine,

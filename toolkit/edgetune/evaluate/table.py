@@ -3,10 +3,12 @@
 Only shows what `evaluate` counted; HTML is `report`'s.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
+from rich.markup import escape
 from rich.table import Table
 
 from edgetune.evaluate.compare import Comparison
@@ -66,6 +68,23 @@ def systems_view(results: Sequence[EvalResult]) -> RenderableType:
             f"{result.timing['ms']:.0f}",
         )
     return table
+
+
+def bfcl_view(found: Mapping[str, Any]) -> RenderableType:
+    """The base on a file of the Berkeley leaderboard, with the first calls that are not right."""
+    n = found["n"]
+    figures = {
+        "selection": found["selection_accuracy"],
+        "whole calls, by the leaderboard's rules": found["bfcl_score"],
+    }
+    lines = [
+        "{}: {:.3f} ({:.2f} to {:.2f})".format(name, share, *interval(share, n))
+        for name, share in figures.items()
+    ]
+    table = Table("case", "not right because", box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for entry in found["wrong"][:10]:
+        table.add_row(entry["id"], escape(entry["problem"]))
+    return Group(f"{n} cases, the base on {found['engine']}", *lines, "", table)
 
 
 def comparison_view(comparison: Comparison, first: str, second: str) -> RenderableType:

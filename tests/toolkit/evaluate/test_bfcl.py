@@ -1,0 +1,102 @@
+"""The bare base on a file of the Berkeley leaderboard's: tools that differ from case to case."""
+
+import json
+
+import pytest
+
+from edgetune.cli import main
+from edgetune.evaluate.bfcl import evaluate_bfcl, json_schema, read_cases
+from edgetune.evaluate.system import open_system
+from edgetune_export.checkpoint import read_tokenizer
+from edgetune_export.schema import arguments_language
+from edgetune_runtime.calls import Tool
+from edgetune_runtime.errors import InputError
+
+FUNCTIONS = [
+    {
+        "name": "geo.find",
+        "description": "Find a place.",
+        "parameters": {
+            "type": "dict",
+            "properties": {
+                "name": {"type": "string"},
+                "at": {"type": "tuple", "items": {"type": "float"}},
+                "exact": {"type": "boolean", "default": True, "optional": True},
+                "type": {"type": "any"},
+            },
+            "required": ["name"],
+        },
+    },
+    {
+        "name": "geo.count",
+        "description": "Count places.",
+        "parameters": {"type": "dict", "properties": {"kind": {"type": "string", "enum": ["a"]}}},
+    },
+]
+
+
+@pytest.fixture
+def files(tmp_path):
+    question = [[{"role": "user", "content": "Find Oslo, please."}]]
+    lines = [
+        json.dumps({"id": f"multiple_{n}", "question": question, "function": FUNCTIONS})
+        for n in range(2)
+    ]
+    path = tmp_path / "BFCL_v4_multiple.json"
+    path.write_text("\n".join(lines))
+    answers = tmp_path / "possible_answer" / path.name
+    answers.parent.mkdir()
+    truth = [{"geo.find": {"name": ["Oslo"], "exact": ["", True]}}]
+    answers.write_text(
+        "\n".join(json.dumps({"id": f"multiple_{n}", "ground_truth": truth}) for n in range(2))
+    )
+    return path
+
+
+def test_types_become_json_schema_that_has_a_grammar():
+    schema = json_schema(FUNCTIONS[0]["parameters"])
+    assert schema["type"] == "object"
+    assert schema["properties"]["at"] == {"type": "array", "items": {"type": "number"}}
+    assert schema["properties"]["exact"] == {"type": "boolean", "default": True}
+    assert schema["properties"]["type"] == {}
+    arguments_language(Tool("f", parameters=schema))
+
+
+def test_a_run_answers_every_case_by_its_bare_base(tiny_run, files):
+    run = tiny_run()
+    agent = open_system(run, system="base")
+    cases = read_cases(files)
+    found = evaluate_bfcl(agent, read_tokenizer(run / "base"), cases)
+    assert found["n"] == 2
+    assert 0 <= found["bfcl_score"] <= found["selection_accuracy"] <= 1
+    assert len(found["wrong"]) == round(2 * (1 - found["bfcl_score"]))
+
+
+def test_whoever_abstains_always_is_right_where_no_tool_fits(tiny_run, files):
+    run = tiny_run()
+    (files.parent / "possible_answer" / files.name).unlink()
+    agent, tokenizer = open_system(run, system="base"), read_tokenizer(run / "base")
+    cases = read_cases(files)
+    assert cases[0].answer is None
+    assert evaluate_bfcl(agent, tokenizer, cases, abstain_below=1.0)["bfcl_score"] == 1
+    never = evaluate_bfcl(agent, tokenizer, cases)
+    assert never["bfcl_score"] == never["selection_accuracy"]
+
+
+def test_the_command_writes_its_figures(tiny_run, files, tmp_path, monkeypatch):
+    result = tmp_path / "found.json"
+    command = ["edgetune", "eval", str(tiny_run()), "--format", "bfcl", "--data", str(files)]
+    monkeypatch.setattr("sys.argv", [*command, "--limit", "1", "--json", str(result)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    assert json.loads(result.read_text())["n"] == 1
+
+
+@pytest.mark.parametrize(
+    "line", ['{"id": "x"}', '{"id": "multiple_0", "question": [], "function": []}']
+)
+def test_a_line_that_is_no_case_is_named(files, line):
+    files.write_text(line)
+    with pytest.raises(InputError, match=r"multiple.json:1: is no case"):
+        read_cases(files)

@@ -1,0 +1,181 @@
+"""Evaluate the bare base on the Berkeley Function-Calling Leaderboard's files: tools it never saw.
+
+A case brings its own tools; the base sees them in full and calls one of them, or `respond`. Its
+types are mapped to JSON Schema. What counts as right is `bfcl_rules`'.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgetune.data.records import numbered_lines
+from edgetune.evaluate.bfcl_rules import Allowed, call_problem
+from edgetune_runtime.agent import Agent
+from edgetune_runtime.assets import Assets, ToolsetAssets
+from edgetune_runtime.automaton import Automaton
+from edgetune_runtime.calls import RESPOND, Tool, Toolset
+from edgetune_runtime.errors import EdgetuneError, InputError
+from edgetune_runtime.progress import track
+from edgetune_runtime.prompt import User
+
+_TYPES = {"dict": "object", "float": "number", "tuple": "array"}
+_NO_SCHEMA = ("optional",)
+"""Keys of the leaderboard's that JSON Schema does not have."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One question with its tools."""
+
+    id: str
+    question: str
+    functions: Mapping[str, Mapping[str, Any]]
+    """By name, as they stand in the file."""
+    answer: Mapping[str, Mapping[str, Allowed]] | None
+    """None where no tool fits: then `respond` is right."""
+
+    @property
+    def toolset(self) -> Toolset:
+        """The tools, with JSON Schemas."""
+        tools = tuple(
+            Tool(name, each.get("description", ""), json_schema(each["parameters"]))
+            for name, each in self.functions.items()
+        )
+        return Toolset(self.id, "", tools)
+
+
+def read_cases(path: Path, answers: Path | None = None) -> list[Case]:
+    """The cases of a file of the leaderboard's.
+
+    `answers` is by default the file of the same name in `possible_answer` beside it; a file without
+    one holds questions that no tool fits. Raises InputError for a line that is no such case.
+    """
+    beside = path.parent / "possible_answer" / path.name
+    source = answers or (beside if beside.is_file() else None)
+    known = {} if source is None else {e["id"]: e["ground_truth"] for e in _objects(source)}
+    cases = []
+    for number, entry in enumerate(_objects(path), 1):
+        try:
+            question = next(m["content"] for m in entry["question"][0] if m["role"] == "user")
+            functions = {each["name"]: each for each in entry["function"]}
+            answer = None if source is None else known[entry["id"]][0]
+            cases.append(Case(entry["id"], question, functions, answer))
+        except (KeyError, IndexError, TypeError, StopIteration) as error:
+            raise InputError(
+                f"{path}:{number}: is no case of the leaderboard's single-turn categories "
+                f"({type(error).__name__}: {error}); give one, and the answers that belong to it."
+            ) from error
+    return cases
+
+
+def json_schema(described: Any) -> Any:
+    """The leaderboard's description of parameters as JSON Schema."""
+    if isinstance(described, list):
+        return [json_schema(entry) for entry in described]
+    if not isinstance(described, Mapping):
+        return described
+    schema = {
+        key: {name: json_schema(each) for name, each in value.items()}
+        if key == "properties"
+        else json_schema(value)
+        for key, value in described.items()
+        if key not in _NO_SCHEMA
+    }
+    kind = schema.get("type")
+    if kind == "any":
+        del schema["type"]
+    elif isinstance(kind, str):
+        schema["type"] = _TYPES.get(kind, kind)
+    return schema
+
+
+def evaluate_bfcl(
+    agent: Agent, tokenizer: Any, cases: Sequence[Case], abstain_below: float = 0.0
+) -> dict[str, Any]:
+    """Let the base of `agent` answer every case; the figures as a JSON object.
+
+    `tokenizer` is the base's with its chat template. A tool that is chosen with less probability
+    than `abstain_below` counts as `respond`.
+    """
+    results = [
+        _answer(agent, tokenizer, case, abstain_below)
+        for case in track(cases, f"evaluating the base on {agent.engine.name}")
+    ]
+    wrong = [
+        {"id": case.id, "question": case.question, "called": called, "problem": problem}
+        for case, (called, problem) in zip(cases, results, strict=True)
+        if problem
+    ]
+    selected = [
+        called is not None
+        and called["tool"] == (next(iter(case.answer)) if case.answer else RESPOND)
+        for case, (called, _) in zip(cases, results, strict=True)
+    ]
+    return {
+        "n": len(cases),
+        "selection_accuracy": sum(selected) / len(cases),
+        "bfcl_score": 1 - len(wrong) / len(cases),
+        "abstain_below": abstain_below,
+        "engine": agent.engine.name,
+        "system": "base",
+        "wrong": wrong,
+    }
+
+
+def _answer(
+    agent: Agent, tokenizer: Any, case: Case, abstain_below: float
+) -> tuple[dict[str, Any] | None, str | None]:
+    """What was called, and why it is not right."""
+    from edgetune_export.template import toolset_prompts
+
+    toolset, assets = case.toolset, agent.assets
+    served = ToolsetAssets(
+        toolset, toolset_prompts(tokenizer, toolset), _Grammars(toolset, assets), None, {}, None
+    )
+    alone = Assets(assets.tokenizer, assets.pieces, {case.id: served}, {}, assets.end_tokens)
+    try:
+        step = Agent(
+            alone, agent.engine, system="base", max_tokens=agent.max_tokens, exact=abstain_below > 0
+        ).step([User(case.question)])
+    except EdgetuneError as error:
+        return None, str(error)
+    tool = RESPOND if step.probability < abstain_below else step.tool
+    called = {"tool": tool, "arguments": dict(step.arguments) if tool != RESPOND else {}}
+    if case.answer is None:
+        return called, None if tool == RESPOND else f"called {tool}, though no tool fits"
+    (expected,) = case.answer
+    if expected not in case.functions:
+        return called, f"the answer '{expected}' is none of the case's tools"
+    call = (tool, called["arguments"])
+    return called, call_problem(case.functions[expected], case.answer, call)
+
+
+class _Grammars(Mapping[str, Automaton]):
+    """Grammars of a toolset's tools, each compiled when it is asked for."""
+
+    def __init__(self, toolset: Toolset, assets: Assets) -> None:
+        self._toolset, self._assets = toolset, assets
+
+    def __getitem__(self, name: str) -> Automaton:
+        from edgetune_export.grammar import compile_grammar
+        from edgetune_runtime.vocabulary import Vocabulary
+
+        tokenizer = self._assets.tokenizer
+        tool = self._toolset[name]
+        return compile_grammar(tool, self._assets.pieces, tokenizer, Vocabulary(tokenizer))
+
+    def __iter__(self) -> Iterator[str]:
+        return (tool.name for tool in self._toolset.tools)
+
+    def __len__(self) -> int:
+        return len(self._toolset.tools)
+
+
+def _objects(path: Path) -> Iterator[dict[str, Any]]:
+    for number, text in numbered_lines(path):
+        try:
+            yield dict(json.loads(text))
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{path}:{number}: is no JSON object ({error}).") from error
