@@ -4,7 +4,7 @@ The same generator that taught nano to call made-up tools speaks of real ones, i
 turns of phrase. Knows how requests are mixed; `parameters` knows the tools.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from edgetune.data.guess import split_words
 from edgetune.data.parameters import as_invented, held_out
 from edgetune.data.records import as_source
+from edgetune.data.spoken import Spoken
 from edgetune.nano.invent_requests import Request, chit_chat, invent_request
 from edgetune.nano.invent_tools import Field, Invented, invent_tool
 from edgetune.tools.schema import arguments_problem
@@ -64,13 +65,15 @@ def _draw(tools: Sequence[Invented], rng: Random) -> list[Request]:
     first = rng.choice(tools)
     if rng.random() > NEAR_MISS_SHARE:
         return [_request(rng, first)]
-    shared = {tool.name: _shared(first, tool) for tool in tools if tool is not first}
-    near = [tool for tool in tools if shared.get(tool.name)]
+    near = [tool for tool in tools if tool is not first and _shared(first, tool)]
     if not near:
         return [_request(rng, first)]
     second = rng.choice(near)
-    said = {item.name: item.speak(rng) for item in first.fields if item.speak}
-    return [_request(rng, tool, said, shared[second.name]) for tool in (first, second)]
+    shared = _shared(first, second)
+    said = {
+        item.name: item.speak(rng) for item in first.fields if item.speak and item.name in shared
+    }
+    return [_request(rng, tool, said) for tool in (first, second)]
 
 
 def _shared(first: Invented, second: Invented) -> set[str]:
@@ -79,39 +82,35 @@ def _shared(first: Invented, second: Invented) -> set[str]:
     return {item.name for item in second.fields if item.speak and kinds.get(item.name) == item.kind}
 
 
-def _request(
-    rng: Random,
-    tool: Invented,
-    said: dict[str, Any] | None = None,
-    shared: set[str] | None = None,
-) -> Request:
-    """A request for `tool`; of the parameters `shared` it says what stands in `said`."""
+def _request(rng: Random, tool: Invented, said: Mapping[str, Spoken] | None = None) -> Request:
+    """A request for `tool`, in which the parameters in `said` have these values."""
     optional = [item for item in tool.fields if not item.required]
     left_out = rng.sample(optional, max(0, len(optional) - MOST_OPTIONAL))
-    fields = [item for item in tool.fields if item not in left_out]
     fields = [
-        _fixed(item, said[item.name]) if said and item.name in (shared or ()) else item
-        for item in fields
+        _fixed(item, said[item.name]) if said and item.name in said else item
+        for item in tool.fields
+        if item not in left_out
     ]
     request = invent_request(rng, replace(tool, fields=fields))
     return replace(request, text=" ".join(request.text.split()))
 
 
-def _fixed(item: Field, spoken: tuple[str, Any]) -> Field:
+def _fixed(item: Field, spoken: Spoken) -> Field:
     return replace(item, speak=lambda rng: spoken)
 
 
 def _foreign(tools: Sequence[Invented], rng: Random) -> Request:
-    """A request for a tool that is not there, and is like none of those that are."""
-    words = {word for tool in tools for each in (tool.name, *tool.objects) for word in _words(each)}
-    while True:
+    """A request for a tool that is not there, on a subject that none of `tools` has."""
+    ours = {word for tool in tools for each in tool.objects for word in _words(each)}
+    for _ in range(FRUITLESS):
         other = invent_tool(rng)
-        if not words & {word for each in (other.name, *other.objects) for word in _words(each)}:
+        if not ours & {word for each in other.objects for word in _words(each)}:
             return Request(invent_request(rng, other).text, RESPOND, {})
+    return chit_chat(rng)
 
 
 def _words(text: str) -> set[str]:
-    return {word.removesuffix("s") for word in split_words(text).split() if len(word) > 3}
+    return {word.removesuffix("s") for word in split_words(text).split() if len(word) > 2}
 
 
 def _for_split(tool: Invented, split: str) -> Invented:

@@ -33,7 +33,9 @@ def _field(tool: Tool, name: str, required: bool) -> Field:
     if schema.get("type") == "boolean" and not _LETTERS_COUNT & schema.keys():
         phrases = switch_phrases(words)
         return Field(words, {}, required, (), "bool", said=phrases, name=name)
-    about = concepts_of(words, schema.get("description", ""), TYPES.get(str(schema.get("type")), ()))
+    about = concepts_of(
+        words, schema.get("description", ""), TYPES.get(str(schema.get("type")), ())
+    )
     text = schema.get("type") == "string" and not _LETTERS_COUNT & schema.keys()
     return Field(
         words,
