@@ -5,8 +5,9 @@
 
 Lowers a random base of that shape with each arrangement (kept in the folder: a second call only
 measures), two at a time, then decodes with all programs in turn in one process and prints medians
-as ratios to the program without slots.
+as ratios to the program without slots. `--only pairs flat` leaves the others out.
 
+    plain    without slots
     pairs    A and B of each slot are inputs of any rank: what edgetune exports
     fixed    the same at a fixed rank
     turned   the same at a fixed rank, A and B transposed: left operands, which XNNPACK doesn't pack
@@ -50,6 +51,7 @@ SHAPES: Mapping[str, Mapping[str, Any]] = {
 }
 CONTEXT, PREFILL, DECODE, ROUNDS = 1024, 64, 24, 15
 RANKS = (1, 8, 16)
+ARRANGEMENTS = ("plain", "pairs", "fixed", "turned", "stacks", "flat")
 FIXED_RANK = 8
 FIXED = ("fixed", "turned", "flat")
 """Arrangements whose programs take one rank alone."""
@@ -157,7 +159,8 @@ def write_program(base: Base, arrangement: str, path: Path) -> None:
     is_fixed = arrangement in FIXED
     given = tensors(base, arrangement, FIXED_RANK if is_fixed else 2)
     rank = Dim("rank", min=1, max=MAX_RANK)
-    dynamic = None if is_fixed else [({2: rank}, {1: rank}) for _ in given]
+    sides = ({}, {}) if is_fixed else ({2: rank}, {1: rank})
+    dynamic = None if arrangement == "flat" else [sides for _ in given]
     with quiet():
         write_bytes(path, lower(decoder.eval(), given, dynamic))
 
@@ -195,13 +198,12 @@ def flattened(given: Any) -> list[torch.Tensor]:
     return [given] if isinstance(given, torch.Tensor) else [side for pair in given for side in pair]
 
 
-def main(shape: str, output: Path, threads: int) -> None:
+def main(shape: str, output: Path, threads: int, arrangements: Sequence[str]) -> None:
     directory = output / shape
     checkpoint = directory / "checkpoint"
     if not (checkpoint / "config.json").exists():
         write_checkpoint(checkpoint, SHAPES[shape])
     base = load_base(checkpoint, directory / "base")
-    arrangements = ("plain", "pairs", "fixed", "turned", "stacks", "flat")
     lower_all(base, directory, arrangements)
 
     import executorch.kernels.quantized  # noqa: F401 - registers operators that programs call
@@ -233,5 +235,7 @@ if __name__ == "__main__":
     parser.add_argument("shape", choices=list(SHAPES))
     parser.add_argument("output", type=Path)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--only", nargs="+", choices=ARRANGEMENTS, default=ARRANGEMENTS)
     arguments = parser.parse_args()
-    main(arguments.shape, arguments.output, arguments.threads)
+    chosen = ("plain", *(name for name in arguments.only if name != "plain"))
+    main(arguments.shape, arguments.output, arguments.threads, chosen)
