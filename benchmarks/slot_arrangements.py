@@ -13,6 +13,7 @@ as ratios to the program without slots. `--only pairs flat` leaves the others ou
     turned   the same at a fixed rank, A and B transposed: left operands, which XNNPACK doesn't pack
     stacks   k and v, and gate and up, are one batched product each: 5 pairs a layer instead of 7
     flat     one input, a vector with everything at a fixed rank, sliced in the program
+    buffers  A and B of a fixed rank are the program's own, and a second method sets them
 """
 
 import argparse
@@ -28,10 +29,11 @@ import torch
 from large_base import SHAPE, write_checkpoint
 from rich.console import Console
 from rich.table import Table
+from torch import nn
 from torch.export import Dim
 
 from edgetune_export.base import Base, load_base
-from edgetune_export.executorch import MAX_RANK, MODEL, lower
+from edgetune_export.executorch import MAX_RANK, MODEL, lower, lower_traced
 from edgetune_export.executorch_model import Decoder, Layer, Pair
 from edgetune_runtime.files import write_bytes
 from edgetune_runtime.quiet import quiet, silent
@@ -51,9 +53,9 @@ SHAPES: Mapping[str, Mapping[str, Any]] = {
 }
 CONTEXT, PREFILL, DECODE, ROUNDS = 1024, 64, 24, 15
 RANKS = (1, 8, 16)
-ARRANGEMENTS = ("plain", "pairs", "fixed", "turned", "stacks", "flat")
+ARRANGEMENTS = ("plain", "pairs", "fixed", "turned", "stacks", "flat", "buffers")
 FIXED_RANK = 8
-FIXED = ("fixed", "turned", "flat")
+FIXED = ("fixed", "turned", "flat", "buffers")
 """Arrangements whose programs take one rank alone."""
 STACKS = (("q_proj",), ("k_proj", "v_proj"), ("o_proj",), ("gate_proj", "up_proj"), ("down_proj",))
 
@@ -123,6 +125,39 @@ class FlatDecoder(Decoder):
         return super().forward(ids, position, list(zip(parts[::2], parts[1::2], strict=True)))
 
 
+class BuffersDecoder(Decoder):
+    """Keeps A and B itself."""
+
+    def __init__(self, base: Base) -> None:
+        super().__init__(base, CONTEXT)
+        self.names = _register(self, base)
+
+    def forward(self, ids: torch.Tensor, position: torch.Tensor, slots: Any) -> torch.Tensor:
+        sides = [getattr(self, name) for name in self.names]
+        return super().forward(ids, position, list(zip(sides[::2], sides[1::2], strict=True)))
+
+
+class SetAdapter(nn.Module):
+    """Writes the buffers of a BuffersDecoder."""
+
+    def __init__(self, base: Base) -> None:
+        super().__init__()
+        self.names = _register(self, base)
+
+    def forward(self, sides: list[torch.Tensor]) -> torch.Tensor:
+        for name, side in zip(self.names, sides, strict=True):
+            getattr(self, name).copy_(side)
+        return sides[0][0, 0, :1] + 0
+
+
+def _register(module: nn.Module, base: Base) -> list[str]:
+    sides = [side for pair in pair_shapes(base, FIXED_RANK) for side in pair]
+    names = [f"side_{number}" for number in range(len(sides))]
+    for name, side in zip(names, sides, strict=True):
+        module.register_buffer(name, torch.zeros(side))
+    return names
+
+
 def pair_shapes(base: Base, rank: int) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
     return [((1, slot.in_features, rank), (1, rank, slot.out_features)) for slot in base.slots()]
 
@@ -130,7 +165,7 @@ def pair_shapes(base: Base, rank: int) -> list[tuple[tuple[int, ...], tuple[int,
 def tensors(base: Base, arrangement: str, rank: int) -> Any:
     """Random ones, as the arrangement's program takes them."""
     pairs = [(0.02 * torch.randn(a), 0.02 * torch.randn(b)) for a, b in pair_shapes(base, rank)]
-    if arrangement == "plain":
+    if arrangement in ("plain", "buffers"):
         return []
     if arrangement == "flat":
         return torch.cat([side.flatten() for pair in pairs for side in pair])
@@ -154,6 +189,8 @@ def tensors(base: Base, arrangement: str, rank: int) -> Any:
 
 
 def write_program(base: Base, arrangement: str, path: Path) -> None:
+    if arrangement == "buffers":
+        return write_bytes(path, with_buffers(base))
     model = {"stacks": StackedDecoder, "turned": TurnedDecoder, "flat": FlatDecoder}
     decoder = model[arrangement](base) if arrangement in model else Decoder(base, CONTEXT)
     is_fixed = arrangement in FIXED
@@ -163,6 +200,23 @@ def write_program(base: Base, arrangement: str, path: Path) -> None:
     dynamic = None if arrangement == "flat" else [sides for _ in given]
     with quiet():
         write_bytes(path, lower(decoder.eval(), given, dynamic))
+    return None
+
+
+def with_buffers(base: Base) -> bytes:
+    """A program with the methods `forward` and `set_adapter`."""
+    length = Dim("length", min=1, max=CONTEXT)
+    ids, position = torch.zeros(1, 7, dtype=torch.int64), torch.tensor([3])
+    with quiet(), torch.no_grad():
+        forward = torch.export.export(
+            BuffersDecoder(base).eval(),
+            (ids, position, []),
+            dynamic_shapes=({1: length}, None, []),
+            strict=False,
+        )
+        sides = [torch.zeros(side) for pair in pair_shapes(base, FIXED_RANK) for side in pair]
+        setter = torch.export.export(SetAdapter(base).eval(), (sides,), strict=False)
+        return lower_traced({"forward": forward, "set_adapter": setter})
 
 
 def lower_all(base: Base, directory: Path, arrangements: Sequence[str]) -> None:
@@ -194,6 +248,20 @@ def decode_ms(method: Any, slots: Sequence[torch.Tensor]) -> float:
     return 1000 * (time.perf_counter() - start) / DECODE
 
 
+def check_swap(forward: Any, set_adapter: Any, base: Base) -> None:
+    """Print what a swap by `set_adapter` takes, and whether it changes what `forward` gives."""
+    step = [torch.tensor([[7]]), torch.tensor([0])]
+    before = forward.execute(step)[0].clone()
+    sides = flattened(tensors(base, "pairs", FIXED_RANK))
+    times = []
+    for _ in range(ROUNDS):
+        start = time.perf_counter()
+        set_adapter.execute(sides)
+        times.append(1000 * (time.perf_counter() - start))
+    changed = not torch.equal(before, forward.execute(step)[0])
+    print(f"set_adapter: {median(times):.2f} ms, {'changes' if changed else 'DOES NOT CHANGE'} it")
+
+
 def flattened(given: Any) -> list[torch.Tensor]:
     return [given] if isinstance(given, torch.Tensor) else [side for pair in given for side in pair]
 
@@ -214,6 +282,8 @@ def main(shape: str, output: Path, threads: int, arrangements: Sequence[str]) ->
         portable_lib._unsafe_reset_threadpool(threads)
     programs = {name: Runtime.get().load_program(directory / name / MODEL) for name in arrangements}
     methods = {name: program.load_method("forward") for name, program in programs.items()}
+    if "buffers" in programs:
+        check_swap(methods["buffers"], programs["buffers"].load_method("set_adapter"), base)
     given = {
         (name, rank): flattened(tensors(base, name, rank))
         for name in arrangements

@@ -4,6 +4,7 @@ XNNPACK multiplies by the canonical int4 codes with activations rounded to int8;
 inputs of the program, so a swap passes other tensors. It knows the base, not what adapters are for.
 """
 
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,6 +71,19 @@ def lower(model: "Decoder", slots: Any, dynamic: Any) -> bytes:
 
     `slots` is what `model` takes third, to trace with; `dynamic` its dynamic shapes.
     """
+    length = Dim("length", min=1, max=model.context_length)
+    with stage("Tracing the base for ExecuTorch"), torch.no_grad():
+        traced = torch.export.export(
+            model,
+            (torch.zeros(1, 7, dtype=torch.int64), torch.tensor([3]), slots),
+            dynamic_shapes=({1: length}, None, dynamic),
+            strict=False,
+        )
+    return lower_traced({"forward": traced})
+
+
+def lower_traced(methods: Mapping[str, torch.export.ExportedProgram]) -> bytes:
+    """A program of `methods`, which share their mutable buffers of the same names."""
     from executorch.backends.xnnpack.partition.config.xnnpack_config import ConfigPrecisionType
     from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
     from executorch.exir import (
@@ -79,17 +93,9 @@ def lower(model: "Decoder", slots: Any, dynamic: Any) -> bytes:
     )
     from executorch.exir.passes import MemoryPlanningPass
 
-    length = Dim("length", min=1, max=model.context_length)
-    with stage("Tracing the base for ExecuTorch"), torch.no_grad():
-        traced = torch.export.export(
-            model,
-            (torch.zeros(1, 7, dtype=torch.int64), torch.tensor([3]), slots),
-            dynamic_shapes=({1: length}, None, dynamic),
-            strict=False,
-        )
     with stage("Lowering the base to XNNPACK (a minute for each four layers)"):
         edge = to_edge_transform_and_lower(
-            traced,
+            dict(methods),
             partitioner=[
                 XnnpackPartitioner(
                     config_precisions=ConfigPrecisionType.DYNAMIC_QUANT, per_op_mode=True
@@ -106,6 +112,7 @@ def lower(model: "Decoder", slots: Any, dynamic: Any) -> bytes:
                 memory_planning_pass=MemoryPlanningPass(
                     alloc_graph_input=False,
                     alloc_graph_output=True,  # update_cache needs it
+                    share_mutable_buffers=len(methods) > 1,
                 ),
             )
         )
