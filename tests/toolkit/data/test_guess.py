@@ -12,6 +12,7 @@ from edgetune.data.guess import concepts_of, connectors_of, split_words, switch_
         ("user-id", "user id"),
         ("HTTPServer.port", "http server port"),
         ("q", "q"),
+        ("größe_名前", "größe 名前"),
     ],
 )
 def test_identifiers_are_split_into_words(name, words):

@@ -18,7 +18,7 @@ TYPES = {"string": ("string", *_NUMBERS), "integer": _NUMBERS, "number": _NUMBER
 def split_words(name: str) -> str:
     """An identifier in human words: `departureCity` and `departure-city` are "departure city"."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
-    return " ".join(re.split(r"[^A-Za-z0-9]+", spaced)).strip().lower()
+    return " ".join(re.split(r"[\W_]+", spaced)).strip().lower()
 
 
 def concepts_of(words: str, description: str, types: Sequence[str]) -> list[Concept]:

@@ -37,7 +37,7 @@ def plain_schema(schema: Any, root: Mapping[str, Any], depth: int = 0) -> Mappin
         rest = {key: value for key, value in schema.items() if key != "$ref"}
         return plain_schema({**target, **rest}, root, depth + 1)
     for key in ("allOf", "anyOf", "oneOf"):
-        branches = [b for b in schema.get(key, ()) if b.get("type") != "null"]
+        branches = [b for b in schema.get(key, ()) if b not in (True, False, {"type": "null"})]
         if branches:
             rest = {name: value for name, value in schema.items() if name != key}
             return plain_schema({**rest, **branches[0]}, root, depth + 1)
