@@ -168,6 +168,15 @@ def test_unfinished_work_of_another_model_is_not_mixed_in(teacher, tools, tmp_pa
             )
 
 
+def test_a_run_that_got_nowhere_blocks_no_other(teacher, tools, tmp_path):
+    teacher.fail_after = 0
+    for model in ("one", "two"):
+        with pytest.raises(InputError, match="status 403"):
+            generate_with_teacher(
+                read_tools(tools), tmp_path / "data", {"train": 45}, teacher.url, model
+            )
+
+
 def test_a_teacher_that_says_nothing_usable_is_given_up(teacher, tools, tmp_path):
     teacher.useless = "I cannot do that."
     with pytest.raises(InputError, match="no usable record for 'set_timer'"):

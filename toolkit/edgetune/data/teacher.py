@@ -146,21 +146,22 @@ def _open(path: Path, toolset: Toolset, model: str) -> _Kept:
     tools = json.dumps([tool.as_openai() for tool in toolset.tools], sort_keys=True)
     header = {"tools_sha256": sha256_bytes(tools.encode()), "model": model}
     kept = _Kept(path)
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(header) + "\n", encoding="utf-8")
-        return kept
-    lines = path.read_text(encoding="utf-8").splitlines()
-    try:
-        found, *rest = [json.loads(line) for line in lines if line]
-        kept.records = [line for line in rest if {"split", "tool", "record"} <= line.keys()]
-    except (ValueError, AttributeError) as error:
-        raise InputError(f"{path}: is damaged ({error}); remove it to start anew.") from error
-    if found != header:
+    found = None
+    if path.exists():
+        lines = path.read_text(encoding="utf-8").splitlines()
+        try:
+            found, *rest = [json.loads(line) for line in lines if line]
+            kept.records = [line for line in rest if {"split", "tool", "record"} <= line.keys()]
+        except (ValueError, AttributeError) as error:
+            raise InputError(f"{path}: is damaged ({error}); remove it to start anew.") from error
+    if kept.records and found != header:
         raise InputError(
             f"{path}: holds unfinished work for other tools or another model "
-            f"({found.get('model')}); finish that, or choose another --output."
+            f"({found and found.get('model')}); finish that, or choose another --output."
         )
+    if not kept.records:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(header) + "\n", encoding="utf-8")
     return kept
 
 
