@@ -114,7 +114,14 @@ def evaluate(
     from edgetune.evaluate.system import open_system
     from edgetune.evaluate.table import bfcl_view, result_view
 
+    if abstain_below and format_ is Format.records:
+        raise InputError("--abstain-below: is for --format bfcl alone; leave it out.")
     if format_ is Format.bfcl:
+        if report is not None or stage is not Stage.all or system is System.monolithic:
+            raise InputError(
+                "--format bfcl: lets the bare base answer, in both stages, without a report; leave "
+                "--system, --stage and --report out."
+            )
         from edgetune.evaluate.bfcl import evaluate_bfcl, read_cases
         from edgetune_export.checkpoint import read_tokenizer
 

@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from edgetune.data.guess import split_words
-from edgetune.data.parameters import as_invented, held_out
+from edgetune.data.parameters import as_invented
 from edgetune.data.records import as_source
 from edgetune.data.spoken import Spoken
 from edgetune.nano.invent_requests import Request, chit_chat, invent_request
@@ -117,12 +117,22 @@ def _for_split(tool: Invented, split: str) -> Invented:
     fields = [
         replace(
             item,
-            connectors=held_out(item.connectors, split),
-            said={state: held_out(ways, split) for state, ways in item.said.items()},
+            connectors=_held_out(item.connectors, split),
+            said={state: _held_out(ways, split) for state, ways in item.said.items()},
         )
         for item in tool.fields
     ]
-    return replace(tool, openings=held_out(tool.openings, split), fields=fields)
+    return replace(tool, openings=_held_out(tool.openings, split), fields=fields)
+
+
+def _held_out(options: Sequence[str], split: str) -> Sequence[Any]:
+    """Those of `options` that belong to `split`: every fifth to dev and test, the rest to train."""
+    distinct = list(dict.fromkeys(options))
+    if len(distinct) < 5:
+        return distinct
+    return [
+        option for index, option in enumerate(distinct) if (index % 5 == 4) != (split == "train")
+    ]
 
 
 def _is_valid(toolset: Toolset, request: Request) -> bool:

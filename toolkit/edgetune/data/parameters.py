@@ -5,7 +5,6 @@ Joins what a parameter is about (`guess`) with its values (`spoken`). Knows no w
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 from edgetune.data.guess import TYPES, concepts_of, connectors_of, split_words, switch_phrases
 from edgetune.data.spoken import plain_schema, speaker
@@ -85,13 +84,3 @@ def _described_object(description: str) -> str:
     stop = ("for", "in", "by", "with", "from", "to", "at", "on", "given", "based", "using", "that")
     cut = next((index for index, word in enumerate(words) if word in stop), len(words))
     return " ".join(words[:cut]) if cut <= 3 else ""
-
-
-def held_out(options: Sequence[str], split: str) -> Sequence[Any]:
-    """Those of `options` that belong to `split`: every fifth to dev and test, the rest to train."""
-    distinct = list(dict.fromkeys(options))
-    if len(distinct) < 5:
-        return distinct
-    return [
-        option for index, option in enumerate(distinct) if (index % 5 == 4) != (split == "train")
-    ]

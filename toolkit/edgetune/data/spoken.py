@@ -37,7 +37,8 @@ def plain_schema(schema: Any, root: Mapping[str, Any], depth: int = 0) -> Mappin
         rest = {key: value for key, value in schema.items() if key != "$ref"}
         return plain_schema({**target, **rest}, root, depth + 1)
     for key in ("allOf", "anyOf", "oneOf"):
-        branches = [b for b in schema.get(key, ()) if b not in (True, False, {"type": "null"})]
+        branches = [b for b in schema.get(key, ()) if isinstance(b, Mapping)]
+        branches = [branch for branch in branches if branch.get("type") != "null"]
         if branches:
             rest = {name: value for name, value in schema.items() if name != key}
             return plain_schema({**rest, **branches[0]}, root, depth + 1)
@@ -162,13 +163,7 @@ def _object(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Speak | None:
 
 
 def _listed(texts: list[str]) -> str:
-    return (
-        texts[0]
-        if len(texts) == 1
-        else ", ".join(texts[:-1]) + f" and {texts[-1]}"
-        if texts
-        else ""
-    )
+    return " and ".join([", ".join(texts[:-1]), texts[-1]]) if len(texts) > 1 else "".join(texts)
 
 
 def _day(rng: Random) -> str:

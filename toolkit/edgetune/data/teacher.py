@@ -96,15 +96,12 @@ def generate_with_teacher(
     kept = _open(output / UNFINISHED, toolset, model)
     usage, fruitless = Usage(), 0
     with Bar() as bar:
-        done = kept.counts
         task = bar.add_task(
             f"Asking {model}",
-            total=sum(wanted.values()),
-            completed=sum(min(done[place], wanted[place]) for place in wanted),
+            total=wanted.total(),
+            completed=(wanted & kept.counts).total(),
         )
-        while missing := {
-            p: wanted[p] - kept.counts[p] for p in wanted if wanted[p] > kept.counts[p]
-        }:
+        while missing := wanted - kept.counts:
             (split, tool), left = max(missing.items(), key=lambda item: item[1])
             before = len(kept.records)
             content = _ask(client, model, _prompt(toolset, tool, min(AT_ONCE, left), kept), usage)
@@ -132,14 +129,16 @@ def generate_with_teacher(
     return usage
 
 
-def _quotas(toolset: Toolset, counts: Mapping[str, int]) -> dict[tuple[str, str], int]:
+def _quotas(toolset: Toolset, counts: Mapping[str, int]) -> Counter[tuple[str, str]]:
     """How many records of each split and tool are wanted: as evenly as it goes."""
     names = toolset.names
-    return {
-        (split, name): count // len(names) + (index < count % len(names))
-        for split, count in counts.items()
-        for index, name in enumerate(names)
-    }
+    return Counter(
+        {
+            (split, name): count // len(names) + (index < count % len(names))
+            for split, count in counts.items()
+            for index, name in enumerate(names)
+        }
+    )
 
 
 def _open(path: Path, toolset: Toolset, model: str) -> _Kept:

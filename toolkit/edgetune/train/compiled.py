@@ -1,6 +1,6 @@
 """The base's layers compiled by torch.compile, once a process, for all adapters of a run.
 
-Of a small base's step half is spent between the matrix products; compiled, that is fused. PEFT puts
+Much of a small base's step passes between the matrix products; compiled, that is fused. PEFT puts
 every adapter's LoRA into the same modules, so the code of the first serves them all.
 """
 
