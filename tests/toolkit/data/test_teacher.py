@@ -151,6 +151,8 @@ def test_a_stopped_run_goes_on_where_it_was(teacher, tools, tmp_path):
         generate_with_teacher(toolset, output, {"train": 45}, teacher.url, "m")
     kept = (output / UNFINISHED).read_text().splitlines()[1:]
     assert len(kept) >= 8
+    with (output / UNFINISHED).open("a") as file:
+        file.write('{"split": "train", "to')  # killed while it wrote
     teacher.fail_after = None
     generate_with_teacher(toolset, output, {"train": 45}, teacher.url, "m")
     written = (output / "train.jsonl").read_text()

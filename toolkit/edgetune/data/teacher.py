@@ -147,9 +147,11 @@ def _open(path: Path, toolset: Toolset, model: str) -> _Kept:
     kept = _Kept(path)
     found = None
     if path.exists():
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # A line that was being written when the run was killed is asked for again.
+        whole, ended, _ = path.read_text(encoding="utf-8").rpartition("\n")
+        path.write_text(whole + ended, encoding="utf-8")
         try:
-            found, *rest = [json.loads(line) for line in lines if line]
+            found, *rest = [json.loads(line) for line in whole.splitlines()]
             kept.records = [line for line in rest if {"split", "tool", "record"} <= line.keys()]
         except (ValueError, AttributeError) as error:
             raise InputError(f"{path}: is damaged ({error}); remove it to start anew.") from error
