@@ -29,6 +29,8 @@ class AdapterSource:
     """Hash of its content: the key under which prefixes are cached."""
     bytes: int
     load: Callable[[], Tensors]
+    selection_temperature: float = 1.0
+    """What calibrates the probabilities of a selection that this adapter makes (`decode`)."""
 
 
 @dataclass(frozen=True)
