@@ -55,6 +55,8 @@ class GenerateSettings(_Section):
     """Records that measure progress; other phrasings and values than `train`."""
     test: int = Field(default=0, ge=0)
     """Records kept for the evaluation of the bundle."""
+    trajectories: float = Field(default=0.0, ge=0, le=0.5)
+    """Share of the records that ask for two things: two calls, their results, then `respond`."""
     seed: int = 0
     """Seed of the generator."""
 

@@ -1,10 +1,12 @@
 """Which examples each adapter gets, and that their tokens are what the runtime will see."""
 
+import json
+
 import numpy as np
 import pytest
 from transformers import AutoTokenizer
 
-from edgetune.data.records import Example
+from edgetune.data.records import Example, parse_record
 from edgetune.train.examples import adapters_data
 from edgetune_export.template import cut_pieces, toolset_prompts
 from edgetune_runtime.calls import RESPOND_CALL, Call, Toolset
@@ -105,6 +107,25 @@ def test_earlier_steps_are_context(build, tokenizer, weather_toolset):
     assert "set_alarm" in learnt(tokenizer, example)
     assert "get_weather" not in learnt(tokenizer, example)
     assert "rain" in tokenizer.decode(example.ids)
+
+
+def test_a_step_gives_one_selection_example_and_at_most_one_of_arguments(build, weather_toolset):
+    call = {"name": "get_weather", "arguments": {"city": "Oslo"}}
+    both = [{"function": call}, {"function": {"name": "cancel_alarms", "arguments": {}}}]
+    messages = [
+        {"role": "user", "content": "rain in Oslo? and no alarms"},
+        {"role": "assistant", "tool_calls": both},
+        {"role": "tool", "content": "rain"},
+        {"role": "tool", "content": "ok"},
+        {"role": "assistant", "content": "It rains."},
+    ]
+    record = parse_record(1, json.dumps({"messages": messages}))
+    adapters = build(train=record.steps(weather_toolset))
+    assert {name: len(adapter.train) for name, adapter in adapters.items()} == {
+        "home.selector": 3,
+        "home.arguments.get_weather": 1,
+        "home.monolithic": 3,
+    }
 
 
 def test_examples_that_are_too_long_are_left_out_and_counted(build):

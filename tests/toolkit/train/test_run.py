@@ -269,3 +269,12 @@ def test_another_programs_folder_is_left_alone(recipe, tmp_path):
     with pytest.raises(InputError, match="none of edgetune's"):
         train(recipe(), tmp_path / "run")
     assert (tmp_path / "run" / "thesis.txt").exists()
+
+
+def test_a_run_from_before_a_key_of_the_recipe_was_known_is_still_the_same_run(recipe, tmp_path):
+    train(recipe(), tmp_path / "run")
+    path = tmp_path / "run" / "run.json"
+    run = json.loads(path.read_text())
+    del run["config"]["data"]["swap_values"]
+    path.write_text(json.dumps(run))
+    assert train(recipe(), tmp_path / "run").as_json()["complete"]

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from edgetune.data.records import Example
 from edgetune.evaluate.score import Outcome, Score, score
+from edgetune.evaluate.trajectories import trajectories_json
 from edgetune_runtime.agent import Agent
 from edgetune_runtime.calls import RESPOND, Toolset
 from edgetune_runtime.decode import Decoded, Selection
@@ -39,6 +40,13 @@ class EvalResult:
     """What each call took: `ms` and counts, named as in `Step.timing`; none for a `respond` whose
     selection was not run."""
     score: Score
+    lengths: tuple[int, ...] = ()
+    """How many of `examples` each record gave; empty where they are not known as steps."""
+
+    @property
+    def trajectories(self) -> dict[str, Any]:
+        """`trajectory_exact_match` and `trajectories_n` where some record has several steps."""
+        return trajectories_json(self.lengths, self.outcomes)
 
     @property
     def timing(self) -> dict[str, float]:
@@ -54,6 +62,7 @@ class EvalResult:
         """The fields of design section 9, and what helps to understand them."""
         return {
             **self.score.as_json(),
+            **self.trajectories,
             "system": self.system,
             "engine": self.engine,
             "toolset": self.toolset,
@@ -91,12 +100,14 @@ def evaluate(
     examples: Sequence[Example],
     stage: Stage = "all",
     progress: bool = True,
+    lengths: Sequence[int] = (),
 ) -> EvalResult:
     """Let `agent` answer every example of the toolset and score it.
 
     `selection` runs the selector alone, `arguments` the arguments of the expected tool alone; `all`
     runs both and scores calls end to end: where the selected tool is the expected one, the same
     arguments serve for both figures and are decoded once. `progress` shows a bar on standard error.
+    `lengths` says how many of the examples each record gave, so that whole records are scored too.
 
     Raises InputError where there is no example, the agent has no such toolset, or an example
     expects a tool that the toolset does not have.
@@ -117,6 +128,7 @@ def evaluate(
         outcomes=outcomes,
         costs=tuple(cost for _, cost in answers if cost),
         score=score(toolset, outcomes),
+        lengths=tuple(lengths),
     )
 
 

@@ -33,6 +33,9 @@ def result_view(result: EvalResult) -> RenderableType:
             f"{row.confused_with} ({row.confused})" if row.confused_with else "",
         )
     views: list[RenderableType] = [systems_view([result]), "", tools]
+    if whole := result.trajectories:
+        share, n = whole["trajectory_exact_match"], whole["trajectories_n"]
+        views.append(f"\nall steps right: {share_text(share, n)} of {n} records with several")
     if any(score.argument_errors.values()):
         errors = ", ".join(
             f"{count} {kind.replace('_', ' ')}" for kind, count in score.argument_errors.items()

@@ -14,6 +14,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from edgetune.config import TrainConfig
 from edgetune.data.copied import copied_parameters
 from edgetune.data.generate import generator_of
@@ -136,7 +138,7 @@ def _reopen(output: Path, config: TrainConfig, sources: Mapping[str, str]) -> bo
             f"{output}: its run.json is none of edgetune's; choose another --output or remove it."
         )
     for what, ours, theirs in (
-        ("recipe", config.model_dump(mode="json"), found["config"]),
+        ("recipe", config.model_dump(mode="json"), _with_defaults(found["config"])),
         ("data", dict(sources), found["sources"]),
     ):
         if ours != theirs and not found["adapters"] and not (output / "state").exists():
@@ -149,6 +151,14 @@ def _reopen(output: Path, config: TrainConfig, sources: Mapping[str, str]) -> bo
                 "another --output, or remove it to train afresh."
             )
     return found.get("base") is not None
+
+
+def _with_defaults(recorded: Any) -> Any:
+    """A recorded recipe with the keys that edgetune did not know when it was recorded."""
+    try:
+        return TrainConfig.model_validate(recorded).model_dump(mode="json")
+    except ValidationError:
+        return recorded
 
 
 def _difference(ours: Any, theirs: Any, place: str = "") -> str:
@@ -216,7 +226,7 @@ def _write_records(config: TrainConfig, toolset: Toolset, directory: Path) -> No
     directory.mkdir(exist_ok=True)
     generated = config.data.generate
     if generated is not None:
-        generate = generator_of(toolset)
+        generate = generator_of(toolset, generated.trajectories)
         for split in ("train", "dev", "test"):
             count = getattr(generated, split)
             if count:
