@@ -72,6 +72,8 @@ class DataSettings(_Section):
     """Have the records generated."""
     swap_values: int = Field(default=0, ge=0)
     """Variants of each training record, with other records' values in place of its own."""
+    negatives: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the selector's examples that no tool serves; what lacks of it is generated."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

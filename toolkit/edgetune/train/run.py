@@ -19,7 +19,6 @@ from typing import Any
 import torch
 
 from edgetune.config import TrainConfig
-from edgetune.data.swap import swapped_examples
 from edgetune.train.adapter import Interrupted, Job, Trained, adapted, train_adapter
 from edgetune.train.allocator import keep_freed_memory
 from edgetune.train.batches import collate
@@ -98,15 +97,12 @@ def _train(config: TrainConfig, output: Path, pressed: threading.Event) -> RunSu
 def _jobs(config: TrainConfig, prepared: Prepared) -> list[Job]:
     tokenizer = prepared.base.tokenizer
     longest = min(config.max_length, prepared.base.shape.context_length)
-    more = swapped_examples(
-        prepared.toolset, prepared.train, config.data.swap_values, config.train.seed
-    )
     data = adapters_data(
         tokenizer,
         cut_pieces(tokenizer),
         toolset_prompts(tokenizer, prepared.toolset, config.prompt.tools),
         prepared.toolset,
-        [*prepared.train, *more],
+        prepared.train,
         prepared.dev,
         common=config.arguments.common_epochs > 0,
         monolithic=config.monolithic.enabled,
