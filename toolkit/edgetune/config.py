@@ -74,6 +74,8 @@ class DataSettings(_Section):
     """Variants of each training record, with other records' values in place of its own."""
     negatives: float = Field(default=0.0, ge=0, lt=1)
     """Share of the selector's examples that no tool serves; what lacks of it is generated."""
+    mask_names: float = Field(default=0.0, ge=0, le=1)
+    """Share of the training examples whose tools and parameters have random names."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -247,6 +249,12 @@ class TrainConfig(_Section):
             raise ValueError(
                 "'base.revision' and 'base.model: nano' contradict each other: the embedded base "
                 "has no revisions; remove 'base.revision'."
+            )
+        if self.data.mask_names and self.prompt.tools in ("names", "none"):
+            raise ValueError(
+                f"'data.mask_names' and 'prompt.tools: {self.prompt.tools}' contradict each other: "
+                "masked names can only be told apart by descriptions; set 'prompt.tools' to full "
+                "or compact, or remove 'data.mask_names'."
             )
         no_dev = self.data.dev is None and not (self.data.generate and self.data.generate.dev)
         settings = [self.train_of("arguments", tool) for tool in self.arguments.tools]

@@ -27,6 +27,7 @@ from edgetune.train.curves import draw_curves
 from edgetune.train.display import Display
 from edgetune.train.examples import adapters_data
 from edgetune.train.jobs import plan_jobs
+from edgetune.train.masking import mask_names
 from edgetune.train.passes import Precision, best_device, best_precision
 from edgetune.train.prepare import Prepared, prepare, read_json
 from edgetune.train.report import model_card, report_html
@@ -97,6 +98,14 @@ def _train(config: TrainConfig, output: Path, pressed: threading.Event) -> RunSu
 def _jobs(config: TrainConfig, prepared: Prepared) -> list[Job]:
     tokenizer = prepared.base.tokenizer
     longest = min(config.max_length, prepared.base.shape.context_length)
+    masked = mask_names(
+        tokenizer,
+        prepared.toolset,
+        config.prompt.tools,
+        prepared.train,
+        config.data.mask_names,
+        config.train.seed,
+    )
     data = adapters_data(
         tokenizer,
         cut_pieces(tokenizer),
@@ -104,6 +113,7 @@ def _jobs(config: TrainConfig, prepared: Prepared) -> list[Job]:
         prepared.toolset,
         prepared.train,
         prepared.dev,
+        masked=masked,
         common=config.arguments.common_epochs > 0,
         monolithic=config.monolithic.enabled,
         max_length=longest,
