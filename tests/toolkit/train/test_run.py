@@ -294,3 +294,14 @@ def test_requests_that_no_tool_serves_join_where_tools_are_selected(recipe, tmp_
         assert hashes[0][f"home.arguments.{tool}"] == hashes[1][f"home.arguments.{tool}"]
     assert len((tmp_path / "run" / "data" / "negatives.jsonl").read_text().splitlines()) == 10
     assert not (tmp_path / "plain" / "data" / "negatives.jsonl").exists()
+
+
+def test_the_selector_mines_its_own_confusions_in_as_many_steps(recipe, tmp_path):
+    plain = train(recipe(), tmp_path / "plain").adapters["home.selector"]
+    extra = "selector: {hard_negatives: {epochs: 0.7, share: 0.5}}\n"
+    mined = train(recipe(extra), tmp_path / "run").adapters["home.selector"]
+    assert (plain["steps"], plain["examples_seen"]) == (mined["steps"], mined["examples_seen"])
+    written = tmp_path / "run" / "data" / "home.selector.hard_negatives.json"
+    assert json.loads(written.read_text())["start"] == 3
+    with pytest.raises(InputError, match=r"selector\.hard_negatives\.epochs: 2' contradicts"):
+        train(recipe("selector: {hard_negatives: {epochs: 2}}\n"), tmp_path / "other")

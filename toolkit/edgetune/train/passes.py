@@ -26,7 +26,7 @@ pass in bfloat16 took a fifth of a step at 64 tokens)."""
 _WORTH_SHARING = 32
 """Fewer tokens are sooner computed for each example than shared."""
 
-_DEV_TOKENS = 4096
+_MEASURED_TOKENS = 4096
 """Tokens a batch when nothing is learnt."""
 
 
@@ -99,7 +99,7 @@ def measure(model: Any, examples: Sequence[Tokens], precision: Precision) -> Dev
     device = next(model.parameters()).device
     loss = correct = tokens = exact = 0.0
     with torch.inference_mode():
-        for indices in plan_all([len(item.ids) for item in examples], BatchSize(0, _DEV_TOKENS)):
+        for indices in measured_batches(examples):
             batch = collate([examples[index] for index in indices]).to(device)
             logits = loss_logits(model, batch, precision)
             loss += cross_entropy(logits, batch.targets, reduction="sum").item()
@@ -109,6 +109,11 @@ def measure(model: Any, examples: Sequence[Tokens], precision: Precision) -> Dev
             tokens += len(right)
             exact += int((wrong_in == 0).sum())
     return DevMetrics(len(examples), loss / tokens, correct / tokens, exact / len(examples))
+
+
+def measured_batches(examples: Sequence[Tokens]) -> list[list[int]]:
+    """Indices of `examples`, each once, in batches of a size for passes that learn nothing."""
+    return plan_all([len(item.ids) for item in examples], BatchSize(0, _MEASURED_TOKENS))
 
 
 def _shared(batch: Batch) -> int:

@@ -26,6 +26,7 @@ from edgetune.train.compiled import compile_layers, is_compiled
 from edgetune.train.curves import draw_curves
 from edgetune.train.display import Display
 from edgetune.train.examples import adapters_data
+from edgetune.train.hard import HardTail
 from edgetune.train.jobs import plan_jobs
 from edgetune.train.masking import mask_names
 from edgetune.train.passes import Precision, best_device, best_precision
@@ -156,6 +157,7 @@ def _one(
             state,
             state_every=config.machine.state_every,
             watcher=display,
+            tail=_hard_tail(job, prepared, config, precision),
             stop=pressed.is_set,
         )
         metrics = adapter_metrics(job, trained)
@@ -165,6 +167,16 @@ def _one(
             (fresh / "README.md").write_text(card, encoding="utf-8")
     console.print(_line(job, trained, metrics), highlight=False)
     return metrics
+
+
+def _hard_tail(
+    job: Job, prepared: Prepared, config: TrainConfig, precision: Precision
+) -> HardTail | None:
+    settings = config.selector.hard_negatives
+    if settings is None or job.data.role != "selector":
+        return None
+    path = prepared.directory / "data" / f"{job.data.name}.hard_negatives.json"
+    return HardTail(settings, job, precision, path)
 
 
 def _line(job: Job, trained: Trained, metrics: dict[str, Any]) -> str:
