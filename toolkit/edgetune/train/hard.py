@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from edgetune.config import HardNegatives
 from edgetune.train.adapter import Job
@@ -98,14 +99,14 @@ def confusions(
     A counterpart is the least sure example of the other tool that was not taken yet.
     """
     by_name: dict[Name, list[int]] = defaultdict(list)
-    own = _own_probabilities(model, examples, precision)
+    own = _log_probabilities(model, examples, precision)
     order = np.argsort(own, kind="stable").tolist()
     for index in order:
         by_name[_name(examples[index])].append(index)
     taken = dict.fromkeys(by_name, 0)
     found = []
     for index in order[:most]:
-        if own[index] >= near or len(by_name) < 2:
+        if np.exp(own[index]) >= near or len(by_name) < 2:
             break
         among = _among(model, examples[index], list(by_name), precision)
         mine = _name(examples[index])
@@ -133,8 +134,10 @@ def _replaced(job: Job, start: int, share: float, found: Sequence[Confusion]) ->
     return steps
 
 
-def _own_probabilities(model: Any, examples: Sequence[Tokens], precision: Precision) -> Any:
-    """`[examples]`: the probability of each one's own name, each token given those before it."""
+def _log_probabilities(
+    model: Any, examples: Sequence[Tokens], precision: Precision
+) -> NDArray[np.float64]:
+    """`[examples]`: of each one's own name, each token given those before it, over all tokens."""
     device = next(model.parameters()).device
     found = np.zeros(len(examples))
     with torch.inference_mode():
@@ -143,7 +146,7 @@ def _own_probabilities(model: Any, examples: Sequence[Tokens], precision: Precis
             logits = loss_logits(model, batch, precision).log_softmax(-1)
             each = logits.gather(1, batch.targets[:, None])[:, 0]
             sums = torch.zeros(len(indices), device=device).index_add_(0, batch.rows, each)
-            found[indices] = sums.exp().cpu().numpy()
+            found[indices] = sums.cpu().numpy()
     return found
 
 
@@ -156,7 +159,8 @@ def _among(
     for name in names:
         ids = np.concatenate([prompt, np.asarray(name, dtype=np.int32)])
         rows.append(Tokens(ids, np.arange(len(ids)) >= len(prompt)))
-    weights = _own_probabilities(model, rows, precision)
+    logs = _log_probabilities(model, rows, precision)
+    weights = np.exp(logs - logs.max())
     return dict(zip(names, (weights / weights.sum()).tolist(), strict=True))
 
 
