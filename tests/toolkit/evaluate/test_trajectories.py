@@ -1,7 +1,11 @@
 """Whole records of several steps count as right where every step is."""
 
-import pytest
+import json
 
+import pytest
+from typer.testing import CliRunner
+
+from edgetune.cli import app
 from edgetune.evaluate.evaluate import evaluate
 from edgetune.evaluate.score import Outcome
 from edgetune.evaluate.table import result_view
@@ -39,3 +43,20 @@ def test_the_result_tells_it_beside_the_steps(agent, examples):
     assert found.as_json()["trajectory_exact_match"] == 1.0
     assert "1 records with several" in str(result_view(found).renderables[-1])
     assert "trajectory_exact_match" not in evaluate(agent, "home", examples).as_json()
+
+
+def test_eval_tells_whole_records_of_a_file(tiny_run, tmp_path):
+    weather = {"function": {"name": "get_weather", "arguments": {"city": "Oslo"}}}
+    messages = [
+        {"role": "user", "content": "rain in Oslo?"},
+        {"role": "assistant", "tool_calls": [weather]},
+        {"role": "tool", "content": "rain"},
+        {"role": "assistant", "content": "It rains."},
+    ]
+    data, result = tmp_path / "data.jsonl", tmp_path / "result.json"
+    data.write_text(json.dumps({"messages": messages}) + "\n")
+    command = ["eval", str(tiny_run()), "--system", "base", "--data", str(data), "--json"]
+    assert CliRunner().invoke(app, [*command, str(result)]).exit_code == 0
+    found = json.loads(result.read_text())
+    assert (found["n"], found["trajectories_n"]) == (2, 1)
+    assert found["trajectory_exact_match"] == float(found["call_exact_match"] == 1.0)
