@@ -76,6 +76,15 @@ def test_a_key_that_is_not_right_is_named(tmp_path, extra, named):
     ("text", "named"),
     [
         ("", ["sections"]),
+        (
+            "toolset: {tools: t}\ndata: {train: a, mask_names: 0.5}\nprompt: {tools: names}",
+            ["data.mask_names", "prompt.tools: names", "contradict"],
+        ),
+        (
+            "toolset: {tools: t}\ndata: {train: a, mask_names: 1}\nselector: {hard_negatives: {}}",
+            ["data.mask_names", "selector.hard_negatives", "contradict"],
+        ),
+        ("toolset: {tools: t}\ndata: {train: a, negatives: 1.0}", ["data.negatives", "less than"]),
         ("toolset: {tools: t.json}", ["'data' is missing"]),
         ("toolset: {tools: t.json}\ndata: {dev: d.jsonl}", ["data.train", "data.generate"]),
         (

@@ -55,6 +55,8 @@ class GenerateSettings(_Section):
     """Records that measure progress; other phrasings and values than `train`."""
     test: int = Field(default=0, ge=0)
     """Records kept for the evaluation of the bundle."""
+    trajectories: float = Field(default=0.0, ge=0, le=0.5)
+    """Share of the records that ask for two things: two calls, their results, then `respond`."""
     seed: int = 0
     """Seed of the generator."""
 
@@ -70,6 +72,10 @@ class DataSettings(_Section):
     """Have the records generated."""
     swap_values: int = Field(default=0, ge=0)
     """Variants of each training record, with other records' values in place of its own."""
+    negatives: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the selector's examples that no tool serves; what lacks of it is generated."""
+    mask_names: float = Field(default=0.0, ge=0, le=1)
+    """Share of the training examples whose tools and parameters have random names."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -154,6 +160,22 @@ class RoleSettings(_Section):
     """Keys of `train` with other values."""
 
 
+class HardNegatives(_Section):
+    """`selector.hard_negatives`: the last part of its training is on what it confuses."""
+
+    epochs: float = Field(default=0.2, gt=0)
+    """How long that part is, in passes; of the selector's training, not in addition to it."""
+    share: float = Field(default=0.3, gt=0, le=1)
+    """Share of that part's examples which are confused ones and their counterparts."""
+
+
+class SelectorSettings(RoleSettings):
+    """`selector`: what differs for the selector."""
+
+    hard_negatives: HardNegatives | None = None
+    """Have its own confusions mined from the training examples, and train on more of them."""
+
+
 class ArgumentsSettings(RoleSettings):
     """`arguments`: what differs for the arguments adapters, and what they start from."""
 
@@ -224,7 +246,7 @@ class TrainConfig(_Section):
     """The shape of every adapter."""
     train: TrainSettings = TrainSettings()
     """How every adapter is optimised."""
-    selector: RoleSettings = RoleSettings()
+    selector: SelectorSettings = SelectorSettings()
     """What differs for the selector."""
     arguments: ArgumentsSettings = ArgumentsSettings()
     """The arguments adapters."""
@@ -243,6 +265,17 @@ class TrainConfig(_Section):
             raise ValueError(
                 "'base.revision' and 'base.model: nano' contradict each other: the embedded base "
                 "has no revisions; remove 'base.revision'."
+            )
+        if self.data.mask_names and self.prompt.tools in ("names", "none"):
+            raise ValueError(
+                f"'data.mask_names' and 'prompt.tools: {self.prompt.tools}' contradict each other: "
+                "masked names can only be told apart by descriptions; set 'prompt.tools' to full "
+                "or compact, or remove 'data.mask_names'."
+            )
+        if self.data.mask_names and self.selector.hard_negatives is not None:
+            raise ValueError(
+                "'data.mask_names' and 'selector.hard_negatives' contradict each other: confusions "
+                "are between names, and masked names differ from example to example; keep one."
             )
         no_dev = self.data.dev is None and not (self.data.generate and self.data.generate.dev)
         settings = [self.train_of("arguments", tool) for tool in self.arguments.tools]

@@ -144,8 +144,10 @@ def evaluate(
     )
     tools = agent.toolset(toolset)
     records = read_records(data, tools)[:limit]
-    examples = [step for record in records for step in record.steps(tools)]
-    result = measure(agent, tools.name, examples, stage.value)
+    steps = [record.steps(tools) for record in records]
+    examples = [step for record in steps for step in record]
+    lengths = [len(record) for record in steps]
+    result = measure(agent, tools.name, examples, stage.value, lengths=lengths)
     if report is not None:
         write_report(report, [result])
     give(result.as_json(), json_target, lambda: Console().print(result_view(result)))

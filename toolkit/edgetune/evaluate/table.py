@@ -38,6 +38,9 @@ def result_view(result: EvalResult) -> RenderableType:
         views.append(
             f"\nabstained in {withheld} of {score.n}: no tool had {result.abstain_below:g} or more"
         )
+    if whole := result.trajectories:
+        share, n = whole["trajectory_exact_match"], whole["trajectories_n"]
+        views.append(f"\nall steps right: {share_text(share)} of {n} records with several")
     if any(score.argument_errors.values()):
         errors = ", ".join(
             f"{count} {kind.replace('_', ' ')}" for kind, count in score.argument_errors.items()

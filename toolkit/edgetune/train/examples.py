@@ -5,7 +5,7 @@ expects it. Nothing here knows of batches, adapters' weights or files.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgetune.data.records import Example
+from edgetune.train.masking import Masked
 from edgetune.train.masks import Span, loss_spans, token_mask
 from edgetune_runtime.calls import RESPOND, RESPOND_TOOL, Call, Toolset
 from edgetune_runtime.manifest import Role
@@ -65,6 +66,7 @@ def adapters_data(
     train: Sequence[Example],
     dev: Sequence[Example],
     *,
+    masked: Mapping[int, Masked] | None = None,
     common: bool = False,
     monolithic: bool = True,
     max_length: int = 2048,
@@ -73,7 +75,8 @@ def adapters_data(
 
     The selector (and the monolithic baseline) see every step, the arguments adapters those of
     their tool, the `common` one those of all tools. A tool without parameters, or without a step in
-    `train`, has no adapter.
+    `train`, has no adapter. `masked` holds, by index, the examples of `train` that are shown
+    under other names.
     `tokenizer` is a fast Hugging Face tokenizer. `max_length` is in tokens.
     """
     encode = _encoder(tokenizer)
@@ -82,9 +85,15 @@ def adapters_data(
         prefix = prompts.selector if tool is None else prompts.arguments[tool]
         sides: list[tuple[Tokens, ...]] = []
         dropped = 0
-        for examples in (train, dev):
-            mine = [example for example in examples if tool in (None, example.call.tool)]
-            tokens = tokenize(encode, pieces, prefix, toolset, mine, role)
+        for examples, others in ((train, masked or {}), (dev, {})):
+            mine = [
+                index for index, example in enumerate(examples) if tool in (None, example.call.tool)
+            ]
+            shown = [examples[index] for index in mine]
+            tokens = tokenize(encode, pieces, prefix, toolset, shown, role)
+            for place, index in enumerate(mine):
+                if index in others:
+                    tokens[place] = _masked(encode, pieces, others[index], tool, role)
             kept = tuple(item for item in tokens if len(item.ids) <= max_length)
             dropped += len(tokens) - len(kept)
             sides.append(kept)
@@ -104,6 +113,16 @@ def adapters_data(
     if monolithic:
         wanted.append(data("monolithic", "monolithic"))
     return wanted
+
+
+def _masked(
+    encode: Encoder, pieces: Pieces, masked: Masked, tool: str | None, role: Role
+) -> Tokens:
+    """One example under other names; an arguments adapter sees its own `tool` under its other."""
+    prompts, example = masked.prompts, masked.example
+    prefix = prompts.selector if tool is None else prompts.arguments[example.call.tool]
+    [tokens] = tokenize(encode, pieces, prefix, masked.toolset, [example], role)
+    return tokens
 
 
 def _together(name: str, adapters: Sequence[AdapterData]) -> AdapterData:

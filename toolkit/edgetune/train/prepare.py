@@ -7,24 +7,32 @@ Nothing is trained here.
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from edgetune.config import TrainConfig
 from edgetune.data.copied import copied_parameters
 from edgetune.data.generate import generator_of
+from edgetune.data.negatives import missing_negatives, unserved_records
 from edgetune.data.records import Example, read_records, write_jsonl
+from edgetune.data.swap import swapped_examples
 from edgetune.tools.reader import BUILT_IN, read_tools
 from edgetune_export.base import Base, load_base
 from edgetune_export.schema import arguments_language
 from edgetune_runtime.calls import Toolset
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import sha256_file, write_json
+from edgetune_runtime.prompt import User
 from edgetune_runtime.toolsets import dump_toolsets, toolset_sha256
+
+NEGATIVES = "negatives.jsonl"
+"""In `data/`: the generated requests that no tool serves, where the recipe asks for some."""
 
 
 class OtherRun(InputError):
@@ -39,6 +47,7 @@ class Prepared:
     base: Base
     toolset: Toolset
     train: list[Example]
+    """Every step of the records and of their variants, and the requests that no tool serves."""
     dev: list[Example]
 
 
@@ -72,9 +81,19 @@ def prepare(config: TrainConfig, output: Path) -> Prepared:
         write_json(output / "tools.json", dump_toolsets([toolset]))
         _write_records(config, toolset, output / "data")
     train = _examples(output / "data" / "train.jsonl", toolset)
+    more = swapped_examples(toolset, train, config.data.swap_values, config.train.seed)
+    if config.data.negatives:
+        path = output / "data" / NEGATIVES
+        if not started:
+            _write_negatives(config, toolset, [*train, *more], path)
+        more = [*more, *_examples(path, toolset)]
     dev = output / "data" / "dev.jsonl"
     prepared = Prepared(
-        output, base, toolset, train, _examples(dev, toolset) if dev.exists() else []
+        output,
+        base,
+        toolset,
+        [*train, *more],
+        _examples(dev, toolset) if dev.exists() else [],
     )
     if not started:
         # Written last: a run with a base in its run.json has all that it starts from.
@@ -136,7 +155,7 @@ def _reopen(output: Path, config: TrainConfig, sources: Mapping[str, str]) -> bo
             f"{output}: its run.json is none of edgetune's; choose another --output or remove it."
         )
     for what, ours, theirs in (
-        ("recipe", config.model_dump(mode="json"), found["config"]),
+        ("recipe", config.model_dump(mode="json"), _with_defaults(found["config"])),
         ("data", dict(sources), found["sources"]),
     ):
         if ours != theirs and not found["adapters"] and not (output / "state").exists():
@@ -149,6 +168,14 @@ def _reopen(output: Path, config: TrainConfig, sources: Mapping[str, str]) -> bo
                 "another --output, or remove it to train afresh."
             )
     return found.get("base") is not None
+
+
+def _with_defaults(recorded: Any) -> Any:
+    """A recorded recipe with the keys that edgetune did not know when it was recorded."""
+    try:
+        return TrainConfig.model_validate(recorded).model_dump(mode="json")
+    except ValidationError:
+        return recorded
 
 
 def _difference(ours: Any, theirs: Any, place: str = "") -> str:
@@ -216,7 +243,7 @@ def _write_records(config: TrainConfig, toolset: Toolset, directory: Path) -> No
     directory.mkdir(exist_ok=True)
     generated = config.data.generate
     if generated is not None:
-        generate = generator_of(toolset)
+        generate = generator_of(toolset, generated.trajectories)
         for split in ("train", "dev", "test"):
             count = getattr(generated, split)
             if count:
@@ -228,6 +255,22 @@ def _write_records(config: TrainConfig, toolset: Toolset, directory: Path) -> No
         if given is not None:
             source = config.locate(given, f"data.{split}")
             shutil.copyfile(source, directory / f"{split}.jsonl")
+
+
+def _write_negatives(
+    config: TrainConfig, toolset: Toolset, examples: Sequence[Example], path: Path
+) -> None:
+    """The requests that no tool serves which lack; none is a request of this run's records."""
+    count = missing_negatives(config.data.negatives, examples)
+    known = [
+        turn.text
+        for part in sorted(path.parent.glob("*.jsonl"))
+        if part != path
+        for record in read_records(part, toolset)
+        for turn in record.turns
+        if isinstance(turn, User)
+    ]
+    write_jsonl(path, unserved_records(toolset, count, config.train.seed, known))
 
 
 def _examples(path: Path, toolset: Toolset) -> list[Example]:

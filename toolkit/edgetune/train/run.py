@@ -19,7 +19,6 @@ from typing import Any
 import torch
 
 from edgetune.config import TrainConfig
-from edgetune.data.swap import swapped_examples
 from edgetune.train.adapter import (
     Interrupted,
     Job,
@@ -34,7 +33,9 @@ from edgetune.train.compiled import compile_layers, is_compiled
 from edgetune.train.curves import draw_curves
 from edgetune.train.display import Display
 from edgetune.train.examples import adapters_data
+from edgetune.train.hard import HardTail
 from edgetune.train.jobs import plan_jobs
+from edgetune.train.masking import mask_names
 from edgetune.train.passes import Precision, best_device, best_precision
 from edgetune.train.prepare import Prepared, prepare, read_json
 from edgetune.train.report import model_card, report_html
@@ -111,16 +112,23 @@ def _jobs(config: TrainConfig, prepared: Prepared) -> list[Job]:
     pieces = cut_pieces(tokenizer)
     activated = config.adapter.kind == "alora"
     longest = min(config.max_length, prepared.base.shape.context_length)
-    more = swapped_examples(
-        prepared.toolset, prepared.train, config.data.swap_values, config.train.seed
+    masked = mask_names(
+        tokenizer,
+        prepared.toolset,
+        config.prompt.tools,
+        prepared.train,
+        config.data.mask_names,
+        config.train.seed,
+        shared=activated,
     )
     data = adapters_data(
         tokenizer,
         pieces,
         toolset_prompts(tokenizer, prepared.toolset, config.prompt.tools, shared=activated),
         prepared.toolset,
-        [*prepared.train, *more],
+        prepared.train,
         prepared.dev,
+        masked=masked,
         common=config.arguments.common_epochs > 0,
         monolithic=config.monolithic.enabled,
         max_length=longest,
@@ -164,6 +172,7 @@ def _one(
             state,
             state_every=config.machine.state_every,
             watcher=display,
+            tail=_hard_tail(job, prepared, config),
             stop=pressed.is_set,
         )
         metrics = adapter_metrics(job, trained)
@@ -173,6 +182,14 @@ def _one(
             (fresh / "README.md").write_text(card, encoding="utf-8")
     console.print(_line(job, trained, metrics), highlight=False)
     return metrics
+
+
+def _hard_tail(job: Job, prepared: Prepared, config: TrainConfig) -> HardTail | None:
+    settings = config.selector.hard_negatives
+    if settings is None or job.data.role != "selector":
+        return None
+    path = prepared.directory / "data" / f"{job.data.name}.hard_negatives.json"
+    return HardTail(settings, job, path)
 
 
 def _line(job: Job, trained: Trained, metrics: dict[str, Any]) -> str:
