@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 SCHEMA_VERSION = 1
 
-Role = Literal["selector", "arguments", "monolithic"]
+Role = Literal["selector", "arguments", "monolithic", "router"]
 
 
 class _Strict(BaseModel):
@@ -60,9 +60,11 @@ class Adapter(_Strict):
     """One delta blob."""
 
     name: str
-    """Unique in the bundle: `<toolset>.selector`, `.monolithic`, `<toolset>.arguments.<tool>`."""
+    """Unique in the bundle: `<toolset>.selector`, `.monolithic`, `<toolset>.arguments.<tool>`, and
+    `router`."""
     role: Role
-    toolset: str
+    toolset: str | None
+    """None for the router, which picks among them."""
     tool: str | None = None
     kind: Literal["lora"] = "lora"
     rank: int
@@ -114,6 +116,8 @@ class Manifest(_Strict):
     template_sha256: str
     slots: tuple[Slot, ...]
     toolsets: tuple[ToolsetEntry, ...]
+    router: str | None = None
+    """The adapter that picks the toolset; None where the bare base does, or there is only one."""
     adapters: tuple[Adapter, ...]
     targets: tuple[Target, ...] = Field(min_length=1)
     files: tuple[FileEntry, ...]

@@ -1,5 +1,6 @@
 """One adapter: it learns, repeats itself, and goes on from any step as if it had never stopped."""
 
+import dataclasses
 import itertools
 
 import numpy as np

@@ -114,7 +114,8 @@ def test_a_run_says_which_values_are_copied(recipe, tmp_path, monkeypatch, hold)
     monkeypatch.setattr(copied, "ENOUGH", 5)
     config = recipe(f"arguments: {{hold_copied: {str(hold).lower()}}}\n")
     train(config, tmp_path / "run")
-    expected = {"get_weather": ("city",), "set_alarm": ("time",)} if hold else {}
+    copied_of = {"get_weather": ("city",), "set_alarm": ("time",)}
+    expected = {"home": copied_of} if hold else {}
     assert open_run(tmp_path / "run").copied == expected
 
 

@@ -34,7 +34,7 @@ class AdapterData:
     """An adapter to be trained, with its examples."""
 
     name: str
-    """`<toolset>.selector`, `<toolset>.arguments[.<tool>]` or `<toolset>.monolithic`."""
+    """`<toolset>.selector`, `<toolset>.arguments[.<tool>]`, `<toolset>.monolithic`, or `router`."""
     role: Role
     tool: str | None
     """None for an arguments adapter: the common one, from which those of the tools start."""
@@ -44,6 +44,8 @@ class AdapterData:
     """Examples of `train` and `dev` that were longer than the limit."""
     sha256: str
     """Hash of the token ids and masks of `train`."""
+    toolset: str | None = None
+    """None for the router, which picks among them."""
 
     @property
     def is_common(self) -> bool:
@@ -74,20 +76,17 @@ def adapters_data(
     `train`, has no adapter.
     `tokenizer` is a fast Hugging Face tokenizer. `max_length` is in tokens.
     """
-    encode = _encoder(tokenizer)
+    encode = encoder(tokenizer)
 
     def data(name: str, role: Role, tool: str | None = None) -> AdapterData:
         prefix = prompts.selector if tool is None else prompts.arguments[tool]
-        sides: list[tuple[Tokens, ...]] = []
-        dropped = 0
-        for examples in (train, dev):
+
+        def tokens(examples: Sequence[Example]) -> list[Tokens]:
             mine = [example for example in examples if tool in (None, example.call.tool)]
-            tokens = tokenize(encode, pieces, prefix, toolset, mine, role)
-            kept = tuple(item for item in tokens if len(item.ids) <= max_length)
-            dropped += len(tokens) - len(kept)
-            sides.append(kept)
+            return tokenize(encode, pieces, prefix, toolset, mine, role)
+
         full_name = f"{toolset.name}.{name}"
-        return AdapterData(full_name, role, tool, sides[0], sides[1], dropped, _sha256(sides[0]))
+        return kept(full_name, role, toolset.name, tool, tokens(train), tokens(dev), max_length)
 
     called = {example.call.tool for example in train}
     arguments = [
@@ -97,18 +96,36 @@ def adapters_data(
     ]
     wanted = [data("selector", "selector")]
     if common and arguments:
-        wanted.append(_together(f"{toolset.name}.arguments", arguments))
+        wanted.append(_together(toolset.name, arguments))
     wanted += arguments
     if monolithic:
         wanted.append(data("monolithic", "monolithic"))
     return wanted
 
 
-def _together(name: str, adapters: Sequence[AdapterData]) -> AdapterData:
+def kept(
+    name: str,
+    role: Role,
+    toolset: str | None,
+    tool: str | None,
+    train: Sequence[Tokens],
+    dev: Sequence[Tokens],
+    max_length: int,
+) -> AdapterData:
+    """An adapter with those of its examples that have at most `max_length` tokens."""
+    short, short_dev = (
+        tuple(item for item in side if len(item.ids) <= max_length) for side in (train, dev)
+    )
+    dropped = len(train) - len(short) + len(dev) - len(short_dev)
+    return AdapterData(name, role, tool, short, short_dev, dropped, _sha256(short), toolset)
+
+
+def _together(toolset: str, adapters: Sequence[AdapterData]) -> AdapterData:
     """The examples of several arguments adapters as those of one."""
     train = tuple(example for adapter in adapters for example in adapter.train)
     dev = tuple(example for adapter in adapters for example in adapter.dev)
-    return AdapterData(name, "arguments", None, train, dev, 0, _sha256(train))
+    name = f"{toolset}.arguments"
+    return AdapterData(name, "arguments", None, train, dev, 0, _sha256(train), toolset)
 
 
 def tokenize(
@@ -143,7 +160,9 @@ def tokenize(
     return tokens
 
 
-def _encoder(tokenizer: Any) -> Encoder:
+def encoder(tokenizer: Any) -> Encoder:
+    """Encodes with a fast Hugging Face tokenizer."""
+
     def encode(texts: Sequence[str]) -> list[tuple[NDArray[np.int32], list[Span]]]:
         if not texts:
             return []

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 
 from edgetune.config import TrainConfig
+from edgetune.data.records import Example
 from edgetune.data.swap import swapped_examples
 from edgetune.train.adapter import Interrupted, Job, Trained, adapted, train_adapter
 from edgetune.train.allocator import keep_freed_memory
@@ -26,13 +27,15 @@ from edgetune.train.batches import collate
 from edgetune.train.compiled import compile_layers, is_compiled
 from edgetune.train.curves import draw_curves
 from edgetune.train.display import Display
-from edgetune.train.examples import adapters_data
+from edgetune.train.examples import AdapterData, adapters_data
 from edgetune.train.jobs import plan_jobs
 from edgetune.train.passes import Precision, best_device, best_precision
 from edgetune.train.prepare import Prepared, prepare, read_json
 from edgetune.train.report import model_card, report_html
+from edgetune.train.router import router_data
 from edgetune.train.summary import RunSummary, adapter_metrics
-from edgetune_export.template import cut_pieces, toolset_prompts
+from edgetune_export.template import cut_pieces, router_prompts, toolset_prompts
+from edgetune_runtime.calls import Toolset
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import replaced_directory, write_bytes, write_json
 from edgetune_runtime.progress import console
@@ -96,32 +99,45 @@ def _train(config: TrainConfig, output: Path, pressed: threading.Event) -> RunSu
 
 
 def _jobs(config: TrainConfig, prepared: Prepared) -> list[Job]:
-    tokenizer = prepared.base.tokenizer
     longest = min(config.max_length, prepared.base.shape.context_length)
-    more = swapped_examples(
-        prepared.toolset, prepared.train, config.data.swap_values, config.train.seed
-    )
-    data = adapters_data(
-        tokenizer,
-        cut_pieces(tokenizer),
-        toolset_prompts(tokenizer, prepared.toolset, config.prompt.tools),
-        prepared.toolset,
-        [*prepared.train, *more],
-        prepared.dev,
-        common=config.arguments.common_epochs > 0,
-        monolithic=config.monolithic.enabled,
-        max_length=longest,
-    )
-    trained = {adapter.tool for adapter in data}
-    for tool in prepared.toolset.tools:
-        if tool.has_parameters and tool.name not in trained:
-            console.print(f"{tool.name}: no record calls it, so it gets no arguments adapter")
+    data = _data(config, prepared, longest)
     for adapter in data:
         if adapter.dropped and adapter.train:
             console.print(
                 f"{adapter.name}: left out {adapter.dropped} examples of more than {longest} tokens"
             )
     return plan_jobs(config, data, longest)
+
+
+def _data(config: TrainConfig, prepared: Prepared, longest: int) -> list[AdapterData]:
+    """Every toolset's adapters, then the router; examples have at most `longest` tokens."""
+    tokenizer, shown = prepared.base.tokenizer, config.prompt.tools
+    pieces = cut_pieces(tokenizer)
+    data: list[AdapterData] = []
+    train: list[tuple[Toolset, list[Example]]] = []
+    for records, listed in zip(prepared.toolsets, config.listed, strict=True):
+        toolset = records.toolset
+        copies = listed.data.swap_values
+        more = swapped_examples(toolset, records.train, copies, config.train.seed)
+        train.append((toolset, [*records.train, *more]))
+        data += adapters_data(
+            tokenizer,
+            pieces,
+            toolset_prompts(tokenizer, toolset, shown),
+            *(toolset, train[-1][1], records.dev),
+            common=config.arguments.common_epochs > 0,
+            monolithic=config.monolithic.enabled,
+            max_length=longest,
+        )
+        trained = {adapter.tool for adapter in data if adapter.toolset == toolset.name}
+        for tool in toolset.tools:
+            if tool.has_parameters and tool.name not in trained:
+                console.print(f"{tool.name}: no record calls it, so it gets no arguments adapter")
+    if config.routed:
+        prompts = router_prompts(tokenizer, [toolset for toolset, _ in train], shown)
+        dev = [(records.toolset, records.dev) for records in prepared.toolsets]
+        data.append(router_data(tokenizer, pieces, prompts, train, dev, max_length=longest))
+    return data
 
 
 def _one(
@@ -137,7 +153,7 @@ def _one(
     state = prepared.directory / "state" / f"{job.data.name}.safetensors"
     start = None
     if config.arguments.common_epochs and job.data.role == "arguments" and job.data.tool:
-        start = prepared.directory / "adapters" / f"{prepared.toolset.name}.arguments"
+        start = prepared.directory / "adapters" / f"{job.data.toolset}.arguments"
     with adapted(model, job, prepared.base.name, start) as peft_model:
         if config.machine.compile and not is_compiled(model):
             console.print("Compiling the base's layers, which takes a minute or two")
@@ -199,7 +215,7 @@ def _record(
         {
             "name": job.data.name,
             "role": job.data.role,
-            "toolset": prepared.toolset.name,
+            "toolset": job.data.toolset,
             "tool": job.data.tool,
             "directory": f"adapters/{job.data.name}",
             "rank": job.adapter.rank,
