@@ -13,6 +13,7 @@ from rich.table import Table
 
 from edgetune.evaluate.compare import Comparison
 from edgetune.evaluate.evaluate import EvalResult
+from edgetune.evaluate.routed import RoutedResult
 from edgetune.evaluate.score import interval
 
 
@@ -54,12 +55,16 @@ def systems_view(results: Sequence[EvalResult]) -> RenderableType:
         caption="in brackets: 95 % interval; wrong: calls; ms: median of a call",
         caption_justify="left",
     )
-    for column in ("selection", "arguments", "call", "wrong", "valid", "ms"):
+    routed = [result for result in results if isinstance(result, RoutedResult)]
+    columns = ("selection", "arguments", "call", "wrong", "valid", "ms")
+    for column in ("routing", *columns) if routed else columns:
         table.add_column(column, justify="right")
     for result in results:
         score = result.score
+        routing = [share_text(result.routing_accuracy)] if isinstance(result, RoutedResult) else []
         table.add_row(
             result.system,
+            *routing,
             share_text(score.selection_accuracy),
             share_text(score.arguments_exact_match),
             share_text(score.call_exact_match, score.n),
