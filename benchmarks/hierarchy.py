@@ -216,10 +216,10 @@ def prefix_tokens(toolsets: Sequence[Toolset]) -> dict[str, dict[str, float]]:
 def show(found: dict[str, Any], console: Console) -> None:
     """Print both tables."""
     table = Table(
-        "arm",
         title=f"{found['n']} requests, 5 toolsets, 60 tools, prompt.tools: {found['prompt_tools']}",
         caption="in brackets: 95 % interval; tokens a step: mean; ms: median",
     )
+    table.add_column("arm", no_wrap=True)
     heads = ("routing", "selection", "calls", "prompt tokens", "of these prefilled", "ms")
     for head in heads:
         table.add_column(head, justify="right")

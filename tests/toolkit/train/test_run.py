@@ -202,6 +202,16 @@ def test_another_recipes_run_is_refused(recipe, tmp_path):
         train(recipe(rank=8), tmp_path / "run")
 
 
+def test_a_run_from_before_a_key_of_recipes_goes_on(recipe, tmp_path, monkeypatch):
+    first = train(recipe(), tmp_path / "run")
+    about = json.loads((tmp_path / "run" / "run.json").read_text())
+    for key in ("toolsets", "router"):
+        del about["config"][key]
+    (tmp_path / "run" / "run.json").write_text(json.dumps(about))
+    monkeypatch.setattr(run_module, "train_adapter", None)
+    assert train(recipe(), tmp_path / "run").as_json() == first.as_json()
+
+
 def test_a_run_of_other_data_is_refused(recipe, tmp_path):
     train(recipe(), tmp_path / "run")
     with (tmp_path / "train.jsonl").open("a") as file:

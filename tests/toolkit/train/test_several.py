@@ -5,10 +5,11 @@ import shutil
 
 import pytest
 
-from edgetune.config import read_config
+from edgetune.config import RouterSettings, read_config
 from edgetune.data.routed import read_routed
 from edgetune.evaluate.routed import evaluate_routed
 from edgetune.evaluate.system import open_system
+from edgetune.train.prepare import prepare
 from edgetune.train.run import train
 from edgetune_export.bundle import write_bundle, write_manifest
 from edgetune_export.run import open_run
@@ -170,21 +171,11 @@ def test_a_bundle_without_the_routers_blob_or_prompts_is_refused(exported, tmp_p
 
 
 def test_without_a_router_the_base_routes(recipe, tmp_path):
-    config = recipe("monolithic: {enabled: false}\n").model_copy(
-        update={"router": read_router("enabled: false")}
-    )
-    train(config, tmp_path / "run")
+    config = recipe("monolithic: {enabled: false}\n")
+    train(config.model_copy(update={"router": RouterSettings(enabled=False)}), tmp_path / "run")
     agent = open_system(tmp_path / "run", threads=1, max_tokens=40)
     assert agent.step([User("play Oslo")]).toolset in ("home", "music")
     assert "router" not in agent.assets.adapters
-
-
-def read_router(text):
-    import yaml
-
-    from edgetune.config import RouterSettings
-
-    return RouterSettings.model_validate(yaml.safe_load(text))
 
 
 def test_two_toolsets_of_one_name_are_refused(recipe, tmp_path):
@@ -202,9 +193,8 @@ def test_generated_requests_are_foreign_to_all_toolsets(tmp_path, tiny_checkpoin
         "toolsets:\n"
         "  - {tools: phone_actions, data: {generate: {train: 300, dev: 0}}}\n"
         "  - {tools: mail.json, data: {generate: {train: 20, dev: 0}}}\n"
-        "prompt: {tools: none}\ntrain: {steps: 1}\nmonolithic: {enabled: false}\n"
     )
-    train(read_config(tmp_path / "recipe.yaml"), tmp_path / "run")
+    prepare(read_config(tmp_path / "recipe.yaml"), tmp_path / "run")
     lines = (tmp_path / "run/data/phone_actions/train.jsonl").read_text().splitlines()
     unserved = [line for line in lines if "tool_calls" not in line]
     assert 0 < len(unserved) < len(lines) <= 300
