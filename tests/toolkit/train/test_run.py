@@ -117,7 +117,8 @@ def test_a_run_says_which_values_are_copied(recipe, tmp_path, monkeypatch, hold)
     monkeypatch.setattr(copied, "ENOUGH", 5)
     config = recipe(f"arguments: {{hold_copied: {str(hold).lower()}}}\n")
     train(config, tmp_path / "run")
-    expected = {"get_weather": ("city",), "set_alarm": ("time",)} if hold else {}
+    copied_of = {"get_weather": ("city",), "set_alarm": ("time",)}
+    expected = {"home": copied_of} if hold else {}
     assert open_run(tmp_path / "run").copied == expected
 
 
@@ -202,6 +203,16 @@ def test_another_recipes_run_is_refused(recipe, tmp_path):
     train(recipe(), tmp_path / "run")
     with pytest.raises(InputError, match=r"'adapter\.rank' is 4 there and 8 here"):
         train(recipe(rank=8), tmp_path / "run")
+
+
+def test_a_run_from_before_a_key_of_recipes_goes_on(recipe, tmp_path, monkeypatch):
+    first = train(recipe(), tmp_path / "run")
+    about = json.loads((tmp_path / "run" / "run.json").read_text())
+    for key in ("toolsets", "router"):
+        del about["config"][key]
+    (tmp_path / "run" / "run.json").write_text(json.dumps(about))
+    monkeypatch.setattr(run_module, "train_adapter", None)
+    assert train(recipe(), tmp_path / "run").as_json() == first.as_json()
 
 
 def test_a_run_of_other_data_is_refused(recipe, tmp_path):

@@ -37,7 +37,7 @@ class AdapterData:
     """An adapter to be trained, with its examples."""
 
     name: str
-    """`<toolset>.selector`, `<toolset>.arguments[.<tool>]` or `<toolset>.monolithic`."""
+    """`<toolset>.selector`, `<toolset>.arguments[.<tool>]`, `<toolset>.monolithic`, or `router`."""
     role: Role
     tool: str | None
     """None for an arguments adapter: the common one, from which those of the tools start."""
@@ -47,6 +47,8 @@ class AdapterData:
     """Examples of `train` and `dev` that were longer than the limit."""
     sha256: str
     """Hash of the token ids and masks of `train`."""
+    toolset: str | None = None
+    """None for the router, which picks among them."""
 
     @property
     def is_common(self) -> bool:
@@ -79,26 +81,27 @@ def adapters_data(
     under other names.
     `tokenizer` is a fast Hugging Face tokenizer. `max_length` is in tokens.
     """
-    encode = _encoder(tokenizer)
+    encode = encoder(tokenizer)
 
     def data(name: str, role: Role, tool: str | None = None) -> AdapterData:
         prefix = prompts.selector if tool is None else prompts.arguments[tool]
-        sides: list[tuple[Tokens, ...]] = []
-        dropped = 0
-        for examples, others in ((train, masked or {}), (dev, {})):
+
+        def tokens(
+            examples: Sequence[Example], others: Mapping[int, Masked] | None = None
+        ) -> list[Tokens]:
             mine = [
                 index for index, example in enumerate(examples) if tool in (None, example.call.tool)
             ]
             shown = [examples[index] for index in mine]
-            tokens = tokenize(encode, pieces, prefix, toolset, shown, role)
+            found = tokenize(encode, pieces, prefix, toolset, shown, role)
             for place, index in enumerate(mine):
-                if index in others:
-                    tokens[place] = _masked(encode, pieces, others[index], tool, role)
-            kept = tuple(item for item in tokens if len(item.ids) <= max_length)
-            dropped += len(tokens) - len(kept)
-            sides.append(kept)
+                if others and index in others:
+                    found[place] = _masked(encode, pieces, others[index], tool, role)
+            return found
+
         full_name = f"{toolset.name}.{name}"
-        return AdapterData(full_name, role, tool, sides[0], sides[1], dropped, _sha256(sides[0]))
+        both = tokens(train, masked), tokens(dev)
+        return kept(full_name, role, toolset.name, tool, *both, max_length)
 
     called = {example.call.tool for example in train}
     arguments = [
@@ -108,7 +111,7 @@ def adapters_data(
     ]
     wanted = [data("selector", "selector")]
     if common and arguments:
-        wanted.append(_together(f"{toolset.name}.arguments", arguments))
+        wanted.append(_together(toolset.name, arguments))
     wanted += arguments
     if monolithic:
         wanted.append(data("monolithic", "monolithic"))
@@ -125,11 +128,29 @@ def _masked(
     return tokens
 
 
-def _together(name: str, adapters: Sequence[AdapterData]) -> AdapterData:
+def kept(
+    name: str,
+    role: Role,
+    toolset: str | None,
+    tool: str | None,
+    train: Sequence[Tokens],
+    dev: Sequence[Tokens],
+    max_length: int,
+) -> AdapterData:
+    """An adapter with those of its examples that have at most `max_length` tokens."""
+    short, short_dev = (
+        tuple(item for item in side if len(item.ids) <= max_length) for side in (train, dev)
+    )
+    dropped = len(train) - len(short) + len(dev) - len(short_dev)
+    return AdapterData(name, role, tool, short, short_dev, dropped, _sha256(short), toolset)
+
+
+def _together(toolset: str, adapters: Sequence[AdapterData]) -> AdapterData:
     """The examples of several arguments adapters as those of one."""
     train = tuple(example for adapter in adapters for example in adapter.train)
     dev = tuple(example for adapter in adapters for example in adapter.dev)
-    return AdapterData(name, "arguments", None, train, dev, 0, _sha256(train))
+    name = f"{toolset}.arguments"
+    return AdapterData(name, "arguments", None, train, dev, 0, _sha256(train), toolset)
 
 
 def tokenize(
@@ -167,7 +188,9 @@ def tokenize(
     return tokens
 
 
-def _encoder(tokenizer: Any) -> Encoder:
+def encoder(tokenizer: Any) -> Encoder:
+    """Encodes with a fast Hugging Face tokenizer."""
+
     def encode(texts: Sequence[str]) -> list[tuple[NDArray[np.int32], list[Span]]]:
         if not texts:
             return []
