@@ -29,6 +29,7 @@ class ScriptedRouter:
 
     engine = SimpleNamespace(name="scripted")
     system = "decoupled"
+    abstain_below = 0.0
 
     def __init__(self, toolsets):
         self.assets = SimpleNamespace(

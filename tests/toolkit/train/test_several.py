@@ -178,6 +178,20 @@ def test_without_a_router_the_base_routes(recipe, tmp_path):
     assert "router" not in agent.assets.adapters
 
 
+def test_activated_adapters_are_routed_and_verified(recipe, tmp_path):
+    config = recipe("monolithic: {enabled: false}\n")
+    activated = config.adapter.model_copy(update={"kind": "alora"})
+    train(config.model_copy(update={"adapter": activated}), tmp_path / "run")
+    write_bundle(open_run(tmp_path / "run"), tmp_path / "bundle", ["onnx"])
+    result = verify(tmp_path / "bundle")
+    assert result["ok"], [check for check in result["checks"] if not check["ok"]]
+    names = {check["name"] for check in result["checks"]}
+    assert {"onnx: logits: router", "onnx: calls"} <= names
+    agent = open_system(tmp_path / "bundle", threads=1, max_tokens=40)
+    assert agent.assets.adapters["router"].kind == "alora"
+    assert agent.step([User("play Oslo")]).toolset in ("home", "music")
+
+
 def test_two_toolsets_of_one_name_are_refused(recipe, tmp_path):
     with pytest.raises(InputError, match=r"toolsets\.1\.name: 'Home' is the name of toolsets\.0"):
         train(recipe(second="Home"), tmp_path / "run")

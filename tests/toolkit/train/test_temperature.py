@@ -96,19 +96,19 @@ def temperatures(path) -> dict[str, float]:
 def test_what_selects_gets_a_temperature_once(run, monkeypatch):
     path, dev = run
     assert set(temperatures(path).values()) == {1.0}
-    calibrate(path, dev * 10, lambda: False)
+    calibrate(path, {"home": dev * 10}, lambda: False)
     found = temperatures(path)
     assert 1.0 not in (found["home.selector"], found["home.monolithic"])
     assert {found[name] for name in found if ".arguments" in name} == {1.0}
     monkeypatch.setattr(module, "fit_temperature", None)
-    calibrate(path, dev, lambda: False)
+    calibrate(path, {"home": dev}, lambda: False)
     assert temperatures(path) == found
 
 
 def test_a_dev_example_that_is_longer_than_the_context_is_passed_over(run, capsys):
     path, dev = run
     endless = Example((User("again and " * 2000),), dev[0].call)
-    calibrate(path, [endless, *dev], lambda: False)
+    calibrate(path, {"home": [endless, *dev]}, lambda: False)
     assert "from 3 dev examples" in capsys.readouterr().err
 
 
@@ -117,14 +117,14 @@ def test_many_dev_examples_are_thinned_out(run, monkeypatch):
     seen = []
     monkeypatch.setattr(module, "EXAMPLES", 2)
     monkeypatch.setattr(module, "track", lambda asked, _: seen.append(len(asked)) or asked)
-    calibrate(path, dev, lambda: False)
+    calibrate(path, {"home": dev}, lambda: False)
     assert seen == [2, 2]  # the first and the last of three
 
 
 def test_without_dev_records_and_once_stopped_nothing_is_written(run):
     path, dev = run
     before = (path / "run.json").read_text()
-    calibrate(path, [], lambda: False)
+    calibrate(path, {"home": []}, lambda: False)
     with pytest.raises(Interrupted):
-        calibrate(path, dev, lambda: True)
+        calibrate(path, {"home": dev}, lambda: True)
     assert (path / "run.json").read_text() == before

@@ -7,24 +7,25 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, overload
 
 from edgetune.data.routed import RoutedStep
 from edgetune.evaluate.evaluate import EvalResult, Stage
 from edgetune.evaluate.score import Outcome, score
-from edgetune_runtime.agent import Agent
+from edgetune_runtime.agent import Agent, Step
 from edgetune_runtime.calls import RESPOND, Call, Toolset
+from edgetune_runtime.decode import Decoded
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.progress import track
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class RoutedResult(EvalResult):
     """One system over examples of several toolsets."""
 
-    expected_toolsets: tuple[str | None, ...]
+    expected_toolsets: tuple[str | None, ...] = ()
     """Of each example; None for `respond`, which every toolset can say."""
-    toolsets: tuple[str | None, ...]
+    toolsets: tuple[str | None, ...] = ()
     """What was picked for each example; None where it was not run."""
 
     @property
@@ -102,8 +103,12 @@ class _Names:
         ]
         self.together = Toolset(", ".join(toolsets), "", tuple(tools))
 
-    def of(self, toolset: str | None, tool: str) -> str:
-        return f"{toolset}.{tool}" if self._counts[tool] > 1 else tool
+    @overload
+    def of(self, toolset: str | None, tool: str) -> str: ...
+    @overload
+    def of(self, toolset: str | None, tool: None) -> None: ...
+    def of(self, toolset: str | None, tool: str | None) -> str | None:
+        return f"{toolset}.{tool}" if tool and self._counts[tool] > 1 else tool
 
 
 def _answer(
@@ -115,16 +120,17 @@ def _answer(
     if stage == "all":
         done = agent.step(turns)
         selected = names.of(done.toolset, done.tool)
-        given = done.arguments
+        given: Step | Decoded = done
         if selected != expected.tool and call.tool != RESPOND:
-            given = agent.arguments(turns, step.toolset, call.tool).arguments
+            given = agent.arguments(turns, step.toolset, call.tool)
         outcome = Outcome(
             expected,
             selected,
-            None if call.tool == RESPOND else given,
+            None if call.tool == RESPOND else given.arguments,
             done.arguments,
-            abstained_from=done.abstained_from,
-            truncated=done.truncated,
+            probability=done.probability,
+            abstained_from=names.of(done.toolset, done.abstained_from),
+            truncated=given.truncated,
         )
         return outcome, done.toolset, done.timing
     began = time.perf_counter()
@@ -136,7 +142,13 @@ def _answer(
             "decode_steps": route.decode_steps + selection.decode_steps,
             "forced_tokens": route.forced_tokens + selection.forced_tokens,
         }
-        return Outcome(expected, names.of(route.name, selection.name)), route.name, cost
+        outcome = Outcome(
+            expected,
+            names.of(route.name, selection.name),
+            probability=selection.probability,
+            abstained_from=names.of(route.name, selection.abstained_from),
+        )
+        return outcome, route.name, cost
     if call.tool == RESPOND:
         return Outcome(expected), None, {}
     decoded = agent.arguments(turns, step.toolset, call.tool)
@@ -145,4 +157,4 @@ def _answer(
         "decode_steps": decoded.decode_steps,
         "forced_tokens": decoded.forced_tokens,
     }
-    return Outcome(expected, given=decoded.arguments), None, cost
+    return Outcome(expected, given=decoded.arguments, truncated=decoded.truncated), None, cost

@@ -53,9 +53,9 @@ def calibrate(
 ) -> None:
     """Give the adapters that select in the finished run at `directory` a temperature each.
 
-    `dev` is by toolset. It is written into `run.json`; an adapter that has one keeps it. Without
-    dev examples there is nothing to fit, and probabilities stay what the softmax says. Raises
-    Interrupted, with nothing written, once `stop` says so.
+    `dev` are the dev examples of each toolset. A temperature is written into `run.json`; an adapter
+    that has one keeps it. Without dev examples there is nothing to fit, and probabilities stay what
+    the softmax says. Raises Interrupted, with nothing written, once `stop` says so.
     """
     about = read_json(directory / "run.json")
     waiting = [
@@ -63,7 +63,7 @@ def calibrate(
         for entry in about["adapters"]
         if entry["role"] in _SYSTEMS
         and "selection_temperature" not in entry
-        and dev[entry["toolset"]]
+        and dev.get(entry["toolset"])
     ]
     if not waiting:
         return
@@ -73,8 +73,8 @@ def calibrate(
     for entry in waiting:
         agent = Agent(assets, engine, system=_SYSTEMS[entry["role"]], exact=True)
         trie = NameTrie(assets.tokenizer, assets.pieces, run.toolsets[entry["toolset"]].names)
-        given = dev[entry["toolset"]]
-        asked = given[:: -(-len(given) // EXAMPLES)]
+        examples = dev[entry["toolset"]]
+        asked = examples[:: -(-len(examples) // EXAMPLES)]
         answers: list[list[Choice]] = []
         for example in track(asked, f"Calibrating {entry['name']}"):
             if stop():
