@@ -14,11 +14,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from edgetune.config import TrainConfig
 from edgetune.data.copied import copied_parameters
 from edgetune.data.generate import generator_of
 from edgetune.data.records import Example, read_records, write_jsonl
 from edgetune.tools.reader import BUILT_IN, read_tools
+from edgetune.train.calibration import calibration_ids
 from edgetune_export.base import Base, load_base
 from edgetune_export.schema import arguments_language
 from edgetune_runtime.calls import Toolset
@@ -53,11 +56,17 @@ def prepare(config: TrainConfig, output: Path) -> Prepared:
     for tool in toolset.tools:
         arguments_language(tool)  # a schema that no grammar can hold to is better refused now
     base_source = _base_source(config)
+    _check_quantization(config, Path(base_source))
     sources = _sources(config, toolset, base_source)
     started = _reopen(output, config, sources)
     if not started:
         write_json(output / "run.json", _run(config, sources))
 
+    if not started:
+        write_json(output / "tools.json", dump_toolsets([toolset]))
+        _write_records(config, toolset, output / "data")
+    train = _examples(output / "data" / "train.jsonl", toolset)
+    dev = output / "data" / "dev.jsonl"
     base_directory = output / "base"
     if (base_directory / "base.json").is_file():
         base = load_base(base_directory)
@@ -67,12 +76,11 @@ def prepare(config: TrainConfig, output: Path) -> Prepared:
             base_directory,
             name=config.base.model,
             revision=config.base.revision,
+            method=config.base.quantization or "mse",
+            calibration=lambda tokenizer: calibration_ids(
+                tokenizer, toolset, train, config.prompt.tools, config.max_length
+            ),
         )
-    if not started:
-        write_json(output / "tools.json", dump_toolsets([toolset]))
-        _write_records(config, toolset, output / "data")
-    train = _examples(output / "data" / "train.jsonl", toolset)
-    dev = output / "data" / "dev.jsonl"
     prepared = Prepared(
         output, base, toolset, train, _examples(dev, toolset) if dev.exists() else []
     )
@@ -96,6 +104,19 @@ def _check_tools(config: TrainConfig, toolset: Toolset) -> None:
                 f"arguments.tools.{tool}: toolset '{toolset.name}' has no such tool that takes "
                 f"parameters (it has {', '.join(known)}); correct its name or remove it."
             )
+
+
+def _check_quantization(config: TrainConfig, source: Path) -> None:
+    wanted = config.base.quantization
+    if wanted is None or not (source / "base.json").is_file():
+        return
+    found = Base(source).method
+    if wanted != found:
+        raise InputError(
+            f"'base.quantization: {wanted}' contradicts 'base.model: {config.base.model}', a base "
+            f"that is made already, by {found}; give the float checkpoint that it was made of, or "
+            "remove 'base.quantization'."
+        )
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -136,7 +157,7 @@ def _reopen(output: Path, config: TrainConfig, sources: Mapping[str, str]) -> bo
             f"{output}: its run.json is none of edgetune's; choose another --output or remove it."
         )
     for what, ours, theirs in (
-        ("recipe", config.model_dump(mode="json"), found["config"]),
+        ("recipe", config.model_dump(mode="json"), _as_today(found["config"])),
         ("data", dict(sources), found["sources"]),
     ):
         if ours != theirs and not found["adapters"] and not (output / "state").exists():
@@ -149,6 +170,14 @@ def _reopen(output: Path, config: TrainConfig, sources: Mapping[str, str]) -> bo
                 "another --output, or remove it to train afresh."
             )
     return found.get("base") is not None
+
+
+def _as_today(recipe: Any) -> Any:
+    """A recipe as an earlier version wrote it down, with the keys that are new since."""
+    try:
+        return TrainConfig.model_validate(recipe).model_dump(mode="json")
+    except ValidationError:
+        return recipe
 
 
 def _difference(ours: Any, theirs: Any, place: str = "") -> str:
