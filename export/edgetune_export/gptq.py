@@ -122,8 +122,8 @@ def _inverse_factor(moments: torch.Tensor) -> torch.Tensor:
     """The upper Cholesky factor of the inverse of the damped Hessian."""
     hessian = moments.double().clone()
     diagonal = hessian.diagonal()
-    # An input that is always zero has nothing to say: its weights are rounded to the nearest.
-    diagonal += (DAMPING * diagonal.mean()).clamp_min(torch.finfo(torch.float32).tiny)
+    # With inputs that are all zero nothing is known, and the weights are rounded by themselves.
+    diagonal += DAMPING * diagonal.mean() if diagonal.any() else 1.0
     inverse = torch.cholesky_inverse(torch.linalg.cholesky(hessian))
     return torch.linalg.cholesky(inverse, upper=True).float()
 
