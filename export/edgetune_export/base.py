@@ -34,7 +34,7 @@ from edgetune_export.checkpoint import (
     read_json,
     read_tokenizer,
 )
-from edgetune_export.gptq import gptq_tensors
+from edgetune_export.gptq import quantize_layers
 from edgetune_export.quantize import GROUP, Quantized, dequantize, pack, quantize, unpack
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import replaced_directory, sha256_file, write_json
@@ -109,7 +109,7 @@ class Base:
         self.name: str = about["name"]
         self.revision: str | None = about["revision"]
         self.weights_sha256: str = about["weights_sha256"]
-        self.method: Method = about["quantization"].get("method", "mse")
+        self.method: Method = about.get("quantization", {}).get("method", "mse")
 
     @cached_property
     def config(self) -> Any:
@@ -249,11 +249,12 @@ def load_base(
     directory, revision = find_checkpoint(str(source), revision, cache_dir)
     checkpoint = Checkpoint(directory)
     name = name or str(source)
-    tensors: Iterable[tuple[str, torch.Tensor | Quantized]] = checkpoint.tensors()
+    done: Mapping[str, Quantized] = {}
     if method == "gptq":
         if calibration is None:
             raise ValueError("gptq needs a calibration")
-        tensors = gptq_tensors(checkpoint, calibration(checkpoint.tokenizer), name)
+        done = quantize_layers(checkpoint, calibration(checkpoint.tokenizer), name)
+    tensors = ((key, done.get(key, tensor)) for key, tensor in checkpoint.tensors())
     return write_base(output, checkpoint, tensors, name=name, revision=revision, method=method)
 
 

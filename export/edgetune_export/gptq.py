@@ -42,15 +42,16 @@ _BATCH_TOKENS = 4096
 """Tokens that run through a layer at a time."""
 
 
-def gptq_tensors(
+def quantize_layers(
     checkpoint: Checkpoint, sequences: Sequence[NDArray[np.int32]], name: str
-) -> Iterator[tuple[str, torch.Tensor | Quantized]]:
-    """Every tensor of `checkpoint`, the projections of its layers quantized.
+) -> dict[str, Quantized]:
+    """The projections of all layers of `checkpoint`, by the names of their weights.
 
     `sequences` are token ids, each `[tokens]`. Layer by layer, and within a layer stage by stage,
-    each projection is quantized for the inputs that the quantized model before it gives; the
-    embedding, of which an input is one row and no sum, has the codes of least squared error, as a
-    head has. `name` is for people. Raises InputError as `quantize` does.
+    each projection is quantized for the inputs that the quantized model before it gives. The
+    embedding counts with its codes of least squared error: an output of it is one row and no sum,
+    in which errors could make up for each other. `name` is for people. Raises InputError as
+    `quantize` does.
     """
     model = build_model(checkpoint.config, checkpoint.tensors())
     table = model.get_input_embeddings().weight
@@ -59,7 +60,8 @@ def gptq_tensors(
         table.copy_(dequantize(quantize(table, f"{name}: the embedding")))
         decoder = model.get_decoder()
         flow = [_Flow(decoder, batch) for batch in _batches(sequences)]
-        for index, layer in enumerate(track(decoder.layers, f"Calibrating {name}")):
+        layers = track(decoder.layers, f"Quantizing the layers of {name}")
+        for index, layer in enumerate(layers):
             for stage in _STAGES:
                 moments = _second_moments(flow, index, layer, layer.get_submodule(stage[0]))
                 for projection in stage:
@@ -69,8 +71,7 @@ def gptq_tensors(
                     weight.copy_(dequantize(done[key]))
             for batch in flow:
                 batch.advance(index, layer)
-    for key, tensor in checkpoint.tensors():
-        yield key, done.get(key, tensor)
+    return done
 
 
 def gptq(weight: torch.Tensor, moments: torch.Tensor, name: str = "weight") -> Quantized:
