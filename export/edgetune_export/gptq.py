@@ -136,10 +136,10 @@ class _Flow:
         """`ids` `[batch, tokens]`. What each layer is called with beside the hidden states (masks,
         rotations) is taken from one run of the whole decoder."""
         self._calls: list[dict[str, Any]] = []
-        first: list[torch.Tensor] = []
 
         def keep(_layer: Any, args: tuple[torch.Tensor], kwargs: dict[str, Any]) -> None:
-            first.append(args[0])
+            if not self._calls:
+                self._hidden = args[0]
             self._calls.append(kwargs)
 
         hooks = [
@@ -148,7 +148,6 @@ class _Flow:
         decoder(input_ids=ids, use_cache=False)
         for hook in hooks:
             hook.remove()
-        self._hidden = first[0]
 
     def through(self, index: int, layer: Any) -> torch.Tensor:
         """What layer `index` makes of the batch."""
