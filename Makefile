@@ -10,7 +10,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 TORCH  := $(shell grep '^torch==' constraints.txt)
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-arm check format clean
+.PHONY: demo test test-arm accuracy check format clean
 
 demo: $(INSTALLED)
 	$(BIN)/edgetune demo
@@ -21,6 +21,13 @@ test: check
 # On emulated 64-bit ARM; fetches some packages into ~/.cache/edgetune the first time.
 test-arm: $(INSTALLED)
 	$(BIN)/pytest -m arm tests/arm
+
+# The README's table of accuracy, anew: about 45 minutes. The data is not part of the repo; make it by
+# `edgetune data import snips DIR`.
+SNIPS ?= ../shared/data/snips
+accuracy: $(INSTALLED)
+	$(BIN)/python benchmarks/accuracy.py configs/nano/snips.yaml --data $(SNIPS)/dev.jsonl \
+	  --work runs/accuracy --into README.md
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

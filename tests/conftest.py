@@ -169,20 +169,20 @@ def _tiny_tokenizer():
 @pytest.fixture(scope="session")
 def tiny_run(tiny_checkpoint, weather_toolset, tmp_path_factory) -> Callable[..., Path]:
     """A factory of run directories as training leaves them, with random adapters:
-    `tiny_run(family, seed=…)`."""
-    made: dict[tuple[str, int, int], Path] = {}
+    `tiny_run(family, seed=…, kind=…)`."""
+    made: dict[tuple[str, int, int, str], Path] = {}
 
-    def make(family: str = "qwen2", *, seed: int = 0, rank: int = 4) -> Path:
-        key = (family, seed, rank)
+    def make(family: str = "qwen2", *, seed: int = 0, rank: int = 4, kind: str = "lora") -> Path:
+        key = (family, seed, rank, kind)
         if key not in made:
             made[key] = tmp_path_factory.mktemp("run") / "run"
-            _write_run(made[key], tiny_checkpoint(family, seed=seed), weather_toolset, rank)
+            _write_run(made[key], tiny_checkpoint(family, seed=seed), weather_toolset, rank, kind)
         return made[key]
 
     return make
 
 
-def _write_run(path: Path, checkpoint: Path, toolset: Any, rank: int) -> None:
+def _write_run(path: Path, checkpoint: Path, toolset: Any, rank: int, kind: str) -> None:
     import torch
     from peft import LoraConfig, get_peft_model
 
@@ -205,12 +205,18 @@ def _write_run(path: Path, checkpoint: Path, toolset: Any, rank: int) -> None:
             file.write(json.dumps(record) + "\n")
     served = [("selector", None), ("monolithic", None)]
     served += [("arguments", tool.name) for tool in toolset.tools if tool.has_parameters]
+    invocation = [base.tokenizer.convert_tokens_to_ids("<tool_call>")]
     adapters = []
     for seed, (role, tool) in enumerate(served):
         name = f"{toolset.name}.{role}" + (f".{tool}" if tool else "")
         torch.manual_seed(seed)
         config = LoraConfig(
-            r=rank, lora_alpha=2 * rank, use_rslora=True, target_modules="all-linear"
+            task_type="CAUSAL_LM",
+            r=rank,
+            lora_alpha=2 * rank,
+            use_rslora=True,
+            target_modules="all-linear",
+            alora_invocation_tokens=invocation if kind == "alora" else None,
         )
         model = get_peft_model(base.model(), config)
         with torch.no_grad():
@@ -236,7 +242,7 @@ def _write_run(path: Path, checkpoint: Path, toolset: Any, rank: int) -> None:
         path / "run.json",
         {
             "edgetune": "0",
-            "config": {"prompt": {"tools": "compact"}},
+            "config": {"prompt": {"tools": "compact"}, "adapter": {"kind": kind}},
             "base": about,
             "adapters": adapters,
             "copied": {"get_weather": ["city"]},

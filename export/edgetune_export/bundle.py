@@ -151,6 +151,8 @@ def _write_adapter(
         rank=found.rank,
         scale=found.scale,
         rslora=found.rslora,
+        kind="alora" if found.invocation else "lora",
+        invocation=found.invocation,
         file=file,
         dtype=dtype,
         base_sha256=run.base.weights_sha256,

@@ -13,15 +13,24 @@ from edgetune_export.base import Base, write_base
 from edgetune_export.checkpoint import Checkpoint
 from edgetune_export.quantize import Quantized
 from edgetune_export.slots import read_peft
+from edgetune_runtime.errors import InputError
 
 
 def merge_adapter(base: Base, peft_directory: Path, output: Path) -> Base:
     """Add the adapter in `peft_directory` to the dequantized `base`, quantized into `output` by
     least squared error.
 
-    W' = W + (A B)^T with the scale in B. Raises as `slots.read_peft` does.
+    W' = W + (A B)^T with the scale in B. Raises as `slots.read_peft` does, and InputError for an
+    activated LoRA.
     """
-    tensors = read_peft(peft_directory, base).tensors
+    found = read_peft(peft_directory, base)
+    if found.invocation:
+        raise InputError(
+            f"{peft_directory}: is an activated LoRA ('adapter.kind: alora'), which acts from the "
+            "opening of a call on, so that no merged weight can stand for it; train with "
+            "'kind: lora' to merge."
+        )
+    tensors = found.tensors
 
     def merged() -> Iterator[tuple[str, torch.Tensor | Quantized]]:
         quantized = base.quantized()

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save
 
-from edgetune_export.run import Run, RunAdapter, Sample, samples
+from edgetune_export.run import Run, RunAdapter, Sample, read_adapter, samples
 from edgetune_runtime.agent import Agent
 from edgetune_runtime.assets import Assets
 from edgetune_runtime.calls import RESPOND_CALL, RESPOND_TOOL
@@ -192,13 +192,17 @@ def _sample_ids(
         prefix = toolset.prompts.selector
     prompt = _encode(assets, render_prompt(assets.pieces, prefix, [User(sample.request)]))
     call = _encode(assets, render_call(assets.pieces, sample.tool, sample.call))
+    steps = DECODE_STEPS
+    if adapter is not None:
+        # PEFT runs the bare base where it does not find the whole invocation of an activated LoRA.
+        steps = max(steps, len(read_adapter(run, adapter).invocation) + 1)
     limit = run.base.shape.context_length
-    if len(prompt) + DECODE_STEPS > limit:
+    if len(prompt) + steps > limit:
         raise InputError(
             f"{run.path}: a prompt of {len(prompt)} tokens does not fit the base's context of "
             f"{limit}; show less of the tools ('prompt.tools') or shorten the records."
         )
-    return np.array([*prompt, *call[:DECODE_STEPS]], np.int64), DECODE_STEPS + 1
+    return np.array([*prompt, *call[:steps]], np.int64), steps + 1
 
 
 def _encode(assets: Assets, text: str) -> list[int]:

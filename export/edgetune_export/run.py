@@ -25,7 +25,7 @@ from edgetune_runtime.automaton import Automaton
 from edgetune_runtime.calls import RESPOND_CALL, RESPOND_TOOL, Call, Tool, Toolset
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import sha256_file
-from edgetune_runtime.manifest import Role
+from edgetune_runtime.manifest import AdapterKind, Role
 from edgetune_runtime.progress import track
 from edgetune_runtime.prompt import Pieces, ToolsShown
 from edgetune_runtime.toolsets import read_toolsets
@@ -63,6 +63,11 @@ class Run:
     def tools_shown(self) -> ToolsShown:
         """How much of the tools the adapters were trained with."""
         return self.config.get("prompt", {}).get("tools", "full")
+
+    @property
+    def kind(self) -> AdapterKind:
+        """Of all its adapters."""
+        return self.config.get("adapter", {}).get("kind", "lora")
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -140,7 +145,9 @@ def run_assets(run: Run) -> Assets:
     toolsets = {
         name: ToolsetAssets(
             toolset,
-            toolset_prompts(run.base.tokenizer, toolset, run.tools_shown),
+            toolset_prompts(
+                run.base.tokenizer, toolset, run.tools_shown, shared=run.kind == "alora"
+            ),
             _automata(toolset, pieces, tokenizer, vocabulary),
             selector=_named(run, name, "selector"),
             arguments={a.tool: a.name for a in _of_role(run, name, "arguments") if a.tool},
@@ -223,6 +230,7 @@ def _source(run: Run, adapter: RunAdapter) -> AdapterSource:
         sha256_file(weights),
         weights.stat().st_size,
         partial(_tensors, run, adapter),
+        run.kind,
     )
 
 

@@ -31,7 +31,9 @@ _ABOUT = "auto_mapping base_model_name_or_path eva_config exclude_modules infere
 layers_pattern layers_to_transform lora_dropout megatron_core peft_type peft_version \
 qalora_group_size revision runtime_config target_modules task_type"
 """Fields that only say how an adapter was trained, found or named."""
-_READ = "alpha_pattern init_lora_weights lora_alpha r rank_pattern use_rslora"
+_READ = (
+    "alora_invocation_tokens alpha_pattern init_lora_weights lora_alpha r rank_pattern use_rslora"
+)
 """Fields that are read here; any other must have PEFT's default."""
 _PLAIN_STARTS = (True, False, None, "gaussian", "eva", "orthogonal")
 """Values of `init_lora_weights` that leave the base as it was; PiSSA, OLoRA, CorDA and LoftQ
@@ -49,6 +51,8 @@ class PeftAdapter:
     scale: float
     """What was folded into B (of the slots whose rank and alpha no pattern changes)."""
     rslora: bool
+    invocation: tuple[int, ...]
+    """Ids from which on an activated LoRA acts; none for a plain one."""
 
 
 def read_peft(directory: Path, base: Base) -> PeftAdapter:
@@ -86,7 +90,8 @@ def read_peft(directory: Path, base: Base) -> PeftAdapter:
         )
         rank = max(rank, r)
     scale = _scale(config["lora_alpha"], config["r"], rslora)
-    return PeftAdapter(tensors, rank, scale, rslora)
+    invocation = tuple(config.get("alora_invocation_tokens") or ())
+    return PeftAdapter(tensors, rank, scale, rslora, invocation)
 
 
 def write_blob(

@@ -70,12 +70,13 @@ def cut_pieces(tokenizer: Any) -> Pieces:
 
 
 def toolset_prompts(
-    tokenizer: Any, toolset: Toolset, tools_shown: ToolsShown = "full"
+    tokenizer: Any, toolset: Toolset, tools_shown: ToolsShown = "full", *, shared: bool = False
 ) -> ToolsetPrompts:
     """The static prefixes of a toolset: for the base, the selector and each arguments adapter.
 
-    Lists hold the toolset's tools and `respond`; an arguments adapter sees its own tool alone. The
-    base always sees the tools in full. Raises InputError as `cut_pieces` does.
+    Lists hold the toolset's tools and `respond`; an arguments adapter sees its own tool alone, or
+    what the selector sees where the prompt is `shared`. The base always sees the tools in full.
+    Raises InputError as `cut_pieces` does.
     """
     native = _is_native(tokenizer)
     pieces = cut_pieces(tokenizer)
@@ -86,11 +87,15 @@ def toolset_prompts(
         _check_prefix(tokenizer, pieces, text)
         return text
 
+    selector = prefix(every, tools_shown)
     return ToolsetPrompts(
         tools_shown=tools_shown,
+        shared=shared,
         base=prefix(every, "full"),
-        selector=prefix(every, tools_shown),
-        arguments={tool.name: prefix([tool], tools_shown) for tool in toolset.tools},
+        selector=selector,
+        arguments={
+            tool.name: selector if shared else prefix([tool], tools_shown) for tool in toolset.tools
+        },
     )
 
 

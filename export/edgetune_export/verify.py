@@ -208,7 +208,10 @@ def _check_prompts(bundle: Bundle) -> str:
         raise BundleError(f"{file}: the pieces differ from the chat template; export again.")
     for name, toolset in bundle.assets.toolsets.items():
         prompts = stored.toolsets[name]
-        if toolset_prompts(tokenizer, toolset.toolset, prompts.tools_shown) != prompts:
+        if (
+            toolset_prompts(tokenizer, toolset.toolset, prompts.tools_shown, shared=prompts.shared)
+            != prompts
+        ):
             raise BundleError(
                 f"{file}: toolset '{name}' differs from what the chat template gives; export again."
             )

@@ -66,14 +66,27 @@ class Stand:
         return inside(self.bundle.path, self.target.model)
 
     def run(self, name: str, prefill: Prefill) -> NDArray[np.float32]:
-        """`[rows, vocab]`: logits of adapter `name` (or the base) after prompt and each token."""
-        self.engine.activate(None if name == BASE else self.handles[name])
-        return _run(self.engine, prefill)
+        """`[rows, vocab]`: logits of adapter `name` (or the base) after prompt and each token.
+
+        An activated LoRA is bound behind the prompt, as it is served.
+        """
+        handle = None if name == BASE else self.handles[name]
+        self.engine.activate(None if self.activated else handle)
+        self.engine.rewind(0)
+        first = self.engine.forward(prefill.prompt).copy()
+        self.engine.activate(handle)
+        decoded = [self.engine.forward([token]).copy() for token in prefill.decoded]
+        return np.stack([first, *decoded])
 
     def probe(self, name: str) -> Prefill:
         """A few tokens of what `name` reads, without logits: enough to compare bits."""
         ids = self.wanted.prefills[name].ids[-PROBE_TOKENS:]
-        return Prefill(ids, np.zeros((1, 0), np.float32))
+        return Prefill(ids, np.zeros((2 if self.activated else 1, 0), np.float32))
+
+    @property
+    def activated(self) -> bool:
+        """Whether the adapters act from the invocation on."""
+        return any(adapter.kind == "alora" for adapter in self.bundle.manifest.adapters)
 
     @property
     def target(self) -> Target:

@@ -61,7 +61,7 @@ class Step:
 
 
 class Agent:
-    """One engine driven through the two stages.
+    """One engine driven through the two stages, its own while a conversation lasts.
 
     `max_tokens` bounds the tokens of the arguments, `temperature` samples them (0 is greedy;
     selection never samples), `seed` makes sampling repeatable, `exact` asks for all probabilities,
@@ -96,6 +96,7 @@ class Agent:
         self._swap_ms = 0.0
         self._prefilled = 0
         self._prompt_end = 0
+        self._base_read: tuple[int, ...] = ()
         for toolset in assets.toolsets.values():
             self._selector(toolset)
 
@@ -185,23 +186,57 @@ class Agent:
         )
 
     def _begin(self, adapter: str | None, prefix: str, turns: Sequence[Turn]) -> list[int]:
-        """Bind `adapter` and bring the KV cache to the prompt's static prefix.
+        """Bring the KV cache to the prompt, or the beginning of it, and bind `adapter`.
 
-        Returns the prompt's ids that are still to be fed. The prefix is prefilled once for each
-        adapter and then restored from a snapshot, always cut at the same place, so that a call does
-        not depend on the calls before it.
+        Returns the prompt's ids that are still to be fed: none with an activated LoRA, whose prompt
+        the bare base has read.
         """
+        ids = tuple(self._encode(render_prompt(self.assets.pieces, prefix, turns)))
+        self._prompt_end = len(ids)
+        if adapter is not None and self.assets.adapters[adapter].kind == "alora":
+            self._read_by_base(prefix, ids)
+            self._swap_ms += self.pool.activate(adapter)
+            return []
+        self._base_read = ()
         self._swap_ms += self.pool.activate(adapter)
-        ids = self._encode(render_prompt(self.assets.pieces, prefix, turns))
+        return list(self._after_static(adapter, prefix, ids))
+
+    def _read_by_base(self, prefix: str, ids: tuple[int, ...]) -> None:
+        """Make the KV cache hold `ids` as the bare base reads them.
+
+        What it read last is kept where `ids` begin with it: the whole prompt at the second stage of
+        a step, the conversation so far at the next step.
+        """
+        known = len(self._base_read)
+        if not known or ids[:known] != self._base_read or self.engine.position < known:
+            self._swap_ms += self.pool.activate(None)
+            unread = self._after_static(None, prefix, ids)
+        else:
+            self.engine.rewind(known)
+            unread = ids[known:]
+            self._prefilled += len(unread)
+            if unread:
+                self._swap_ms += self.pool.activate(None)
+        if unread:
+            self.engine.forward(unread)
+        self._base_read = ids
+
+    def _after_static(
+        self, adapter: str | None, prefix: str, ids: tuple[int, ...]
+    ) -> tuple[int, ...]:
+        """Make the KV cache hold the static prefix of `ids` alone; the ids after it.
+
+        The prefix is prefilled once for each adapter and then restored from a snapshot, always cut
+        at the same place, so that a call does not depend on the calls before it.
+        """
         if prefix not in self._prefixes:
             self._prefixes[prefix] = tuple(self._encode(prefix))
         static = self._prefixes[prefix]
         self.engine.rewind(0)
-        if len(static) >= _PREFIX_TOKENS and tuple(ids[: len(static)]) == static:
+        if len(static) >= _PREFIX_TOKENS and ids[: len(static)] == static:
             self._restore(adapter, static)
             ids = ids[len(static) :]
         self._prefilled += len(ids)
-        self._prompt_end = self.engine.position + len(ids)
         return ids
 
     def _restore(self, adapter: str | None, static: tuple[int, ...]) -> None:

@@ -13,6 +13,7 @@ from tokenizers import Tokenizer
 
 from edgetune_runtime.automaton import Automaton
 from edgetune_runtime.calls import Toolset
+from edgetune_runtime.manifest import AdapterKind
 from edgetune_runtime.prompt import Pieces, ToolsetPrompts
 
 Tensors = Mapping[str, NDArray[np.floating]]
@@ -29,6 +30,8 @@ class AdapterSource:
     """Hash of its content: the key under which prefixes are cached."""
     bytes: int
     load: Callable[[], Tensors]
+    kind: AdapterKind = "lora"
+    """An `alora` is bound behind the prompt, which the bare base reads."""
 
 
 @dataclass(frozen=True)

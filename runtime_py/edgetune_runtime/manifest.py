@@ -12,6 +12,9 @@ SCHEMA_VERSION = 1
 
 Role = Literal["selector", "arguments", "monolithic"]
 
+AdapterKind = Literal["lora", "alora"]
+"""`lora` acts on every token, `alora` from the invocation of the call on (arXiv:2504.12397)."""
+
 
 class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -64,7 +67,9 @@ class Adapter(_Strict):
     role: Role
     toolset: str
     tool: str | None = None
-    kind: Literal["lora"] = "lora"
+    kind: AdapterKind = "lora"
+    invocation: tuple[int, ...] = ()
+    """Of an `alora`: the token ids that open a call, from which on it acts."""
     rank: int
     scale: float
     """What was folded into B: alpha / sqrt(rank) with rsLoRA, alpha / rank without."""

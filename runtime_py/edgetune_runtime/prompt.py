@@ -40,17 +40,21 @@ class Pieces(BaseModel):
 
 
 class ToolsetPrompts(BaseModel):
-    """The static prefixes (system message and tools) of one toolset, one for each stage."""
+    """The static prefixes (system message and tools) of one toolset, one for each stage.
+
+    `shared`: all adapters read the selector's, whose K/V then serve them all (`alora`).
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     tools_shown: ToolsShown
+    shared: bool = False
     base: str
     """Prefix for the untouched base: the full list of tools."""
     selector: str
     """Prefix for the selector and for the monolithic adapter."""
     arguments: dict[str, str]
-    """Prefix for each tool's arguments adapter: that tool alone."""
+    """Prefix for each tool's arguments adapter: that tool alone, unless `shared`."""
 
 
 class Prompts(BaseModel):

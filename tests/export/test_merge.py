@@ -1,12 +1,14 @@
 """A merged base is the adapter added in float and quantized afterwards."""
 
 import numpy as np
+import pytest
 import torch
 
 from edgetune_export.base import load_base
 from edgetune_export.merge import merge_adapter
 from edgetune_export.quantize import dequantize, quantize
 from edgetune_export.slots import read_peft
+from edgetune_runtime.errors import InputError
 
 
 def test_a_merged_base_holds_the_quantized_sums(tiny_base, random_adapter, tmp_path):
@@ -47,3 +49,11 @@ def test_a_merged_base_is_a_base_with_its_own_name_and_hash(tiny_base, random_ad
     assert merged.name == f"{base.name}+helper"
     assert merged.weights_sha256 != base.weights_sha256
     assert merged.tokenizer.chat_template == base.tokenizer.chat_template
+
+
+def test_an_activated_adapter_cannot_be_merged(tiny_base, random_adapter, tmp_path):
+    base = tiny_base("qwen2")
+    directory = random_adapter(base, "helper", alora_invocation_tokens=[3])
+    with pytest.raises(InputError, match=r"helper: is an activated LoRA .*'kind: lora'"):
+        merge_adapter(base, directory, tmp_path / "merged")
+    assert not (tmp_path / "merged").exists()

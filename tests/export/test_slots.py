@@ -63,6 +63,12 @@ def test_modules_may_be_missing(base, random_adapter):
     }
 
 
+def test_an_activated_adapter_is_read_with_its_invocation(base, random_adapter):
+    assert read_peft(random_adapter(base), base).invocation == ()
+    directory = random_adapter(base, alora_invocation_tokens=[3])
+    assert read_peft(directory, base).invocation == (3,)
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [
@@ -73,7 +79,6 @@ def test_modules_may_be_missing(base, random_adapter):
         ("lora_bias", True),
         ("fan_in_fan_out", True),
         ("layer_replication", [[0, 2]]),
-        ("alora_invocation_tokens", [3]),
         ("trainable_token_indices", [7]),
         ("init_lora_weights", "pissa"),
         ("an_option_of_the_future", {"x": 1}),

@@ -131,6 +131,12 @@ def test_selector_lists_respond_and_arguments_prompt_its_own_tool_alone(tokenize
     assert "respond" not in prompts.arguments["set_alarm"]
 
 
+def test_a_shared_prompt_is_the_selectors(tokenizer, weather_toolset):
+    prompts = toolset_prompts(tokenizer, weather_toolset, "names", shared=True)
+    assert set(prompts.arguments.values()) == {prompts.selector}
+    assert prompts.selector == toolset_prompts(tokenizer, weather_toolset, "names").selector
+
+
 def test_less_of_the_tools_is_a_shorter_prompt_and_base_stays_full(tokenizer, weather_toolset):
     full, compact, names, none = (
         toolset_prompts(tokenizer, weather_toolset, shown)

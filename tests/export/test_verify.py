@@ -67,6 +67,28 @@ def test_exported_bundle_holds(family, tiny_run, exported, tmp_path):
         assert f"{rung}: home.arguments.set_alarm" in names
 
 
+def test_activated_adapters_hold_and_are_named_so(tiny_run, tmp_path):
+    write_bundle(open_run(tiny_run(kind="alora")), tmp_path / "home", ["onnx"])
+    result = verify(tmp_path / "home", run=tiny_run(kind="alora"))
+    assert result["ok"], failures(result)
+    manifest = json.loads((tmp_path / "home" / "manifest.json").read_text())
+    for adapter in manifest["adapters"]:
+        assert adapter["kind"] == "alora"
+        assert len(adapter["invocation"]) == 1
+    [toolset] = json.loads((tmp_path / "home" / "prompts.json").read_text())["toolsets"].values()
+    assert toolset["shared"]
+    assert set(toolset["arguments"].values()) == {toolset["selector"]}
+
+
+def test_a_plain_adapter_that_is_served_as_activated_is_found(exported, bundle):
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    for adapter in manifest["adapters"]:
+        adapter["kind"] = "alora"
+    (bundle / "manifest.json").write_text(json.dumps(manifest))
+    rehash(bundle)
+    assert "onnx: logits: home.selector" in failures(verify(bundle))
+
+
 def test_reference_can_be_computed_anew_from_the_run(exported, tiny_run):
     assert verify(exported, run=tiny_run())["ok"]
 

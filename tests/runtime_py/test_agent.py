@@ -1,5 +1,7 @@
 """The two-stage loop: the right prompt under the right adapter, and always a valid call."""
 
+import dataclasses
+
 import jsonschema
 import numpy as np
 import pytest
@@ -104,6 +106,73 @@ def test_a_step_does_not_depend_on_the_steps_before(mock_assets, mock_engine):
     assert alone.probabilities == later.probabilities
 
 
+@pytest.fixture
+def activated_agent(mock_assets, mock_engine, vocabulary):
+    """An agent of activated adapters, and what was fed under which adapter."""
+    home = mock_assets.toolsets["home"]
+    one = dict.fromkeys(home.prompts.arguments, home.prompts.selector)
+    prompts = home.prompts.model_copy(update={"arguments": one, "shared": True})
+    assets = dataclasses.replace(
+        mock_assets,
+        toolsets={"home": dataclasses.replace(home, prompts=prompts)},
+        adapters={
+            name: dataclasses.replace(source, kind="alora")
+            for name, source in mock_assets.adapters.items()
+        },
+    )
+    fed: list = []
+
+    def make(system="decoupled"):
+        engine = mock_engine(logits=knowing(assets, len(vocabulary), ALARM, []))
+        forward = engine.forward
+
+        def spied(ids):
+            bound = next(iter(engine.adapter)) if engine.adapter else None
+            text = assets.tokenizer.decode(list(ids), skip_special_tokens=False)
+            fed.append((text, bound))
+            return forward(ids)
+
+        engine.forward = spied
+        return Agent(assets, engine, system=system), fed
+
+    return make
+
+
+@pytest.mark.parametrize("system", ["decoupled", "monolithic"])
+def test_the_base_reads_an_activated_adapters_prompt_once(activated_agent, mock_assets, system):
+    agent, fed = activated_agent(system)
+    step = agent.step(REQUEST)
+    assert (step.tool, step.arguments) == ("set_alarm", {"time": "7:30", "label": "up"})
+    selector = mock_assets.toolsets["home"].prompts.selector
+    prompt = render_prompt(mock_assets.pieces, selector, REQUEST)
+    assert "".join(text for text, bound in fed if bound is None) == prompt
+    calls = [text for text, bound in fed if bound is not None]
+    # Each stage feeds the opening itself, so that no K/V of the other one stay.
+    assert [text.startswith("<tool_call>") for text in calls].count(True) == 2
+    ids = mock_assets.tokenizer.encode(prompt, add_special_tokens=False).ids
+    assert step.timing["prefill_tokens"] == len(ids)
+
+
+def test_a_conversations_next_step_reads_only_what_is_new(activated_agent, mock_assets):
+    agent, fed = activated_agent()
+    agent.step(REQUEST)
+    tool = mock_assets.toolsets["home"].toolset["set_alarm"]
+    call = Call("set_alarm", {"time": "7:30", "label": "up"})
+    turns = [*REQUEST, Called(tool, call), Result("done")]
+    fed.clear()
+    later = agent.step(turns)
+    read = "".join(text for text, bound in fed if bound is None)
+    assert "wake" not in read
+    assert "7:30" in read.split("<|im_start|>tool")[0]  # the call, as it stands in the conversation
+    fed.clear()
+    other, _ = activated_agent()
+    assert other.step(turns).arguments == later.arguments
+    # Another request begins anew.
+    fed.clear()
+    agent.step([User("and the weather?")])
+    assert "and the weather?" in "".join(text for text, bound in fed if bound is None)
+
+
 @pytest.mark.parametrize(
     ("name", "adapters"), [(RESPOND, 1), ("cancel_alarms", 1), ("set_alarm", 2)]
 )
@@ -135,8 +204,6 @@ def test_exact_gives_every_probability(alarm_agent):
 
 
 def test_a_tool_without_an_adapter_is_written_by_the_base(mock_assets, mock_engine):
-    import dataclasses
-
     home = dataclasses.replace(mock_assets.toolsets["home"], arguments={})
     agent = Agent(dataclasses.replace(mock_assets, toolsets={"home": home}), mock_engine())
     agent.arguments(REQUEST, "home", "set_alarm")
@@ -144,8 +211,6 @@ def test_a_tool_without_an_adapter_is_written_by_the_base(mock_assets, mock_engi
 
 
 def test_a_system_that_the_assets_lack_is_refused(mock_assets, mock_engine):
-    import dataclasses
-
     home = dataclasses.replace(mock_assets.toolsets["home"], monolithic=None)
     assets = dataclasses.replace(mock_assets, toolsets={"home": home})
     with pytest.raises(InputError, match="monolithic"):
@@ -153,8 +218,6 @@ def test_a_system_that_the_assets_lack_is_refused(mock_assets, mock_engine):
 
 
 def test_unknown_toolsets_and_tools_are_refused(mock_assets, mock_engine):
-    import dataclasses
-
     home = mock_assets.toolsets["home"]
     agent = Agent(mock_assets, mock_engine())
     with pytest.raises(InputError, match="'home'"):

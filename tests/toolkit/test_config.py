@@ -50,6 +50,8 @@ def test_a_recipe_of_toolset_and_data_is_enough(tmp_path):
         ("selector: {train: {epochs: 3, steps: 10}}", ["selector.train.epochs", "selector.train"]),
         ("arguments: {adapter: {rnk: 3}}", ["arguments.adapter.rnk"]),
         ("arguments: {tools: {get_weather: {rank: 3}}}", ["arguments.tools.get_weather.rank"]),
+        ("adapter: {kind: alora}\nmachine: {compile: true}", ["machine.compile", "adapter.kind"]),
+        ("selector: {adapter: {kind: alora}}", ["selector.adapter.kind", "adapter.kind: lora"]),
         ("monolithic: {adapter: {rank: 3}}", ["monolithic.adapter.rank", "contradicts"]),
         ("monolithic: {train: {epochs: 3}}", ["monolithic.train.epochs", "contradicts"]),
         (

@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from edgetune_runtime.errors import InputError
-from edgetune_runtime.manifest import Role
+from edgetune_runtime.manifest import AdapterKind, Role
 from edgetune_runtime.prompt import ToolsShown
 
 Projection = Literal["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
@@ -95,8 +95,8 @@ class PromptSettings(_Section):
 class AdapterSettings(_Section):
     """`adapter`: the shape of a LoRA."""
 
-    kind: Literal["lora"] = "lora"
-    """The kind of adapter."""
+    kind: AdapterKind = "lora"
+    """lora, or alora: activated, acts from the opening of the call on (one prompt for all)."""
     rank: int = Field(default=16, ge=1)
     """Inner dimension r of A and B."""
     alpha: float = Field(default=32.0, gt=0)
@@ -256,7 +256,16 @@ class TrainConfig(_Section):
         settings = [self.train_of("arguments", tool) for tool in self.arguments.tools]
         for role in ("selector", "arguments", "monolithic"):
             settings.append(self.train_of(role))
-            self.adapter_of(role)
+            if self.adapter_of(role).kind != self.adapter.kind:
+                raise ValueError(
+                    f"'{role}.adapter.kind' contradicts 'adapter.kind: {self.adapter.kind}': all "
+                    "adapters of a run read the same prompt, or each its own; remove it."
+                )
+        if self.machine.compile and self.adapter.kind == "alora":
+            raise ValueError(
+                "'machine.compile' and 'adapter.kind: alora' contradict each other: the two passes "
+                "of an activated LoRA are not compiled; remove 'machine.compile'."
+            )
         if no_dev and any(of.keep == "best" for of in settings):
             raise ValueError(
                 "'train.keep: best' contradicts 'data' without dev records: nothing says which "

@@ -8,7 +8,14 @@ import torch
 from safetensors.torch import load_file
 
 from edgetune.config import AdapterSettings, TrainSettings
-from edgetune.train.adapter import Interrupted, Job, adapted, learning_rate, train_adapter
+from edgetune.train.adapter import (
+    Interrupted,
+    Job,
+    adapted,
+    forward_pass,
+    learning_rate,
+    train_adapter,
+)
 from edgetune.train.batches import BatchSize, collate, plan_steps
 from edgetune.train.examples import AdapterData, Tokens
 from edgetune.train.passes import loss_logits, measure
@@ -32,7 +39,7 @@ def examples(count: int, seed: int) -> tuple[Tokens, ...]:
     made = []
     for index in range(count):
         ids = generator.integers(5, 300, 8 + index % 5).astype(np.int32)
-        made.append(Tokens(ids, np.arange(len(ids)) >= len(ids) - 3))
+        made.append(Tokens(ids, np.arange(len(ids)) >= len(ids) - 3, len(ids) - 5))
     return tuple(made)
 
 
@@ -114,7 +121,8 @@ def test_the_best_weights_are_kept(model, tmp_path):
     what = job(steps=40, keep="best", evaluations=8)
     with adapted(model, what, "tiny") as peft_model:
         result = train_adapter(peft_model, what, "float32", tmp_path / "state")
-        again = measure(peft_model.base_model.model, what.data.dev, "float32")
+        forward = forward_pass(peft_model.base_model.model, what, "float32")
+        again = measure(forward, what.data.dev, torch.device("cpu"))
     found = dict(result.progress.dev_curve)
     assert result.dev == again
     assert found[result.kept_step]["exact_match"] == max(f["exact_match"] for f in found.values())
@@ -170,7 +178,8 @@ def test_bfloat16_stays_close_to_float32(model):
 
 
 def test_padding_changes_nothing(model):
-    short, long = examples(1, 4)[0], Tokens(np.arange(5, 65, dtype=np.int32), np.arange(60) == 59)
+    short = examples(1, 4)[0]
+    long = Tokens(np.arange(5, 65, dtype=np.int32), np.arange(60) == 59, 40)
     with torch.inference_mode():
         alone = loss_logits(model, collate([short]), "float32")
         padded = loss_logits(model, collate([short, long]), "float32")[:3]
@@ -191,7 +200,11 @@ def test_a_shared_beginning_gives_the_logits_and_gradients_of_each_example_alone
     model = load_base(tiny_checkpoint(family), tmp_path / "base").model()
     beginning = np.arange(5, 55, dtype=np.int32)
     alike = [
-        Tokens(np.concatenate([beginning, item.ids]), np.concatenate([beginning < 0, item.loss]))
+        Tokens(
+            np.concatenate([beginning, item.ids]),
+            np.concatenate([beginning < 0, item.loss]),
+            len(beginning) + item.invocation,
+        )
         for item in examples(3, 6)
     ]
 

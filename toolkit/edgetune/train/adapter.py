@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,9 +22,10 @@ from safetensors.torch import load_file
 from torch.nn.functional import cross_entropy
 
 from edgetune.config import AdapterSettings, TrainSettings
+from edgetune.train.activated import ActivatedPass
 from edgetune.train.batches import collate
 from edgetune.train.examples import AdapterData
-from edgetune.train.passes import DevMetrics, Precision, loss_logits, measure
+from edgetune.train.passes import DevMetrics, Forward, Precision, loss_logits, measure
 from edgetune.train.state import Progress, load_state, save_state
 from edgetune_runtime.errors import InputError
 
@@ -54,6 +56,8 @@ class Job:
     train: TrainSettings
     plan: list[list[int]]
     """Indices into `data.train` for each step."""
+    invocation: tuple[int, ...] = ()
+    """Ids from which on an activated LoRA acts; none for a plain one, which acts everywhere."""
 
     @property
     def tokens(self) -> int:
@@ -97,6 +101,9 @@ def adapted(model: Any, job: Job, base_name: str, start: Path | None = None) -> 
             ),
         )
         peft_model.peft_config["default"].base_model_name_or_path = base_name
+        if job.invocation:
+            # Said once the layers are made, so that they stay plain ones: see `activated`.
+            peft_model.peft_config["default"].alora_invocation_tokens = list(job.invocation)
         if start is not None:
             set_peft_model_state_dict(peft_model, load_file(start / "adapter_model.safetensors"))
         try:
@@ -126,6 +133,7 @@ def train_adapter(
     """
     model = peft_model.base_model.model
     device = next(model.parameters()).device
+    forward = forward_pass(model, job, precision)
     weights = {name: p for name, p in peft_model.named_parameters() if p.requires_grad}
     parameters = list(weights.values())
     optimizer = torch.optim.AdamW(parameters, weight_decay=job.train.weight_decay, fused=True)
@@ -154,7 +162,7 @@ def train_adapter(
         rate = learning_rate(job.train, progress.step, steps)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        loss = cross_entropy(loss_logits(model, batch, precision), batch.targets)
+        loss = cross_entropy(forward(batch), batch.targets)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, job.train.gradient_clip)
         optimizer.step()
@@ -173,7 +181,7 @@ def train_adapter(
             pending.zero_()
         if progress.step in evaluate_at:
             peft_model.eval()
-            metrics = measure(model, job.data.dev, precision)
+            metrics = measure(forward, job.data.dev, device)
             if job.train.keep == "best" and _is_better(metrics, progress):
                 progress.best_step = progress.step
                 best = {name: p.detach().clone() for name, p in weights.items()}
@@ -188,6 +196,13 @@ def train_adapter(
             saved = time.monotonic()
     save()
     return _finish(peft_model, progress, weights, best)
+
+
+def forward_pass(model: Any, job: Job, precision: Precision) -> Forward:
+    """How the job's adapter, which is on `model`, is trained and measured."""
+    if job.invocation:
+        return ActivatedPass(model, precision, (*job.data.train, *job.data.dev))
+    return partial(loss_logits, model, precision=precision)
 
 
 def learning_rate(settings: TrainSettings, step: int, steps: int) -> float:

@@ -9,13 +9,15 @@ from typing import Any
 from torch.nn.functional import cross_entropy
 
 from edgetune.train.batches import Batch
-from edgetune.train.passes import Precision, loss_logits
+from edgetune.train.passes import Forward
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.quiet import quiet
 
 
-def compile_layers(model: Any, batch: Batch, precision: Precision) -> None:
+def compile_layers(model: Any, forward: Forward, batch: Batch) -> None:
     """Compile the decoder of `model` with its adapter, by a step on `batch` that teaches nothing.
+
+    `forward` is the adapter's pass through `model`.
 
     Takes a minute or two the first time on a machine, which keeps what was compiled. Raises
     InputError where nothing can be compiled, for want of a C++ compiler mostly.
@@ -24,7 +26,7 @@ def compile_layers(model: Any, batch: Batch, precision: Precision) -> None:
         model.train()
         model.get_decoder().compile(dynamic=True)
         try:
-            cross_entropy(loss_logits(model, batch, precision), batch.targets).backward()
+            cross_entropy(forward(batch), batch.targets).backward()
         except Exception as error:
             why = str(error).strip().splitlines()[0]
             raise InputError(

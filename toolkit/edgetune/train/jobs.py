@@ -9,9 +9,15 @@ from edgetune.train.examples import AdapterData
 from edgetune_runtime.errors import InputError
 
 
-def plan_jobs(config: TrainConfig, adapters: Sequence[AdapterData], longest: int) -> list[Job]:
+def plan_jobs(
+    config: TrainConfig,
+    adapters: Sequence[AdapterData],
+    longest: int,
+    invocation: tuple[int, ...] = (),
+) -> list[Job]:
     """A job for each adapter, in order; `longest` is the most tokens that an example may have.
 
+    `invocation` are the ids from which on the adapters act, where their kind is alora.
     The monolithic baseline draws as many examples as all the others together (design, section 3).
     Raises InputError where an adapter has no example left to train on.
     """
@@ -36,7 +42,7 @@ def plan_jobs(config: TrainConfig, adapters: Sequence[AdapterData], longest: int
             plan = plan_steps(lengths, size, settings.seed, steps=settings.steps)
         else:
             plan = plan_steps(lengths, size, settings.seed, examples=_examples(settings, lengths))
-        jobs.append(Job(data, config.adapter_of(data.role), settings, plan))
+        jobs.append(Job(data, config.adapter_of(data.role), settings, plan, invocation))
     return jobs
 
 

@@ -4,7 +4,7 @@ The output head, whose products are the dearest of a small model, sees no other 
 module knows neither optimizers nor files.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -19,11 +19,14 @@ from edgetune_runtime.errors import InputError
 
 Precision = Literal["float32", "bfloat16"]
 
+Forward = Callable[[Batch], torch.Tensor]
+"""Logits `[loss tokens, vocabulary]`, float32, for a batch's targets."""
+
 _SHORT = 256
 """Up to this many tokens, plain matrix products beat the fused attention on CPUs (its backward
 pass in bfloat16 took a fifth of a step at 64 tokens)."""
 
-_WORTH_SHARING = 32
+WORTH_SHARING = 32
 """Fewer tokens are sooner computed for each example than shared."""
 
 _DEV_TOKENS = 4096
@@ -82,7 +85,7 @@ def loss_logits(model: Any, batch: Batch, precision: Precision) -> torch.Tensor:
     # input would be compiled anew, for minutes.
     if shared or len(batch.ids) == 1 or not torch.is_grad_enabled():
         decoder = decoder.forward
-    with _autocast(batch.ids.device, precision), _attention(batch):
+    with autocast(batch.ids.device, precision), attention(batch):
         past = None
         if shared:
             past = decoder(input_ids=batch.ids[:1, :shared], use_cache=True).past_key_values
@@ -94,14 +97,13 @@ def loss_logits(model: Any, batch: Batch, precision: Precision) -> torch.Tensor:
     return logits.float()
 
 
-def measure(model: Any, examples: Sequence[Tokens], precision: Precision) -> DevMetrics:
-    """Dev metrics of `model`, with whatever adapter is active, on its own device."""
-    device = next(model.parameters()).device
+def measure(forward: Forward, examples: Sequence[Tokens], device: torch.device) -> DevMetrics:
+    """Dev metrics of the model behind `forward`, which is on `device`."""
     loss = correct = tokens = exact = 0.0
     with torch.inference_mode():
         for indices in plan_all([len(item.ids) for item in examples], BatchSize(0, _DEV_TOKENS)):
             batch = collate([examples[index] for index in indices]).to(device)
-            logits = loss_logits(model, batch, precision)
+            logits = forward(batch)
             loss += cross_entropy(logits, batch.targets, reduction="sum").item()
             right = logits.argmax(-1) == batch.targets
             wrong_in = torch.bincount(batch.rows, weights=(~right).float())
@@ -116,14 +118,16 @@ def _shared(batch: Batch) -> int:
     first = int(batch.columns.min())
     same = (batch.ids[:, :first] == batch.ids[0, :first]).all(0)
     count = int(same.long().cumprod(0).sum())
-    return count if len(batch.ids) > 1 and count >= _WORTH_SHARING else 0
+    return count if len(batch.ids) > 1 and count >= WORTH_SHARING else 0
 
 
-def _autocast(device: torch.device, precision: Precision) -> AbstractContextManager[Any]:
+def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[Any]:
+    """What makes matrix products run in `precision`."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16")
 
 
-def _attention(batch: Batch) -> AbstractContextManager[Any]:
+def attention(batch: Batch) -> AbstractContextManager[Any]:
+    """What makes attention run by the kernel that is fastest for the batch's lengths."""
     if batch.ids.device.type == "cpu" and batch.ids.shape[1] <= _SHORT:
         return sdpa_kernel(SDPBackend.MATH)
     return nullcontext()

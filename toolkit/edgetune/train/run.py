@@ -20,7 +20,14 @@ import torch
 
 from edgetune.config import TrainConfig
 from edgetune.data.swap import swapped_examples
-from edgetune.train.adapter import Interrupted, Job, Trained, adapted, train_adapter
+from edgetune.train.adapter import (
+    Interrupted,
+    Job,
+    Trained,
+    adapted,
+    forward_pass,
+    train_adapter,
+)
 from edgetune.train.allocator import keep_freed_memory
 from edgetune.train.batches import collate
 from edgetune.train.compiled import compile_layers, is_compiled
@@ -32,6 +39,7 @@ from edgetune.train.passes import Precision, best_device, best_precision
 from edgetune.train.prepare import Prepared, prepare, read_json
 from edgetune.train.report import model_card, report_html
 from edgetune.train.summary import RunSummary, adapter_metrics
+from edgetune_export.invocation import invocation_tokens
 from edgetune_export.template import cut_pieces, toolset_prompts
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import replaced_directory, write_bytes, write_json
@@ -97,14 +105,16 @@ def _train(config: TrainConfig, output: Path, pressed: threading.Event) -> RunSu
 
 def _jobs(config: TrainConfig, prepared: Prepared) -> list[Job]:
     tokenizer = prepared.base.tokenizer
+    pieces = cut_pieces(tokenizer)
+    activated = config.adapter.kind == "alora"
     longest = min(config.max_length, prepared.base.shape.context_length)
     more = swapped_examples(
         prepared.toolset, prepared.train, config.data.swap_values, config.train.seed
     )
     data = adapters_data(
         tokenizer,
-        cut_pieces(tokenizer),
-        toolset_prompts(tokenizer, prepared.toolset, config.prompt.tools),
+        pieces,
+        toolset_prompts(tokenizer, prepared.toolset, config.prompt.tools, shared=activated),
         prepared.toolset,
         [*prepared.train, *more],
         prepared.dev,
@@ -121,7 +131,8 @@ def _jobs(config: TrainConfig, prepared: Prepared) -> list[Job]:
             console.print(
                 f"{adapter.name}: left out {adapter.dropped} examples of more than {longest} tokens"
             )
-    return plan_jobs(config, data, longest)
+    invocation = invocation_tokens(tokenizer.backend_tokenizer, pieces) if activated else ()
+    return plan_jobs(config, data, longest, invocation)
 
 
 def _one(
@@ -142,7 +153,7 @@ def _one(
         if config.machine.compile and not is_compiled(model):
             console.print("Compiling the base's layers, which takes a minute or two")
             batch = collate([job.data.train[index] for index in job.plan[0]])
-            compile_layers(model, batch.to(model.device), precision)
+            compile_layers(model, forward_pass(model, job, precision), batch.to(model.device))
         trained = train_adapter(
             peft_model,
             job,
