@@ -13,11 +13,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
+
 from edgetune.data.records import Example
 from edgetune.evaluate.evaluate import evaluate
 from edgetune.train.calibration import calibration_ids
 from edgetune.train.examples import adapters_data
-from edgetune.train.passes import measure
+from edgetune.train.passes import loss_logits, measure
 from edgetune_export.base import Base, Calibration, load_base
 from edgetune_export.quantize import dequantize
 from edgetune_export.run import Run, run_assets
@@ -145,7 +147,8 @@ def quality(base: Base, records: Records) -> Quality:
             f"has at most {longest} tokens; measure with fewer tools, or leave --data out."
         )
     with stage(f"Perplexity of {base.name}, {base.method}"):
-        metrics = measure(base.model(), calls, "float32")
+        logits = partial(loss_logits, base.model(), precision="float32")
+        metrics = measure(logits, calls, torch.device("cpu"))
     bare = Run(base.directory, {}, base, {toolset.name: toolset}, (), {})
     agent = Agent(run_assets(bare), TorchEngine(base), system="base")
     score = evaluate(agent, toolset.name, records.examples).score

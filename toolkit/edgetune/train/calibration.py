@@ -14,7 +14,7 @@ from edgetune_runtime.errors import InputError
 from edgetune_runtime.prompt import ToolsShown
 
 TOKENS = 32_768
-"""Tokens to calibrate on. More change nothing that can be measured on a base of nano's size."""
+"""Tokens to calibrate on. For a base of nano's size a half, and an eighth, gave as good a base."""
 
 
 def calibration_ids(
