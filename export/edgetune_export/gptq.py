@@ -2,8 +2,8 @@
 
 The error that rounding one input's weights makes in a layer's outputs is made up for by the weights
 of the inputs that are not rounded yet, as far as the inputs go together on texts of the toolset.
-Libraries that do this need a GPU, or scales of another kind (float16, with zero points, negative):
-for this grid it is written here. It knows token ids, not what they say, and nothing of files.
+Libraries that do this need a GPU, or have scales of another kind (float16, with zero points): for
+this grid it is written here. It knows token ids, not what they say, and nothing of files.
 """
 
 from collections.abc import Iterator, Sequence
