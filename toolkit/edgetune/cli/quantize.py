@@ -125,5 +125,5 @@ def _show(result: dict[str, Any]) -> None:
             "-" if figures[key] is None else f"{figures[key]:.3f}"
             for key in ("selection_accuracy", "arguments_exact_match", "call_exact_match")
         )
-        table.add_row(name, f"{figures['perplexity']:.4g}", *shares)
+        table.add_row(name, f"{figures['perplexity']:#.4g}", *shares)
     console.print(table)
