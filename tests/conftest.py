@@ -235,6 +235,7 @@ def _write_run(path: Path, checkpoint: Path, toolset: Any, rank: int, kind: str)
                 "data_sha256": "0" * 64,
                 "examples": 3,
                 "steps": 1,
+                **({"selection_temperature": 1.5} if role == "selector" else {}),
             }
         )
     about = {"name": base.name, "revision": None, "weights_sha256": base.weights_sha256}

@@ -158,6 +158,7 @@ def _write_adapter(
         base_sha256=run.base.weights_sha256,
         data_sha256=adapter.data_sha256,
         onnx_adapter=onnx_file,
+        selection_temperature=adapter.selection_temperature,
     )
 
 

@@ -44,6 +44,8 @@ class RunAdapter:
     tool: str | None
     directory: Path
     data_sha256: str
+    selection_temperature: float = 1.0
+    """What training fitted on the dev records; 1 for a run that has none."""
 
 
 @dataclass(frozen=True)
@@ -134,10 +136,11 @@ def open_run(path: Path) -> Run:
     return Run(path, config, base, read_toolsets(path / "tools.json"), adapters, copied)
 
 
-def run_assets(run: Run) -> Assets:
+def run_assets(run: Run, *, grammars: bool = True) -> Assets:
     """Everything but the engine that an agent needs to run `run`'s adapters.
 
-    Compiles every tool's grammar. Raises GrammarError for a schema that no grammar can hold to.
+    Compiles every tool's grammar; without `grammars` the agent can select, not write arguments.
+    Raises GrammarError for a schema that no grammar can hold to.
     """
     pieces = cut_pieces(run.base.tokenizer)
     tokenizer = run.tokenizer
@@ -148,7 +151,7 @@ def run_assets(run: Run) -> Assets:
             toolset_prompts(
                 run.base.tokenizer, toolset, run.tools_shown, shared=run.kind == "alora"
             ),
-            _automata(toolset, pieces, tokenizer, vocabulary),
+            _automata(toolset, pieces, tokenizer, vocabulary) if grammars else {},
             selector=_named(run, name, "selector"),
             arguments={a.tool: a.name for a in _of_role(run, name, "arguments") if a.tool},
             monolithic=_named(run, name, "monolithic"),
@@ -198,6 +201,7 @@ def _adapter(path: Path, entry: Mapping[str, Any]) -> RunAdapter:
         entry.get("tool"),
         path / entry["directory"],
         entry["data_sha256"],
+        entry.get("selection_temperature", 1.0),
     )
 
 
@@ -231,6 +235,7 @@ def _source(run: Run, adapter: RunAdapter) -> AdapterSource:
         weights.stat().st_size,
         partial(_tensors, run, adapter),
         run.kind,
+        adapter.selection_temperature,
     )
 
 

@@ -7,7 +7,7 @@ keeps no conversation: the caller passes the turns so far.
 import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -41,12 +41,17 @@ class Step:
     tool: str
     arguments: Mapping[str, Any]
     probability: float
-    """Of the tool, among all names of the toolset."""
+    """Of the tool (or of the one that was abstained from), among all names of the toolset."""
     probabilities: Mapping[str, float]
     """Of the names whose probability is known (all with `exact`)."""
     timing: Mapping[str, float]
     """`ms` in all, of which `select_ms`, `arguments_ms` (without swaps) and `swap_ms`; and the
     counts `prefill_tokens`, `decode_steps`, `forced_tokens`."""
+    abstained_from: str | None = None
+    """The likeliest tool, where it was less probable than the agent asks for; `tool` is `respond`
+    then."""
+    truncated: bool = False
+    """The token budget cut the arguments short."""
 
     def as_json(self) -> dict[str, Any]:
         """The fields of design section 9; times to a thousandth of a millisecond."""
@@ -56,6 +61,8 @@ class Step:
             "arguments": dict(self.arguments),
             "probability": self.probability,
             "probabilities": dict(self.probabilities),
+            "abstained_from": self.abstained_from,
+            "truncated": self.truncated,
             "timing": {name: round(value, 3) for name, value in self.timing.items()},
         }
 
@@ -65,6 +72,7 @@ class Agent:
 
     `max_tokens` bounds the tokens of the arguments, `temperature` samples them (0 is greedy;
     selection never samples), `seed` makes sampling repeatable, `exact` asks for all probabilities,
+    a tool less probable than `abstain_below` is not called (the step is `respond` then),
     `max_resident` bounds the adapters in memory. Raises InputError where the assets lack what
     `system` needs.
     """
@@ -79,6 +87,7 @@ class Agent:
         temperature: float = 0.0,
         seed: int = 0,
         exact: bool = False,
+        abstain_below: float = 0.0,
         max_resident: int | None = None,
     ) -> None:
         self.assets = assets
@@ -87,6 +96,7 @@ class Agent:
         self.max_tokens = max_tokens
         self.temperature = temperature
         self.exact = exact
+        self.abstain_below = abstain_below
         self.pool = AdapterPool(engine, assets.adapters, max_resident)
         self._rng = np.random.default_rng(seed)
         self._vocabulary = Vocabulary(assets.tokenizer)
@@ -134,6 +144,8 @@ class Agent:
                 "decode_steps": selection.decode_steps + decoded.decode_steps,
                 "forced_tokens": selection.forced_tokens + decoded.forced_tokens,
             },
+            selection.abstained_from,
+            decoded.truncated,
         )
 
     def toolset(self, name: str | None = None) -> Toolset:
@@ -144,15 +156,25 @@ class Agent:
         return self._toolset(name).toolset
 
     def select(self, turns: Sequence[Turn], toolset: str | None = None) -> Selection:
-        """The first stage alone: which tool comes next."""
+        """The first stage alone: which tool comes next, `respond` where none is probable enough."""
         chosen = self._toolset(toolset)
         name = chosen.toolset.name
         if name not in self._tries:
             self._tries[name] = NameTrie(
                 self.assets.tokenizer, self.assets.pieces, chosen.toolset.names
             )
-        prompt = self._begin(self._selector(chosen), self._selector_prefix(chosen), turns)
-        return select(self.engine, self._tries[name], prompt=prompt, exact=self.exact)
+        selector = self._selector(chosen)
+        prompt = self._begin(selector, self._selector_prefix(chosen), turns)
+        found = select(
+            self.engine,
+            self._tries[name],
+            prompt=prompt,
+            exact=self.exact,
+            temperature=self.assets.adapters[selector].selection_temperature if selector else 1.0,
+        )
+        if found.name != RESPOND and found.probability < self.abstain_below:
+            return replace(found, name=RESPOND, abstained_from=found.name)
+        return found
 
     def arguments(self, turns: Sequence[Turn], toolset: str | None, tool: str) -> Decoded:
         """The second stage alone: the arguments of `tool`, whatever the first stage would say."""

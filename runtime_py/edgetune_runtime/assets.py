@@ -32,6 +32,8 @@ class AdapterSource:
     load: Callable[[], Tensors]
     kind: AdapterKind = "lora"
     """An `alora` is bound behind the prompt, which the bare base reads."""
+    selection_temperature: float = 1.0
+    """What calibrates the probabilities of a selection that this adapter makes (`decode`)."""
 
 
 @dataclass(frozen=True)

@@ -174,6 +174,7 @@ def _assets(
             sizes[adapter.file].bytes,
             partial(read_blob, inside(path, adapter.file)),
             adapter.kind,
+            adapter.selection_temperature,
         )
         for adapter in manifest.adapters
     }

@@ -25,8 +25,9 @@ class Selection:
     """Which tool, and how sure."""
 
     name: str
-    """The name with the largest joint probability."""
+    """The name with the largest joint probability, as it is before the temperature."""
     probability: float
+    """Of the likeliest name: `name`, or the one that was abstained from."""
     probabilities: dict[str, float]
     """Every name whose joint probability is known, the largest first; all of them if `exact`."""
     exact: bool
@@ -35,6 +36,8 @@ class Selection:
     """Forward passes that a decision waited for, the prefill's among them."""
     forced_tokens: int
     """Tokens of the call so far that needed no decision."""
+    abstained_from: str | None = None
+    """The likeliest name, where it was too unlikely to be called; `name` is `respond` then."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,8 @@ class Decoded:
     """Forward passes that a decision waited for, the prefill's among them."""
     forced_tokens: int
     """Tokens that needed no decision, those of the opening included."""
+    truncated: bool = False
+    """The token budget forbade what the model wanted, or left it no choice: a value may be cut."""
 
 
 NO_ARGUMENTS = Decoded({}, "{}", (), 0, 0)
@@ -57,7 +62,12 @@ NO_ARGUMENTS = Decoded({}, "{}", (), 0, 0)
 
 
 def select(
-    engine: Engine, trie: NameTrie, *, prompt: Sequence[int] = (), exact: bool = False
+    engine: Engine,
+    trie: NameTrie,
+    *,
+    prompt: Sequence[int] = (),
+    exact: bool = False,
+    temperature: float = 1.0,
 ) -> Selection:
     """The name in `trie` with the largest joint probability after the prompt.
 
@@ -65,6 +75,10 @@ def select(
     the tokens that go on to some name. Branching points are evaluated in the order of their mass
     until no unevaluated one outweighs the best name, so the result is the argmax even where a
     greedy descent would miss it; mostly that is one path. `exact` evaluates all of them.
+
+    `temperature` calibrates (Guo et al. 2017): each softmax is of the logits divided by it, in the
+    probabilities that are told. What is chosen does not depend on it: a name behind several
+    branching points could otherwise gain or lose against one behind a single one.
 
     `prompt` are ids to feed before the opening (the part of the prompt that the KV cache does not
     hold yet). Afterwards the KV cache holds an unspecified part of the call: rewind it.
@@ -75,28 +89,33 @@ def select(
     start = engine.position + len(unfed)
     fed: tuple[int, ...] = ()
     known: dict[str, float] = {}
+    told: dict[str, float] = {}
     forced: dict[str, int] = {}
-    waiting: list[tuple[float, int, Branch]] = [(1.0, 0, trie.root)]
+    waiting: list[tuple[float, float, int, Branch]] = [(1.0, 1.0, 0, trie.root)]
     steps = 0
     while waiting:
         heaviest = max(range(len(waiting)), key=lambda index: waiting[index][0])
         if not exact and known and max(known.values()) >= waiting[heaviest][0]:
             break
-        mass, decisions, branch = waiting.pop(heaviest)
+        mass, calibrated, decisions, branch = waiting.pop(heaviest)
         shared = shared_length([fed, branch.prefix])
         if not unfed:
             engine.rewind(start + shared)
         logits = engine.forward([*unfed, *branch.prefix[shared:]])
         unfed, fed, steps = [], branch.prefix, steps + 1
-        shares = mass * _softmax(logits[list(branch.children)])
-        for share, child in zip(shares.tolist(), branch.children.values(), strict=True):
+        choices = logits[list(branch.children)]
+        shares = (mass * _softmax(choices)).tolist()
+        tempered = (calibrated * _softmax(choices / temperature)).tolist()
+        for share, probability, child in zip(
+            shares, tempered, branch.children.values(), strict=True
+        ):
             if isinstance(child, Branch):
-                waiting.append((share, decisions + 1, child))
+                waiting.append((share, probability, decisions + 1, child))
             else:
-                known[child] = share
+                known[child], told[child] = share, probability
                 forced[child] = len(trie.opening_ids) + len(branch.prefix) - decisions
-    probabilities = dict(sorted(known.items(), key=lambda item: -item[1]))
-    name = next(iter(probabilities))
+    probabilities = dict(sorted(told.items(), key=lambda item: -item[1]))
+    name = max(known, key=known.__getitem__)
     return Selection(name, probabilities[name], probabilities, not waiting, steps, forced[name])
 
 
@@ -128,7 +147,7 @@ def decode_arguments(
     rng = rng or np.random.default_rng()
     unfed = [*prompt, *automaton.opening_ids]
     left = min(max_tokens, engine.context_length - engine.position - len(unfed))
-    state, steps = automaton.start, 0
+    state, steps, truncated = automaton.start, 0, False
     shortest = int(automaton.distance[state])
     if left < shortest:
         raise InputError(
@@ -152,19 +171,25 @@ def decode_arguments(
         if moves.farthest > left - 1:
             in_time = automaton.distance[states] <= left - 1
             ids, states = ids[in_time], states[in_time]
-        choice = 0
+        choice, cut = 0, len(ids) < len(moves.ids)
         if len(ids) > 1:
-            scores = _scores(engine.forward(unfed)[ids], temperature, rng)
+            logits = engine.forward(unfed)
             unfed, steps = [], steps + 1
             written = vocabulary.text(tokens)[len(automaton.pending) :]
-            choice = _choose(scores, ids, vocabulary, spans, written)
+            choice = _choose(
+                _scores(logits[ids], temperature, rng), ids, vocabulary, spans, written
+            )
+            if cut:
+                wished = _choose(logits[moves.ids], moves.ids, vocabulary, spans, written)
+                cut = bool(automaton.distance[moves.states[wished]] > left - 1)
+        truncated |= cut
         tokens.append(int(ids[choice]))
         unfed.append(int(ids[choice]))
         state = int(states[choice])
         left -= 1
     text = _object_text(automaton, vocabulary.text(tokens))
     count = len(automaton.opening_ids) + len(tokens) - steps
-    return Decoded(json.loads(text), text, tuple(tokens), steps, count)
+    return Decoded(json.loads(text), text, tuple(tokens), steps, count, truncated)
 
 
 def _scores(
@@ -181,7 +206,7 @@ def _scores(
 
 
 def _choose(
-    scores: NDArray[np.float64],
+    scores: NDArray[np.floating],
     ids: NDArray[np.int32],
     vocabulary: Vocabulary,
     spans: Spans,

@@ -80,6 +80,8 @@ class Adapter(_Strict):
     data_sha256: str
     """Hash of the rendered records that it was trained on."""
     onnx_adapter: str | None = None
+    selection_temperature: float = Field(1.0, gt=0, allow_inf_nan=False)
+    """What the logits of a selection are divided by for its probabilities (Guo et al. 2017)."""
 
 
 class ToolsetEntry(_Strict):

@@ -10,6 +10,7 @@ from edgetune_export import bundle as writer
 from edgetune_export import targets
 from edgetune_export.bundle import write_bundle
 from edgetune_export.run import open_run, read_adapter, run_assets, samples
+from edgetune_export.torch_engine import TorchEngine
 from edgetune_runtime.agent import Agent
 from edgetune_runtime.bundle import open_bundle
 from edgetune_runtime.engines import open_engine
@@ -53,6 +54,20 @@ def test_bundle_gives_the_assets_of_its_run(bundle, tiny_run):
     for name, source in wanted.adapters.items():
         for slot, tensor in source.load().items():
             np.testing.assert_array_equal(found.adapters[name].load()[slot], tensor)
+
+
+def test_bundle_and_run_give_the_same_calibrated_probabilities(bundle, tiny_run):
+    """A run that was trained before there were temperatures, or an adapter without, has 1."""
+    opened = open_bundle(bundle)
+    run = run_assets(open_run(tiny_run()), grammars=False)
+    for name, temperature in (("home.selector", 1.5), ("home.monolithic", 1.0)):
+        assert run.adapters[name].selection_temperature == temperature
+        assert opened.assets.adapters[name].selection_temperature == temperature
+    first = Agent(run, TorchEngine(open_run(tiny_run()).base), exact=True)
+    second = Agent(opened.assets, open_engine(opened, "onnx"), exact=True)
+    for text in ("Weather in Oslo?", "Wake me at 7:30"):
+        wanted = first.select([User(text)]).probabilities
+        assert second.select([User(text)]).probabilities == pytest.approx(wanted, rel=1e-3)
 
 
 def test_every_file_is_listed(bundle):

@@ -203,6 +203,49 @@ def test_exact_gives_every_probability(alarm_agent):
     assert sum(probabilities.values()) == pytest.approx(1)
 
 
+@pytest.mark.parametrize(
+    ("system", "adapter"), [("decoupled", "home.selector"), ("monolithic", "home.monolithic")]
+)
+def test_probabilities_are_calibrated_by_the_adapter_that_selects(
+    mock_assets, mock_engine, system, adapter
+):
+    def steps(**temperatures):
+        adapters = {
+            name: dataclasses.replace(
+                source, selection_temperature=temperatures.get(name.removeprefix("home."), 1.0)
+            )
+            for name, source in mock_assets.adapters.items()
+        }
+        assets = dataclasses.replace(mock_assets, adapters=adapters)
+        agent = Agent(assets, mock_engine(seed=5), system=system, exact=True)
+        return agent.step(REQUEST)
+
+    plain = steps(**{each: 3.0 for each in ("selector", "monolithic") if each not in adapter})
+    flat = steps(**{adapter.removeprefix("home."): 3.0})
+    assert plain == dataclasses.replace(steps(), timing=plain.timing)
+    assert (flat.tool, flat.arguments) == (plain.tool, plain.arguments)
+    assert flat.probability < plain.probability
+    assert sum(flat.probabilities.values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("system", ["decoupled", "monolithic"])
+def test_a_tool_that_is_not_probable_enough_is_not_called(alarm_agent, system):
+    agent, sees = alarm_agent(system, abstain_below=1.0)
+    step = agent.step(REQUEST)
+    assert (step.tool, step.arguments) == (RESPOND, {})
+    assert step.abstained_from == "set_alarm"
+    assert 0.99 < step.probability < 1
+    assert not any('"arguments"' in text for text, _ in sees)
+    assert agent.select(REQUEST).name == RESPOND
+    called = alarm_agent(system, abstain_below=step.probability)[0].step(REQUEST)
+    assert (called.tool, called.abstained_from) == ("set_alarm", None)
+
+
+def test_a_step_tells_that_the_budget_cut_its_arguments(alarm_agent):
+    assert not alarm_agent()[0].step(REQUEST).truncated
+    assert alarm_agent(max_tokens=8)[0].step(REQUEST).as_json()["truncated"]
+
+
 def test_a_tool_without_an_adapter_is_written_by_the_base(mock_assets, mock_engine):
     home = dataclasses.replace(mock_assets.toolsets["home"], arguments={})
     agent = Agent(dataclasses.replace(mock_assets, toolsets={"home": home}), mock_engine())

@@ -93,6 +93,38 @@ def test_selection_beats_a_greedy_descent_that_splits_its_mass(mock_engine, toke
     assert selection.probability == pytest.approx(1 / (1 + np.exp(0.4)))
 
 
+@pytest.mark.parametrize("temperature", [0.4, 3.0])
+@pytest.mark.parametrize("seed", range(20))
+def test_a_temperature_divides_the_logits_of_every_branching_point(
+    mock_engine, tokenizer, pieces, seed, temperature
+):
+    trie = NameTrie(tokenizer, pieces, NAMES)
+    plain, cooled = mock_engine(seed=seed), mock_engine(seed=seed, spread=5.0 / temperature)
+    found = select(plain, trie, prompt=PROMPT, exact=True, temperature=temperature)
+    assert found.probabilities == pytest.approx(
+        brute_force(cooled, trie, tokenizer, pieces), rel=1e-4
+    )
+    assert found.probability == found.probabilities[found.name]
+
+
+@pytest.mark.parametrize("exact", [False, True])
+@pytest.mark.parametrize("seed", range(20))
+def test_a_temperature_never_changes_the_choice(mock_engine, tokenizer, pieces, seed, exact):
+    trie = NameTrie(tokenizer, pieces, NAMES)
+    found = [
+        select(
+            mock_engine(seed=seed, spread=1.0),
+            trie,
+            prompt=PROMPT,
+            exact=exact,
+            temperature=temperature,
+        )
+        for temperature in (1.0, 0.2, 8.0)
+    ]
+    assert len({(each.name, each.decode_steps) for each in found}) == 1
+    assert len({each.probability for each in found}) == 3
+
+
 def test_a_sure_selection_costs_one_forward_a_branching_point(mock_engine, tokenizer, pieces):
     trie = NameTrie(tokenizer, pieces, NAMES)
     ids = tokenizer.encode(call_opening(pieces, "cancel_alarms"), add_special_tokens=False).ids
@@ -144,6 +176,27 @@ def test_every_result_satisfies_the_schema_within_any_budget(
         weather_schema.validate(decoded.arguments)
         assert json.loads(decoded.text) == decoded.arguments
         assert len(decoded.tokens) <= max_tokens
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1e-3])
+def test_a_value_that_the_budget_cuts_is_told(
+    mock_engine, tokenizer, vocabulary, regex_automaton, temperature
+):
+    text = '{"city": "Oslo", "unit": "celsius"}'
+    ids = tokenizer.encode(text, add_special_tokens=False).ids
+    automaton = regex_automaton(WEATHER, opening_ids=(2,), force=False)
+    found = {}
+    for budget in range(int(automaton.distance[automaton.start]), len(ids) + 3):
+        engine = mock_engine(logits=favouring(ids, len(vocabulary)))
+        decoded = decode_arguments(
+            engine, automaton, vocabulary, max_tokens=budget, temperature=temperature
+        )
+        found[budget] = (decoded.text == text, decoded.truncated)
+    whole = [budget for budget, (right, _) in found.items() if right]
+    assert all(cut for right, cut in found.values() if not right)
+    # With a token to spare the budget forbids much at the end, but nothing that was wanted.
+    assert not any(found[budget][1] for budget in whole if budget > min(whole))
+    assert len(whole) > 1
 
 
 def test_copied_values_are_spans_of_the_request_where_the_model_slips(

@@ -74,5 +74,12 @@ def test_an_evaluation_without_data_says_what_it_takes(monkeypatch, capsys, tmp_
     assert "--data: found none" in capsys.readouterr().err
     assert run(monkeypatch, "eval", "--compare", tmp_path / "a.json", tmp_path / "b.json") == 2
     assert "a.json: cannot be read" in capsys.readouterr().err
-    assert run(monkeypatch, "eval", tmp_path, "--compare", "a.json", "b.json") == 2
-    assert "found both" in capsys.readouterr().err
+    for other in ((tmp_path,), ("--data", "x.jsonl"), ("--abstain-below", 0.5)):
+        assert run(monkeypatch, "eval", *other, "--compare", "a.json", "b.json") == 2
+        assert f"{other[0]}: found both" in capsys.readouterr().err
+
+
+def test_abstaining_contradicts_a_stage_without_a_selection(monkeypatch, capsys, tmp_path):
+    command = ("eval", tmp_path, "--data", "x.jsonl", "--abstain-below", 0.5)
+    assert run(monkeypatch, *command, "--stage", "arguments") == 2
+    assert "--abstain-below contradicts --stage arguments" in capsys.readouterr().err

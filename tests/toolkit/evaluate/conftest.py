@@ -22,18 +22,23 @@ class ScriptedAgent:
         self.assets = SimpleNamespace(toolsets={toolset.name: SimpleNamespace(toolset=toolset)})
         self.engine = SimpleNamespace(name="scripted")
         self.system = "decoupled"
+        self.abstain_below = 0.0
         self.script = script
         self.decoded: list[str] = []
         """The tool of every arguments object that was asked for."""
 
     def step(self, turns: Sequence[Turn], toolset: str) -> Step:
-        tool = self.script[turns[-1].text][0]
+        chosen = self.select(turns, toolset)
+        tool = chosen.name
         arguments = {} if tool == RESPOND else self.arguments(turns, toolset, tool).arguments
         timing = {"ms": 12.0, "prefill_tokens": 30, "decode_steps": 4, "forced_tokens": 9}
-        return Step(toolset, tool, arguments, 0.9, {tool: 0.9}, timing)
+        told = (chosen.probability, chosen.probabilities, timing, chosen.abstained_from)
+        return Step(toolset, tool, arguments, *told)
 
     def select(self, turns: Sequence[Turn], toolset: str) -> Selection:
         tool = self.script[turns[-1].text][0]
+        if tool != RESPOND and self.abstain_below > 0.9:
+            return Selection(RESPOND, 0.9, {tool: 0.9}, False, 1, 5, tool)
         return Selection(tool, 0.9, {tool: 0.9}, False, 1, 5)
 
     def arguments(self, turns: Sequence[Turn], toolset: str, tool: str) -> Decoded:

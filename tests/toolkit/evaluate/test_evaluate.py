@@ -28,7 +28,16 @@ def test_both_stages_are_scored_end_to_end(agent, examples):
     assert found["call_exact_match"] == 0.5
     assert found["schema_valid"] == 1.0
     assert found["per_tool"]["set_alarm"]["confused_with"] == "get_weather"
-    assert found["argument_errors"] == {"missing": 0, "extra": 0, "wrong_value": 1, "wrong_type": 0}
+    assert found["argument_errors"] == {
+        "missing": 0,
+        "extra": 0,
+        "wrong_value": 1,
+        "wrong_type": 0,
+        "truncated": 0,
+    }
+    assert found["intervals"].keys() == {
+        *("selection_accuracy", "arguments_exact_match", "call_exact_match")
+    }
 
 
 def test_arguments_are_decoded_once_where_the_right_tool_is_selected(agent, examples):
@@ -72,6 +81,30 @@ def test_the_result_has_the_names_that_programs_rely_on(agent, examples):
         "forced_tokens": 9,
     }
     assert json.loads(json.dumps(found)) == found
+
+
+def test_probabilities_are_held_against_what_was_right(agent, examples):
+    found = evaluate(agent, "home", examples, progress=False).as_json()["reliability"]
+    assert [(each["n"], each["probability"], each["accuracy"]) for each in found["bins"]] == [
+        (4, 0.9, 0.75)
+    ]
+    assert found["expected_calibration_error"] == pytest.approx(0.15)
+    selected = evaluate(agent, "home", examples, "selection", progress=False)
+    assert selected.as_json()["reliability"] == found
+    given = evaluate(agent, "home", examples, "arguments", progress=False)
+    assert given.as_json()["reliability"] is None
+
+
+@pytest.mark.parametrize("stage", ["all", "selection"])
+def test_abstaining_is_scored_as_respond_but_believed_as_the_tool(agent, examples, stage):
+    """All four are told with 0.9: the three tools are withheld, which is right for none of them."""
+    agent.abstain_below = 0.95
+    result = evaluate(agent, "home", examples, stage, progress=False)
+    found = result.as_json()
+    assert found["selection_accuracy"] == 0.25
+    assert found["abstain_below"] == 0.95
+    assert [entry["abstained_from"] for entry in found["wrong"]] == ["get_weather"] * 3
+    assert found["reliability"]["bins"][0]["accuracy"] == 0.75
 
 
 def test_every_wrong_call_is_told_in_full(agent, examples):

@@ -111,6 +111,22 @@ def test_report_is_well_formed_and_escapes_what_people_wrote(page):
     assert "hello &lt;you&gt;" in page
 
 
+def test_report_shows_each_interval_and_how_far_probabilities_can_be_believed(page, result):
+    low, high = result.score.intervals["selection_accuracy"]
+    assert f"75.0%</b><span>right tool ({low:.1%} to {high:.1%})" in page
+    assert "told 0.900, right 0.750 (" in page
+    assert "is 0.150." in page
+    text = re.sub(r"<[^>]+>", " ", page)
+    assert re.search(r"0\.8 +1\.000 +0\.750", text)
+    assert re.search(r"0\.95 +0\.000", text)
+
+
+def test_report_shows_the_kinds_of_errors_of_each_tool(page):
+    text = re.sub(r"<[^>]+>", " ", page)
+    assert "missing  extra  wrong value  wrong type  truncated" in text
+    assert re.search(r"get_weather +1 +in all +0 +0 +1 +0 +0", text)
+
+
 def test_confusion_matrix_shows_each_mistake(page):
     assert "set_alarm answered with get_weather: 1 (100.0%)" in page
     assert "respond answered with respond: 1 (100.0%)" in page
@@ -130,6 +146,9 @@ def test_tables_show_each_system_with_its_wrong_calls(result):
     console.print(systems_view([result, result]))
     console.print(result_view(result))
     text = console.export_text()
-    assert len(re.findall(r"decoupled .* 0\.500 \(0\.15–0\.85\) +2 +1\.000 +12", text)) == 3
+    low, high = result.score.intervals["call_exact_match"]
+    call = rf"0\.500 \({low:.2f}–{high:.2f}\)"
+    row = rf"decoupled +0\.750 \(.*\) +0\.150 +0\.667 \(.*\) +{call} +2 +1\.000 +12"
+    assert len(re.findall(row, text)) == 3
     assert "get_weather (1)" in text
     assert "1 wrong value" in text

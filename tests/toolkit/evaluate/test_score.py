@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgetune.evaluate.score import Outcome, argument_errors, interval, same_json, score
+from edgetune.evaluate.score import ERROR_KINDS, Outcome, argument_errors, same_json, score
 from edgetune_runtime.calls import RESPOND, RESPOND_CALL, Call, Tool, Toolset
 
 JSON_VALUES = st.recursive(
@@ -90,7 +90,7 @@ def test_all_right_scores_one_everywhere(weather_toolset):
     figures = (found.selection_accuracy, found.arguments_exact_match, found.call_exact_match)
     assert (*figures, found.schema_valid) == (1.0, 1.0, 1.0, 1.0)
     assert list(found.per_tool) == ["get_weather", "cancel_alarms", "respond"]
-    assert found.argument_errors == {"missing": 0, "extra": 0, "wrong_value": 0, "wrong_type": 0}
+    assert found.argument_errors == dict.fromkeys(ERROR_KINDS, 0)
 
 
 def test_arguments_are_scored_with_the_right_tool_although_another_was_selected(weather_toolset):
@@ -158,14 +158,28 @@ def test_a_tool_without_a_schema_takes_no_arguments():
     assert score(toolset, [Outcome(Call("open"), "open", {"a": 1}, {"a": 1})]).schema_valid == 0.0
 
 
-@given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-def test_the_interval_holds_the_share_and_stays_between_zero_and_one(counts):
-    hits, n = counts
-    low, high = interval(hits / n, n)
-    assert 0.0 <= low <= hits / n + 1e-12
-    assert hits / n - 1e-12 <= high <= 1.0
+def test_what_the_budget_cut_is_counted_as_truncated_and_not_as_its_kind(weather_toolset):
+    cut = {"city": "Os", "unit": "celsius"}
+    outcomes = [Outcome(OSLO, given=cut, truncated=each) for each in (True, False)]
+    # A call that came out right although the budget had a say has no error.
+    outcomes.append(Outcome(OSLO, given=OSLO.arguments, truncated=True))
+    found = score(weather_toolset, outcomes)
+    errors = {"missing": 1, "extra": 1, "wrong_value": 1, "wrong_type": 0, "truncated": 3}
+    assert found.argument_errors == errors
+    assert found.per_tool["get_weather"].argument_errors == errors
 
 
-def test_the_interval_is_wilsons():
-    low, high = interval(0.9, 100)
-    assert (round(low, 4), round(high, 4)) == (0.8256, 0.9448)
+def test_every_measured_figure_has_an_interval(weather_toolset):
+    wrong = Outcome(OSLO, "get_weather", {"city": "Bergen"}, {"city": "Bergen"})
+    found = score(weather_toolset, [right(OSLO)] * 6 + [wrong] * 2 + [right(RESPOND_CALL)] * 12)
+    assert found.as_json()["intervals"].keys() == {
+        *("selection_accuracy", "arguments_exact_match", "call_exact_match")
+    }
+    low, high = found.intervals["arguments_exact_match"]
+    assert low < 0.75 < high
+    # Over 8 examples, the calls over 20: surer.
+    call_low, call_high = found.intervals["call_exact_match"]
+    assert call_high - call_low < high - low
+    assert list(score(weather_toolset, [Outcome(OSLO, "get_weather")]).intervals) == [
+        "selection_accuracy"
+    ]

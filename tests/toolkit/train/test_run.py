@@ -109,6 +109,9 @@ def test_a_run_holds_all_that_export_needs(recipe, tmp_path):
         *("metrics.json", "curves.png", "report.html"),
         *(f"adapters/home.selector/{name}" for name in ("adapter_config.json", "README.md")),
     }
+    assert {entry["name"] for entry in run["adapters"] if "selection_temperature" in entry} == {
+        *("home.selector", "home.monolithic")
+    }
     assert not (tmp_path / "run" / "state").exists()
     assert summary.as_json()["adapters"]["home.selector"]["examples"] == 12
     assert summary.as_json()["complete"]

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from edgetune.cli.options import (
+    AbstainOption,
     JsonOption,
     MaxTokensOption,
     System,
@@ -53,10 +54,7 @@ def evaluate(
         Format,
         typer.Option("--format", help="bfcl: a file of the Berkeley leaderboard, for the base."),
     ] = Format.records,
-    abstain_below: Annotated[
-        float,
-        typer.Option(min=0.0, max=1.0, help="bfcl: call no tool that is less probable than this."),
-    ] = 0.0,
+    abstain_below: AbstainOption = 0.0,
     system: SystemOption = System.decoupled,
     stage: Annotated[Stage, typer.Option(help="Measure both stages or one.")] = Stage.all,
     engine: Annotated[Engine | None, typer.Option(help="What runs it: torch runs a run.")] = None,
@@ -94,9 +92,10 @@ def evaluate(
     tools that it never saw, and scores by the leaderboard's own rules.
     """
     if compared is not None:
-        if path is not None or data is not None:
+        if path is not None or data is not None or abstain_below:
+            other = path or ("--abstain-below" if data is None else "--data")
             raise InputError(
-                f"--compare and {'--data' if path is None else path}: found both; --compare takes "
+                f"--compare and {other}: found both; --compare takes "
                 "two results and evaluates nothing, so give it alone."
             )
         _compare(*compared, json_target)
@@ -114,8 +113,10 @@ def evaluate(
     from edgetune.evaluate.system import open_system
     from edgetune.evaluate.table import bfcl_view, result_view
 
-    if abstain_below and format_ is Format.records:
-        raise InputError("--abstain-below: is for --format bfcl alone; leave it out.")
+    if abstain_below and stage is Stage.arguments:
+        raise InputError(
+            "--abstain-below contradicts --stage arguments, which selects nothing; leave one out."
+        )
     if format_ is Format.bfcl:
         if report is not None or stage is not Stage.all or system is System.monolithic:
             raise InputError(
@@ -139,6 +140,7 @@ def evaluate(
         max_tokens=max_tokens,
         temperature=temperature,
         seed=seed,
+        abstain_below=abstain_below,
     )
     tools = agent.toolset(toolset)
     records = read_records(data, tools)[:limit]

@@ -25,6 +25,17 @@ MaxTokensOption = Annotated[
     int, typer.Option("--max-tokens", min=8, help="The most tokens that the arguments may take.")
 ]
 
+AbstainOption = Annotated[
+    float,
+    typer.Option(
+        "--abstain-below",
+        metavar="P",
+        min=0.0,
+        max=1.0,
+        help="Call no tool that is less probable than this: answer `respond` instead.",
+    ),
+]
+
 
 def give(result: dict[str, Any], target: str | None, show: Callable[[], None]) -> None:
     """Give a verb's result: `show` it to people, or print it as JSON (`-`), or both (a file)."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgetune.cli.options import (
+    AbstainOption,
     BundleArgument,
     EngineOption,
     JsonOption,
@@ -35,11 +36,12 @@ def run(
     exact: Annotated[
         bool, typer.Option("--exact", help="Probabilities of every tool, not the likely ones.")
     ] = False,
+    abstain_below: AbstainOption = 0.0,
     json_target: JsonOption = None,
 ) -> None:
     """Answer a request with a tool call (the call is shown, not executed).
 
-    Example: `edgetune run bundles/phone "wake me at 7:30 tomorrow"`
+    Example: `edgetune run bundles/phone "wake me at 7:30 tomorrow" --abstain-below 0.7`
     """
     from edgetune_runtime.agent import Agent
     from edgetune_runtime.bundle import open_bundle
@@ -55,6 +57,7 @@ def run(
         temperature=temperature,
         seed=seed,
         exact=exact,
+        abstain_below=abstain_below,
     )
     step = agent.step([User(request)], toolset)
     result = {"request": request, "steps": [step.as_json()]}
@@ -67,8 +70,12 @@ def _show(step: "Step") -> None:
     console = Console()
     call = {"name": step.tool, "arguments": dict(step.arguments)}
     console.print_json(json.dumps(call, ensure_ascii=False))
-    others = sorted(step.probabilities.items(), key=lambda item: -item[1])[1:4]
-    rivals = ", ".join(f"{name} {probability:.3f}" for name, probability in others)
-    console.print(f"[dim]toolset {step.toolset}, probability {step.probability:.3f} ({rivals})[/]")
+    likeliest = step.abstained_from or step.tool
+    others = [(name, share) for name, share in step.probabilities.items() if name != likeliest][:3]
+    rivals = ", ".join(f"{name} {share:.3f}" for name, share in others)
+    withheld = f"abstained from {likeliest}, " if step.abstained_from else ""
+    console.print(
+        f"[dim]toolset {step.toolset}, {withheld}probability {step.probability:.3f} ({rivals})[/]"
+    )
     times = ", ".join(f"{key} {value:g}" for key, value in step.timing.items())
     console.print(f"[dim]{times}[/]")

@@ -12,6 +12,7 @@ from typing import Any
 
 from edgetune.data.records import numbered_lines
 from edgetune.evaluate.bfcl_rules import Allowed, call_problem
+from edgetune.evaluate.intervals import share_interval
 from edgetune_runtime.agent import Agent
 from edgetune_runtime.assets import Assets, ToolsetAssets
 from edgetune_runtime.automaton import Automaton
@@ -113,10 +114,16 @@ def evaluate_bfcl(
         and called["tool"] == (next(iter(case.answer)) if case.answer else RESPOND)
         for case, (called, _) in zip(cases, results, strict=True)
     ]
-    return {
-        "n": len(cases),
+    figures = {
         "selection_accuracy": sum(selected) / len(cases),
         "bfcl_score": 1 - len(wrong) / len(cases),
+    }
+    return {
+        "n": len(cases),
+        **figures,
+        "intervals": {
+            name: list(share_interval(share, len(cases))) for name, share in figures.items()
+        },
         "abstain_below": abstain_below,
         "engine": agent.engine.name,
         "system": "base",
@@ -137,12 +144,16 @@ def _answer(
     alone = Assets(assets.tokenizer, assets.pieces, {case.id: served}, {}, assets.end_tokens)
     try:
         step = Agent(
-            alone, agent.engine, system="base", max_tokens=agent.max_tokens, exact=abstain_below > 0
+            alone,
+            agent.engine,
+            system="base",
+            max_tokens=agent.max_tokens,
+            abstain_below=abstain_below,
         ).step([User(case.question)])
     except EdgetuneError as error:
         return None, str(error)
-    tool = RESPOND if step.probability < abstain_below else step.tool
-    called = {"tool": tool, "arguments": dict(step.arguments) if tool != RESPOND else {}}
+    tool = step.tool
+    called = {"tool": tool, "arguments": dict(step.arguments)}
     if case.answer is None:
         return called, None if tool == RESPOND else f"called {tool}, though no tool fits"
     (expected,) = case.answer

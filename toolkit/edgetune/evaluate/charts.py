@@ -12,6 +12,8 @@ CELL = 34
 """Side of a cell of the matrix, in px."""
 LETTER = 7.1
 """Width of a letter of the matrix's labels, in px."""
+PLOT = 300
+"""Side of the unit square of a reliability diagram, in px."""
 
 Tone = Literal["third", "second", "accent", "bad"]
 
@@ -28,6 +30,19 @@ class Bar:
     tone: Tone = "third"
     whisker: tuple[float, float] | None = None
     """An interval around the bar's end."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One bin of a reliability diagram; all shares are from 0 to 1."""
+
+    low: float
+    high: float
+    told: float
+    seen: float
+    whisker: tuple[float, float]
+    """An interval around `seen`."""
+    count: int
 
 
 def bars(groups: Mapping[str, Sequence[Bar]]) -> str:
@@ -81,6 +96,52 @@ def matrix(names: Sequence[str], counts: Mapping[str, Mapping[str, int]]) -> str
             left, top = margin + CELL * column, head + CELL * row
             parts.append(_cell(left, top, count, count / of if of else 0.0, expected, selected))
     parts.append("</svg>")
+    return "\n".join(parts)
+
+
+def reliability(columns: Sequence[Column]) -> str:
+    """A reliability diagram: a column as high as what was seen, a stroke where it should end.
+
+    The dashed diagonal is where told and seen are the same; counts stand below the columns.
+    """
+    left, top, below = 44, 14, 46
+    width, height = left + PLOT + 14, top + PLOT + below
+    foot = top + PLOT
+    parts = [
+        f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" '
+        'aria-label="Accuracy by told probability">',
+        f'<rect class="cell" x="{left}" y="{top}" width="{PLOT}" height="{PLOT}"/>',
+    ]
+    for tick in (0.0, 0.25, 0.5, 0.75, 1.0):
+        parts.append(
+            f'<text class="soft" x="{left - 8}" y="{foot - PLOT * tick + 4:.0f}" '
+            f'text-anchor="end">{tick:g}</text>'
+        )
+    for column in columns:
+        x, wide = left + PLOT * column.low, PLOT * (column.high - column.low)
+        middle = x + wide / 2
+        low, high = (foot - PLOT * end for end in column.whisker)
+        told, seen = foot - PLOT * column.told, foot - PLOT * column.seen
+        title = (
+            f"told {column.told:.3f}, right {column.seen:.3f} "
+            f"({column.whisker[0]:.2f} to {column.whisker[1]:.2f}), n = {column.count}"
+        )
+        parts.append(
+            f"<g><title>{escape(title)}</title>"
+            f'<rect class="right" x="{x + 1:.1f}" y="{seen:.1f}" width="{wide - 2:.1f}" '
+            f'height="{foot - seen:.1f}"/>'
+            f'<line class="soft" x1="{middle:.1f}" x2="{middle:.1f}" y1="{low:.1f}" '
+            f'y2="{high:.1f}"/>'
+            f'<line class="told" x1="{x + 1:.1f}" x2="{x + wide - 1:.1f}" y1="{told:.1f}" '
+            f'y2="{told:.1f}"/>'
+            f'<text x="{middle:.1f}" y="{foot + 16}" text-anchor="middle">{column.count}</text>'
+            "</g>"
+        )
+    parts.append(
+        f'<line class="ideal" x1="{left}" x2="{left + PLOT}" y1="{foot}" y2="{top}"/>'
+        f'<text class="soft" x="{left + PLOT / 2}" y="{foot + 38}" text-anchor="middle">'
+        "told probability, 0 to 1, and the number of examples</text></svg>"
+    )
     return "\n".join(parts)
 
 

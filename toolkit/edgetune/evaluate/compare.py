@@ -11,13 +11,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from pydantic import BaseModel, Field, ValidationError
 
+from edgetune.evaluate.intervals import difference_interval
 from edgetune_runtime.errors import InputError
-
-RESAMPLES = 10_000
-"""Bootstrap samples of an interval."""
 
 
 class _Wrong(BaseModel):
@@ -118,11 +115,9 @@ def _difference(first: Result, second: Result, name: str, n: int) -> Difference:
         for result in (first, second)
     )
     fell, rose = len(other - one), len(one - other)
-    shares = [fell / n, rose / n, 1 - (fell + rose) / n]
-    drawn = np.random.default_rng(0).multinomial(n, shares, RESAMPLES)
-    low, high = np.quantile((drawn[:, 1] - drawn[:, 0]) / n, [0.025, 0.975])
+    low, high = difference_interval(fell, rose, n)
     shown = getattr(first, name), getattr(second, name)
-    return Difference(*shown, float(low), float(high), rose, fell, _p(fell, rose))
+    return Difference(*shown, low, high, rose, fell, _p(fell, rose))
 
 
 def _p(one: int, other: int) -> float:

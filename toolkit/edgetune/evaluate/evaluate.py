@@ -13,8 +13,9 @@ from statistics import median
 from typing import Any, Literal
 
 from edgetune.data.records import Example
+from edgetune.evaluate.reliability import Reliability, reliability
 from edgetune.evaluate.score import Outcome, Score, score
-from edgetune_runtime.agent import Agent
+from edgetune_runtime.agent import Agent, Step
 from edgetune_runtime.calls import RESPOND, Toolset
 from edgetune_runtime.decode import Decoded, Selection
 from edgetune_runtime.errors import InputError
@@ -39,11 +40,24 @@ class EvalResult:
     """What each call took: `ms` and counts, named as in `Step.timing`; none for a `respond` whose
     selection was not run."""
     score: Score
+    abstain_below: float = 0.0
+    """Tools less probable than this were not called."""
 
     @property
     def timing(self) -> dict[str, float]:
         """The median over the calls of each cost: `ms`, `decode_steps`, `prefill_tokens`…"""
         return {key: round(median(cost[key] for cost in self.costs), 3) for key in self.costs[0]}
+
+    @property
+    def reliability(self) -> Reliability | None:
+        """How far the selection's probabilities can be believed; None where it was not run."""
+        pairs = [
+            (outcome.probability, (outcome.abstained_from or outcome.selected) == expected)
+            for outcome in self.outcomes
+            for expected in [outcome.expected.tool]
+            if outcome.probability is not None
+        ]
+        return reliability(pairs) if pairs else None
 
     @property
     def wrong(self) -> list[int]:
@@ -52,12 +66,15 @@ class EvalResult:
 
     def as_json(self) -> dict[str, Any]:
         """The fields of design section 9, and what helps to understand them."""
+        believed = self.reliability
         return {
             **self.score.as_json(),
             "system": self.system,
             "engine": self.engine,
             "toolset": self.toolset,
             "stage": self.stage,
+            "abstain_below": self.abstain_below,
+            "reliability": None if believed is None else believed.as_json(),
             "timing": self.timing,
             "examples_sha256": self._examples_sha256(),
             "wrong": [self._wrong_as_json(index) for index in self.wrong],
@@ -71,6 +88,8 @@ class EvalResult:
             "request": request_text(self.examples[index].turns),
             "expected": call_json(outcome.expected.tool, outcome.expected.arguments),
             "selected": outcome.selected,
+            "probability": outcome.probability,
+            "abstained_from": outcome.abstained_from,
             "arguments": None if outcome.given is None else dict(outcome.given),
             "called": None if outcome.called is None else dict(outcome.called),
         }
@@ -117,6 +136,7 @@ def evaluate(
         outcomes=outcomes,
         costs=tuple(cost for _, cost in answers if cost),
         score=score(toolset, outcomes),
+        abstain_below=agent.abstain_below,
     )
 
 
@@ -158,26 +178,36 @@ def _answer(
     name, turns, expected = toolset.name, example.turns, example.call.tool
     if stage == "all":
         step = agent.step(turns, name)
-        given = step.arguments
+        given: Step | Decoded = step
         if step.tool != expected and expected != RESPOND:
-            given = agent.arguments(turns, name, expected).arguments
+            given = agent.arguments(turns, name, expected)
         return (
             Outcome(
                 expected=example.call,
                 selected=step.tool,
-                given=None if expected == RESPOND else given,
+                given=None if expected == RESPOND else given.arguments,
                 called=step.arguments,
+                probability=step.probability,
+                abstained_from=step.abstained_from,
+                truncated=given.truncated,
             ),
             step.timing,
         )
     began = time.perf_counter()
     if stage == "selection":
         selection = agent.select(turns, name)
-        return Outcome(example.call, selected=selection.name), _cost(began, selection)
+        outcome = Outcome(
+            example.call,
+            selected=selection.name,
+            probability=selection.probability,
+            abstained_from=selection.abstained_from,
+        )
+        return outcome, _cost(began, selection)
     if expected == RESPOND:
         return Outcome(example.call), {}
     decoded = agent.arguments(turns, name, expected)
-    return Outcome(example.call, given=decoded.arguments), _cost(began, decoded)
+    outcome = Outcome(example.call, given=decoded.arguments, truncated=decoded.truncated)
+    return outcome, _cost(began, decoded)
 
 
 def _cost(began: float, done: Selection | Decoded) -> dict[str, float]:

@@ -13,10 +13,11 @@ from string import Template
 from typing import Any
 
 from edgetune.evaluate import charts
-from edgetune.evaluate.charts import Bar, Tone
+from edgetune.evaluate.charts import Bar, Column, Tone
 from edgetune.evaluate.evaluate import EvalResult
+from edgetune.evaluate.intervals import share_interval
 from edgetune.evaluate.samples import right_calls, wrong_calls
-from edgetune.evaluate.score import interval
+from edgetune.evaluate.score import ERROR_KINDS
 from edgetune_runtime.files import write_bytes
 
 FIGURES = {
@@ -52,6 +53,7 @@ def write_report(
         _per_tool(detailed),
         _confusion(detailed),
         _argument_errors(detailed),
+        _reliability(detailed),
         _sizes(sizes or {}),
         _speed(profile),
         _curves(curves),
@@ -68,7 +70,8 @@ def _headline(result: EvalResult, profile: Mapping[str, Any] | None) -> str:
     for name, meaning in FIGURES.items():
         share = getattr(result.score, name)
         if share is not None:
-            cards.append((f"{share:.1%}", meaning.lower()))
+            low, high = result.score.intervals[name]
+            cards.append((f"{share:.1%}", f"{meaning.lower()} ({low:.1%} to {high:.1%})"))
     if result.score.schema_valid is not None:
         cards.append((f"{result.score.schema_valid:.1%}", "of calls satisfy their schema"))
     if profile and profile["adapters"]:
@@ -98,14 +101,15 @@ def _accuracy(results: Sequence[EvalResult]) -> str:
                     value=f"{share:.3f}",
                     aside=f"{wrong} of {n} wrong",
                     tone=_tone(index, len(results)),
-                    whisker=interval(share, n),
+                    whisker=result.score.intervals[name],
                 )
             )
     return _section(
         "Accuracy",
         f"{results[-1].score.n} examples of "
         f"<code>{escape(results[-1].toolset)}</code>, on {escape(results[-1].engine)}. "
-        "The line across a bar's end is its 95&thinsp;% interval.",
+        "The line across a bar's end, and what stands in brackets above, is the 95&thinsp;% "
+        "interval (a bootstrap over the examples).",
         charts.bars(groups),
     )
 
@@ -153,18 +157,50 @@ def _confusion(result: EvalResult) -> str:
 
 
 def _argument_errors(result: EvalResult) -> str:
-    errors = result.score.argument_errors
     if not result.score.arguments_n:
         return ""
-    largest = max(1, *errors.values())
-    kinds = [
-        Bar(kind.replace("_", " "), count / largest, str(count), tone="bad")
-        for kind, count in errors.items()
+    rows = [
+        [escape(name), *(str(row.argument_errors[kind] or "") for kind in ERROR_KINDS)]
+        for name, row in result.score.per_tool.items()
+        if any(row.argument_errors.values())
     ]
+    rows.append(["in all", *(str(result.score.argument_errors[kind]) for kind in ERROR_KINDS)])
+    heads = ["tool", *(kind.replace("_", " ") for kind in ERROR_KINDS)]
     return _section(
         "What is wrong with arguments",
-        f"Single arguments, with the right tool given, over {result.score.arguments_n} calls.",
-        charts.bars({"": kinds}),
+        f"Single arguments, with the right tool given, over {result.score.arguments_n} calls. "
+        "Truncated: the token budget ended the call.",
+        _table(heads, rows, numbers=range(1, len(heads))),
+    )
+
+
+def _reliability(result: EvalResult) -> str:
+    believed = result.reliability
+    if believed is None:
+        return ""
+    columns = [
+        Column(
+            each.low,
+            each.high,
+            each.probability,
+            each.accuracy,
+            share_interval(each.accuracy, each.n),
+            each.n,
+        )
+        for each in believed.bins
+    ]
+    rows = [
+        [f"{each.threshold:g}", f"{each.answered:.3f}", _share(each.accuracy)]
+        for each in believed.coverage
+    ]
+    table = _table(["abstain below", "answered", "right tool, of these"], rows, numbers=(0, 1, 2))
+    return _section(
+        "How far a probability can be believed",
+        "How often the likeliest tool is right (columns, with 95&thinsp;% intervals) where the "
+        "selector is so sure of it (strokes). The mean distance, the expected calibration error, "
+        f"is {believed.expected_calibration_error:.3f}. Beside it, what a threshold "
+        "(<code>--abstain-below</code>) buys.",
+        f'<div class="pair"><div class="scroll">{charts.reliability(columns)}</div>{table}</div>',
     )
 
 

@@ -4,7 +4,6 @@ Pure counting: nothing here knows models, engines, prompts or files. The names o
 those of design section 9. A figure that was not measured (a stage that was not run) is None.
 """
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -13,13 +12,17 @@ from typing import Any, Literal
 from jsonschema.protocols import Validator
 from jsonschema.validators import validator_for
 
+from edgetune.evaluate.intervals import share_interval
 from edgetune_runtime.calls import RESPOND, Call, Toolset
 
-ErrorKind = Literal["missing", "extra", "wrong_value", "wrong_type"]
-ERROR_KINDS: tuple[ErrorKind, ...] = ("missing", "extra", "wrong_value", "wrong_type")
-
-NORMAL_95 = 1.959964
-"""The 97.5 % quantile of the normal distribution: both tails of a 95 % interval."""
+ErrorKind = Literal["missing", "extra", "wrong_value", "wrong_type", "truncated"]
+ERROR_KINDS: tuple[ErrorKind, ...] = (
+    "missing",
+    "extra",
+    "wrong_value",
+    "wrong_type",
+    "truncated",
+)
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,12 @@ class Outcome:
     """Arguments generated for the expected tool, whatever was selected; None for `respond`."""
     called: Mapping[str, Any] | None = None
     """Arguments generated for the selected tool: the call that would be executed."""
+    probability: float | None = None
+    """Of the likeliest tool: the selected one, or the one that was abstained from."""
+    abstained_from: str | None = None
+    """The likeliest tool, where it was too unlikely to be called and `respond` was selected."""
+    truncated: bool = False
+    """The token budget cut `given` short."""
 
     @property
     def selection_right(self) -> bool | None:
@@ -50,6 +59,15 @@ class Outcome:
         if self.called is None:
             return None
         return bool(self.selection_right) and same_json(self.called, self.expected.arguments)
+
+    @property
+    def argument_errors(self) -> dict[str, ErrorKind]:
+        """What is wrong with each argument, given the right tool; `truncated` in a call cut short,
+        of which nobody knows what it would have become."""
+        if self.given is None:
+            return {}
+        errors = argument_errors(self.expected.arguments, self.given)
+        return dict.fromkeys(errors, "truncated") if self.truncated else errors
 
     @property
     def wrong(self) -> tuple[str, ...]:
@@ -74,6 +92,8 @@ class ToolScore:
     """The wrong tool that was selected most often instead."""
     confused: int
     """How often that one was."""
+    argument_errors: dict[str, int]
+    """Single arguments that are wrong, by kind, with the right tool given."""
 
 
 @dataclass(frozen=True)
@@ -95,36 +115,47 @@ class Score:
     """Single arguments that are wrong, by kind, with the right tool given."""
     arguments_n: int
     """How many examples `arguments_exact_match` is taken over."""
+    intervals: dict[str, tuple[float, float]]
+    """The 95 % interval of each of the three figures that was measured."""
 
     def as_json(self) -> dict[str, Any]:
         """The fields as one JSON object."""
-        return asdict(self)
+        ends = {name: list(pair) for name, pair in self.intervals.items()}
+        return asdict(self) | {"intervals": ends}
 
 
 def score(toolset: Toolset, outcomes: Sequence[Outcome]) -> Score:
     """Count `outcomes` of examples over `toolset` into a Score."""
-    errors = Counter(
-        kind
-        for outcome in outcomes
-        if outcome.given is not None
-        for kind in argument_errors(outcome.expected.arguments, outcome.given).values()
-    )
     confusion: dict[str, Counter[str]] = {}
     for outcome in outcomes:
         if outcome.selected is not None:
             confusion.setdefault(outcome.expected.tool, Counter())[outcome.selected] += 1
+    selection = _share(outcome.selection_right for outcome in outcomes)
+    arguments = _share(outcome.arguments_right for outcome in outcomes)
+    call = _share(outcome.call_right for outcome in outcomes)
+    n, arguments_n = len(outcomes), sum(outcome.given is not None for outcome in outcomes)
+    headline = {
+        "selection_accuracy": (selection, n),
+        "arguments_exact_match": (arguments, arguments_n),
+        "call_exact_match": (call, n),
+    }
     return Score(
-        n=len(outcomes),
-        selection_accuracy=_share(outcome.selection_right for outcome in outcomes),
-        arguments_exact_match=_share(outcome.arguments_right for outcome in outcomes),
-        call_exact_match=_share(outcome.call_right for outcome in outcomes),
+        n=n,
+        selection_accuracy=selection,
+        arguments_exact_match=arguments,
+        call_exact_match=call,
         schema_valid=_share(_validity(toolset, outcomes)),
         per_tool=_per_tool(toolset, outcomes, confusion),
         confusion={
             name: dict(confusion[name].most_common()) for name in toolset.names if name in confusion
         },
-        argument_errors={kind: errors[kind] for kind in ERROR_KINDS},
-        arguments_n=sum(outcome.given is not None for outcome in outcomes),
+        argument_errors=_argument_errors(outcomes),
+        arguments_n=arguments_n,
+        intervals={
+            name: share_interval(share, of)
+            for name, (share, of) in headline.items()
+            if share is not None
+        },
     )
 
 
@@ -164,19 +195,14 @@ def argument_errors(
     return errors | {key: "extra" for key in predicted if key not in expected}
 
 
-def interval(share: float, n: int) -> tuple[float, float]:
-    """The 95 % Wilson score interval of a share seen on `n` examples (Wilson 1927)."""
-    if n == 0:
-        return 0.0, 1.0
-    square = NORMAL_95**2
-    centre = (share + square / (2 * n)) / (1 + square / n)
-    half = NORMAL_95 * math.sqrt(share * (1 - share) / n + square / (4 * n * n)) / (1 + square / n)
-    return max(0.0, centre - half), min(1.0, centre + half)
-
-
 def _share(flags: Iterable[bool | None]) -> float | None:
     measured = [flag for flag in flags if flag is not None]
     return sum(measured) / len(measured) if measured else None
+
+
+def _argument_errors(outcomes: Iterable[Outcome]) -> dict[str, int]:
+    errors = Counter(kind for outcome in outcomes for kind in outcome.argument_errors.values())
+    return {kind: errors[kind] for kind in ERROR_KINDS}
 
 
 def _validity(toolset: Toolset, outcomes: Sequence[Outcome]) -> Iterable[bool]:
@@ -211,5 +237,6 @@ def _per_tool(
             call_exact_match=_share(outcome.call_right for outcome in own),
             confused_with=confused_with,
             confused=confused,
+            argument_errors=_argument_errors(own),
         )
     return rows

@@ -21,6 +21,7 @@ def open_system(
     max_tokens: int = 256,
     temperature: float = 0.0,
     seed: int = 0,
+    abstain_below: float = 0.0,
 ) -> Agent:
     """An agent over the bundle or run at `path`.
 
@@ -38,7 +39,13 @@ def open_system(
             "what `edgetune export` or `edgetune train` wrote."
         )
     return Agent(
-        assets, opened, system=system, max_tokens=max_tokens, temperature=temperature, seed=seed
+        assets,
+        opened,
+        system=system,
+        max_tokens=max_tokens,
+        temperature=temperature,
+        seed=seed,
+        abstain_below=abstain_below,
     )
 
 

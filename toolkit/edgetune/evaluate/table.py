@@ -13,7 +13,7 @@ from rich.table import Table
 
 from edgetune.evaluate.compare import Comparison
 from edgetune.evaluate.evaluate import EvalResult
-from edgetune.evaluate.score import interval
+from edgetune.evaluate.score import Score
 
 
 def result_view(result: EvalResult) -> RenderableType:
@@ -33,6 +33,11 @@ def result_view(result: EvalResult) -> RenderableType:
             f"{row.confused_with} ({row.confused})" if row.confused_with else "",
         )
     views: list[RenderableType] = [systems_view([result]), "", tools]
+    if result.abstain_below:
+        withheld = sum(outcome.abstained_from is not None for outcome in result.outcomes)
+        views.append(
+            f"\nabstained in {withheld} of {score.n}: no tool had {result.abstain_below:g} or more"
+        )
     if any(score.argument_errors.values()):
         errors = ", ".join(
             f"{count} {kind.replace('_', ' ')}" for kind, count in score.argument_errors.items()
@@ -49,20 +54,25 @@ def systems_view(results: Sequence[EvalResult]) -> RenderableType:
         box=SIMPLE_HEAD,
         show_edge=False,
         pad_edge=False,
+        padding=(0, 1, 0, 0),
         title=f"{first.toolset}: {first.score.n} examples on {first.engine}",
         title_justify="left",
-        caption="in brackets: 95 % interval; wrong: calls; ms: median of a call",
+        caption="in brackets: 95 % interval; ECE: expected calibration error of the selection's "
+        "probabilities; wrong: calls; ms: median of a call",
         caption_justify="left",
     )
-    for column in ("selection", "arguments", "call", "wrong", "valid", "ms"):
-        table.add_column(column, justify="right")
+    for column in ("selection", "ECE", "arguments", "call", "wrong", "valid", "ms"):
+        # Where a row does not fit, an interval goes below its figure in one piece.
+        whole = len("(0.00–0.00)") if column in ("selection", "arguments", "call") else None
+        table.add_column(column, justify="right", min_width=whole)
     for result in results:
-        score = result.score
+        score, believed = result.score, result.reliability
         table.add_row(
             result.system,
-            share_text(score.selection_accuracy),
-            share_text(score.arguments_exact_match),
-            share_text(score.call_exact_match, score.n),
+            _headline(score, "selection_accuracy"),
+            share_text(None if believed is None else believed.expected_calibration_error),
+            _headline(score, "arguments_exact_match"),
+            _headline(score, "call_exact_match"),
             _wrong_calls(result),
             share_text(score.schema_valid),
             f"{result.timing['ms']:.0f}",
@@ -74,12 +84,12 @@ def bfcl_view(found: Mapping[str, Any]) -> RenderableType:
     """The base on a file of the Berkeley leaderboard, with the first calls that are not right."""
     n = found["n"]
     figures = {
-        "selection": found["selection_accuracy"],
-        "whole calls, by the leaderboard's rules": found["bfcl_score"],
+        "selection": "selection_accuracy",
+        "whole calls, by the leaderboard's rules": "bfcl_score",
     }
     lines = [
-        "{}: {:.3f} ({:.2f} to {:.2f})".format(name, share, *interval(share, n))
-        for name, share in figures.items()
+        "{}: {:.3f} ({:.2f} to {:.2f})".format(name, found[key], *found["intervals"][key])
+        for name, key in figures.items()
     ]
     table = Table("case", "not right because", box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for entry in found["wrong"][:10]:
@@ -117,14 +127,18 @@ def comparison_view(comparison: Comparison, first: str, second: str) -> Renderab
     return Group(table, f"the same call for {comparison.same_calls:.3f} of the examples")
 
 
-def share_text(share: float | None, n: int | None = None) -> str:
-    """`0.925`, with its 95 % interval where `n` is given; `-` where it was not measured."""
-    if share is None:
-        return "-"
-    if n is None:
-        return f"{share:.3f}"
-    low, high = interval(share, n)
-    return f"{share:.3f} [dim]({low:.2f}–{high:.2f})[/]"
+def share_text(share: float | None) -> str:
+    """`0.925`; `-` where it was not measured."""
+    return "-" if share is None else f"{share:.3f}"
+
+
+def _headline(score: Score, figure: str) -> str:
+    """A figure with its 95 % interval."""
+    text = share_text(getattr(score, figure))
+    if figure not in score.intervals:
+        return text
+    low, high = score.intervals[figure]
+    return f"{text} [dim]({low:.2f}–{high:.2f})[/]"
 
 
 def _wrong_calls(result: EvalResult) -> str:

@@ -39,6 +39,7 @@ from edgetune.train.passes import Precision, best_device, best_precision
 from edgetune.train.prepare import Prepared, prepare, read_json
 from edgetune.train.report import model_card, report_html
 from edgetune.train.summary import RunSummary, adapter_metrics
+from edgetune.train.temperature import calibrate
 from edgetune_export.invocation import invocation_tokens
 from edgetune_export.template import cut_pieces, toolset_prompts
 from edgetune_runtime.errors import InputError
@@ -90,6 +91,7 @@ def _train(config: TrainConfig, output: Path, pressed: threading.Event) -> RunSu
                     model, job, prepared, config, precision, display, pressed
                 )
                 _record(output, jobs, prepared, done)
+        del model  # calibration needs the memory
     summary = RunSummary(
         output,
         prepared.base.name,
@@ -100,6 +102,7 @@ def _train(config: TrainConfig, output: Path, pressed: threading.Event) -> RunSu
     )
     if waiting or (output / "state").exists() or not (output / "report.html").exists():
         _complete(summary, config)
+    calibrate(output, prepared.dev, pressed.is_set)
     return summary
 
 

@@ -1,0 +1,141 @@
+"""The temperature that makes a selector's probabilities true, fitted once on dev records.
+
+A trained selector is surer than it is right, or less sure. Dividing the logits of each branching
+point by one number T, chosen so that the right tools of records that it did not learn are as likely
+as can be, mends that (Guo et al. 2017, arXiv:1706.04599) and leaves every choice as it is
+(`edgetune_runtime.decode.select`). How well it works is for `edgetune eval` to say.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgetune.data.records import Example
+from edgetune.train.adapter import Interrupted
+from edgetune.train.prepare import read_json
+from edgetune_export.run import open_run, run_assets
+from edgetune_export.torch_engine import TorchEngine
+from edgetune_runtime.agent import Agent, System
+from edgetune_runtime.errors import InputError
+from edgetune_runtime.files import write_json
+from edgetune_runtime.progress import console, track
+from edgetune_runtime.trie import Branch, NameTrie
+
+EXAMPLES = 350
+"""How many dev examples are asked at the most: one number needs no more, and each costs a prefill
+and a forward for each branching point."""
+
+DOUBT = 0.3
+"""How far ln T may lie from 0 before dev has said anything (the standard deviation of a normal
+prior): the few mistakes of a good selector must not move T far, many may."""
+
+WIDEST = 10.0
+"""T is looked for between 1 / `WIDEST` and `WIDEST`."""
+
+_SYSTEMS: Mapping[str, System] = {"selector": "decoupled", "monolithic": "monolithic"}
+"""Which system an adapter of a role selects in."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One branching point on the way to the right name."""
+
+    logits: NDArray[np.float64]
+    """`[k]`: of the tokens that go on to some name, up to a constant."""
+    right: int
+
+
+def calibrate(directory: Path, dev: Sequence[Example], stop: Callable[[], bool]) -> None:
+    """Give the adapters that select in the finished run at `directory` a temperature each.
+
+    It is written into `run.json`; an adapter that has one keeps it. Without dev examples there is
+    nothing to fit, and probabilities stay what the softmax says. Raises Interrupted, with nothing
+    written, once `stop` says so.
+    """
+    about = read_json(directory / "run.json")
+    waiting = [
+        entry
+        for entry in about["adapters"]
+        if entry["role"] in _SYSTEMS and "selection_temperature" not in entry
+    ]
+    if not waiting or not dev:
+        return
+    asked = dev[:: -(-len(dev) // EXAMPLES)]
+    run = open_run(directory)
+    assets = run_assets(run, grammars=False)
+    engine = TorchEngine(run.base)
+    for entry in waiting:
+        agent = Agent(assets, engine, system=_SYSTEMS[entry["role"]], exact=True)
+        trie = NameTrie(assets.tokenizer, assets.pieces, run.toolsets[entry["toolset"]].names)
+        answers: list[list[Choice]] = []
+        for example in track(asked, f"Calibrating {entry['name']}"):
+            if stop():
+                raise Interrupted
+            try:
+                told = agent.select(example.turns, entry["toolset"]).probabilities
+            except InputError:
+                continue  # longer than the context: training left such ones out, too
+            answers.append(list(choices_towards(trie, told, example.call.tool)))
+        choices = [choice for answer in answers for choice in answer]
+        temperature = round(fit_temperature(choices), 4)
+        entry["selection_temperature"] = temperature
+        before, after = (loss(choices, each) / max(1, len(answers)) for each in (1.0, temperature))
+        console.print(
+            f"{entry['name']}: temperature {temperature:.3f} from {len(answers)} dev examples, "
+            f"loss of the right tool {before:.4f}, then {after:.4f}",
+            highlight=False,
+            soft_wrap=True,
+        )
+    write_json(directory / "run.json", about)
+
+
+def choices_towards(
+    trie: NameTrie, probabilities: Mapping[str, float], name: str
+) -> Iterator[Choice]:
+    """The branching points on the way to `name`, out of the joint probabilities of all names.
+
+    What a branch's children share is the mass of the names below each, which the logits are the
+    logarithm of.
+    """
+    node = trie.root
+    while isinstance(node, Branch):
+        children = list(node.children.values())
+        below = [set(_names(child)) for child in children]
+        masses = np.array([sum(probabilities[each] for each in names) for names in below])
+        right = next(place for place, names in enumerate(below) if name in names)
+        yield Choice(np.log(np.maximum(masses, np.finfo(np.float64).tiny)), right)
+        node = children[right]
+
+
+def fit_temperature(choices: Sequence[Choice]) -> float:
+    """The most probable temperature after `choices`: `loss` and the prior (`DOUBT`) at their least.
+
+    Without the prior a selector that makes no mistake would become the surer the better, and one
+    that makes five would follow these five.
+    """
+
+    def cost(log: float) -> float:
+        return loss(choices, np.exp(log)) + (log / DOUBT) ** 2 / 2
+
+    best, width = 0.0, float(np.log(WIDEST))
+    while width > 1e-4:
+        around = np.linspace(best - width, best + width, 21)
+        best, width = float(min(around, key=cost)), width / 10
+    return float(np.exp(best))
+
+
+def loss(choices: Sequence[Choice], temperature: float = 1.0) -> float:
+    """The summed negative log-likelihood of the right choices, in nats."""
+    scaled = [(choice.logits / temperature, choice.right) for choice in choices]
+    return float(sum(np.logaddexp.reduce(logits) - logits[right] for logits, right in scaled))
+
+
+def _names(node: Branch | str) -> Iterator[str]:
+    if isinstance(node, str):
+        yield node
+    else:
+        for child in node.children.values():
+            yield from _names(child)
