@@ -11,8 +11,8 @@ from edgetune.data.records import read_records
 from edgetune.nano.ship import PACKAGE_BASE
 from edgetune.quantization import weight_error
 from edgetune.tools.reader import read_tools
-from edgetune.train import calibration
-from edgetune.train.calibration import calibration_ids
+from edgetune.train import quantizer_calibration
+from edgetune.train.quantizer_calibration import calibration_ids
 from edgetune_export.base import Base, load_base
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.toolsets import dump_toolsets
@@ -126,7 +126,7 @@ def test_a_calibration_is_drawn_from_what_every_adapter_reads(
     assert sum("Rome" in text and '"city": "Rome"' in text for text in found) == 1
     assert not any("forecast" in text for text in found)
     assert all("forecast" in text for text in texts("full"))
-    monkeypatch.setattr(calibration, "TOKENS", 100)
+    monkeypatch.setattr(quantizer_calibration, "TOKENS", 100)
     assert texts() == found[: len(texts())]
     assert len(texts()) < 8
     with pytest.raises(InputError, match="none of the 4 examples"):

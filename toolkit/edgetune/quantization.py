@@ -17,9 +17,9 @@ import torch
 
 from edgetune.data.records import Example
 from edgetune.evaluate.evaluate import evaluate
-from edgetune.train.calibration import calibration_ids
 from edgetune.train.examples import adapters_data
 from edgetune.train.passes import loss_logits, measure
+from edgetune.train.quantizer_calibration import calibration_ids
 from edgetune_export.base import Base, Calibration, load_base
 from edgetune_export.quantize import dequantize
 from edgetune_export.run import Run, run_assets

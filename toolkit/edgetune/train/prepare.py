@@ -21,7 +21,7 @@ from edgetune.data.copied import copied_parameters
 from edgetune.data.generate import generator_of
 from edgetune.data.records import Example, read_records, write_jsonl
 from edgetune.tools.reader import BUILT_IN, read_tools
-from edgetune.train.calibration import calibration_ids
+from edgetune.train.quantizer_calibration import calibration_ids
 from edgetune_export.base import Base, load_base
 from edgetune_export.schema import arguments_language
 from edgetune_runtime.calls import Toolset
