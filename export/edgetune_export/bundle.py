@@ -98,6 +98,7 @@ def write_bundle(
                 template_sha256=template_sha256(run.base.tokenizer),
                 slots=run.base.slots(),
                 toolsets=toolsets,
+                router=assets.router.adapter if assets.router else None,
                 adapters=adapters,
                 targets=lowered,
                 files=(),
@@ -171,6 +172,7 @@ def _write_toolsets(run: Run, assets: Assets, fresh: Path) -> tuple[ToolsetEntry
     prompts = Prompts(
         pieces=assets.pieces,
         toolsets={name: toolset.prompts for name, toolset in assets.toolsets.items()},
+        router=assets.router.prompts if assets.router else None,
     )
     write_json(fresh / PROMPTS, prompts.model_dump(mode="json"))
     entries = []

@@ -24,12 +24,13 @@ from safetensors.numpy import load_file, save
 from edgetune_export.run import Run, RunAdapter, Sample, read_adapter, samples
 from edgetune_runtime.agent import Agent
 from edgetune_runtime.assets import Assets
-from edgetune_runtime.calls import RESPOND_CALL, RESPOND_TOOL
+from edgetune_runtime.calls import RESPOND_CALL, RESPOND_TOOL, Call
 from edgetune_runtime.engine import Engine
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import write_bytes, write_json
 from edgetune_runtime.progress import track
 from edgetune_runtime.prompt import User, render_call, render_prompt
+from edgetune_runtime.routing import as_tools
 
 BASE = "base"
 DECODE_STEPS = 3
@@ -65,7 +66,7 @@ class Prefill:
 
 @dataclass(frozen=True)
 class ReferenceCall:
-    """What the torch engine calls, greedily, for a request."""
+    """What the torch engine calls, greedily, for a request, in the toolset that it picks."""
 
     toolset: str
     request: str
@@ -175,7 +176,7 @@ def _sample_ids(
 ) -> tuple[NDArray[np.int64], int]:
     """A held-out request and the beginning of its call as `adapter` reads them, and how many rows
     of logits to keep."""
-    name = adapter.toolset if adapter else next(iter(assets.toolsets))
+    name = adapter.toolset if adapter and adapter.toolset else next(iter(assets.toolsets))
     toolset = assets.toolsets[name]
     wanted = adapter.tool if adapter else None
     sample = next(
@@ -186,6 +187,10 @@ def _sample_ids(
         sample = Sample("Hello.", tool, RESPOND_CALL)
     if adapter is None:
         prefix = toolset.prompts.base
+    elif adapter.role == "router" and assets.router is not None:
+        prefix = assets.router.prompts.adapter
+        (tool,) = as_tools([toolset.toolset])
+        sample = Sample(sample.request, tool, Call(tool.name))
     elif adapter.tool:
         prefix = toolset.prompts.arguments[adapter.tool]
     else:
@@ -197,6 +202,9 @@ def _sample_ids(
         # PEFT runs the bare base where it does not find the whole invocation of an activated LoRA.
         steps = max(steps, len(read_adapter(run, adapter).invocation) + 1)
     limit = run.base.shape.context_length
+    if adapter is None:
+        # More tools than the base can read are no reason not to export their adapters.
+        prompt = prompt[-(limit - steps) :]
     if len(prompt) + steps > limit:
         raise InputError(
             f"{run.path}: a prompt of {len(prompt)} tokens does not fit the base's context of "
@@ -218,7 +226,7 @@ def _calls(run: Run, assets: Assets) -> tuple[list[ReferenceCall], int, int]:
     shortest = [int(a.distance[a.start]) for t in served for a in t.automata.values()]
     tokens = max(CALL_TOKENS, *shortest, 0)
     chosen = [
-        (toolset.toolset.name, sample.request)
+        sample.request
         for toolset in served
         for sample in islice(_spread(run, toolset.toolset), CALLS)
     ]
@@ -227,12 +235,14 @@ def _calls(run: Run, assets: Assets) -> tuple[list[ReferenceCall], int, int]:
     rounds = []
     for each in track(engines if chosen else [], "Making reference calls"):
         agent = Agent(assets, each, system="decoupled", max_tokens=tokens)
-        steps = [agent.step([User(request)], name) for name, request in chosen]
-        rounds.append([(step.tool, dict(step.arguments)) for step in steps])
+        steps = [agent.step([User(request)]) for request in chosen]
+        rounds.append([(step.toolset, step.tool, dict(step.arguments)) for step in steps])
     kept = [
-        ReferenceCall(name, request, *calls[0])
-        for (name, request), calls in zip(chosen, zip(*rounds, strict=True), strict=True)
-        if all(call == calls[0] for call in calls)
+        ReferenceCall(toolset, request, tool, arguments)
+        for request, ((toolset, tool, arguments), *others) in zip(
+            chosen, zip(*rounds, strict=True), strict=True
+        )
+        if all(other == (toolset, tool, arguments) for other in others)
     ]
     return kept, tokens, len(chosen) - len(kept)
 

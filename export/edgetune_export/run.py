@@ -1,13 +1,14 @@
 """Reading a training run: its base, tools, adapters and records, and what an agent needs of them.
 
-    RUN/run.json  base/  tools.json  data/*.jsonl  adapters/<name>/
+    RUN/run.json  base/  tools.json  data/*.jsonl (of several toolsets: data/<toolset>/*.jsonl)
+    adapters/<name>/
 
 Writing one is training's. A run gives the same `Assets` as a bundle, so that one agent drives both.
 Nothing is lowered here.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,8 +20,8 @@ from edgetune_export.base import Base, load_base
 from edgetune_export.checkpoint import read_json
 from edgetune_export.grammar import compile_grammar
 from edgetune_export.slots import PeftAdapter, read_peft
-from edgetune_export.template import cut_pieces, toolset_prompts
-from edgetune_runtime.assets import AdapterSource, Assets, Tensors, ToolsetAssets
+from edgetune_export.template import cut_pieces, router_prompts, toolset_prompts
+from edgetune_runtime.assets import AdapterSource, Assets, RouterAssets, Tensors, ToolsetAssets
 from edgetune_runtime.automaton import Automaton
 from edgetune_runtime.calls import RESPOND_CALL, RESPOND_TOOL, Call, Tool, Toolset
 from edgetune_runtime.errors import InputError
@@ -40,7 +41,8 @@ class RunAdapter:
 
     name: str
     role: Role
-    toolset: str
+    toolset: str | None
+    """None for the router."""
     tool: str | None
     directory: Path
     data_sha256: str
@@ -58,8 +60,8 @@ class Run:
     base: Base
     toolsets: Mapping[str, Toolset]
     adapters: tuple[RunAdapter, ...]
-    copied: Mapping[str, tuple[str, ...]]
-    """Tool name to the parameters whose values are copied from the request."""
+    copied: Mapping[str, Mapping[str, tuple[str, ...]]]
+    """By toolset and tool, the parameters whose values are copied from the request."""
 
     @property
     def tools_shown(self) -> ToolsShown:
@@ -86,6 +88,11 @@ class Run:
                 return adapter
         names = sorted(adapter.name for adapter in self.adapters)
         raise InputError(f"{self.path}: has no adapter '{name}'; choose one of {names}.")
+
+
+def data_directory(run: Path, toolset: str, toolsets: Collection[str]) -> Path:
+    """Where the run at `run` keeps the records of `toolset`: a folder of its own among several."""
+    return run / "data" if len(toolsets) == 1 else run / "data" / toolset
 
 
 @dataclass(frozen=True)
@@ -123,7 +130,8 @@ def open_run(path: Path) -> Run:
         )
         trained_on = about["base"]["weights_sha256"]
         config = about["config"]
-        copied = {tool: tuple(keys) for tool, keys in about.get("copied", {}).items()}
+        toolsets = read_toolsets(path / "tools.json")
+        copied = _copied(about.get("copied", {}), toolsets)
     except (AttributeError, KeyError, TypeError) as error:
         raise InputError(
             f"{path / 'run.json'}: {error} is missing or of another kind; train again."
@@ -133,7 +141,7 @@ def open_run(path: Path) -> Run:
             f"{path / 'base'}: is base {base.weights_sha256[:12]}…, but the run was trained on "
             f"{str(trained_on)[:12]}…; train again or put the run's own base back."
         )
-    return Run(path, config, base, read_toolsets(path / "tools.json"), adapters, copied)
+    return Run(path, config, base, toolsets, adapters, copied)
 
 
 def run_assets(run: Run, *, grammars: bool = True) -> Assets:
@@ -155,18 +163,25 @@ def run_assets(run: Run, *, grammars: bool = True) -> Assets:
             selector=_named(run, name, "selector"),
             arguments={a.tool: a.name for a in _of_role(run, name, "arguments") if a.tool},
             monolithic=_named(run, name, "monolithic"),
-            copied=run.copied,
+            copied=run.copied.get(name, {}),
         )
         for name, toolset in run.toolsets.items()
     }
     adapters = {adapter.name: _source(run, adapter) for adapter in run.adapters}
-    return Assets(tokenizer, pieces, toolsets, adapters, run.base.end_tokens)
+    return Assets(tokenizer, pieces, toolsets, adapters, run.base.end_tokens, _router(run))
+
+
+def _router(run: Run) -> RouterAssets | None:
+    if len(run.toolsets) == 1:
+        return None
+    prompts = router_prompts(run.base.tokenizer, run.toolsets.values(), run.tools_shown)
+    return RouterAssets(prompts, _named(run, None, "router"))
 
 
 def samples(run: Run, toolset: Toolset) -> Iterator[Sample]:
     """The first steps of the run's records for `toolset`, held-out ones first."""
     for split in ("test", "dev", "train"):
-        path = run.path / "data" / f"{split}.jsonl"
+        path = data_directory(run.path, toolset.name, run.toolsets) / f"{split}.jsonl"
         if path.is_file():
             with path.open(encoding="utf-8") as lines:
                 for line in lines:
@@ -205,6 +220,18 @@ def _adapter(path: Path, entry: Mapping[str, Any]) -> RunAdapter:
     )
 
 
+def _copied(
+    found: Mapping[str, Any], toolsets: Mapping[str, Toolset]
+) -> dict[str, dict[str, tuple[str, ...]]]:
+    """By toolset and tool. Runs of one toolset that are older than several have it by tool."""
+    if any(isinstance(keys, list) for keys in found.values()):
+        found = {next(iter(toolsets)): found}
+    return {
+        toolset: {tool: tuple(keys) for tool, keys in by_tool.items()}
+        for toolset, by_tool in found.items()
+    }
+
+
 def _automata(
     toolset: Toolset, pieces: Pieces, tokenizer: Tokenizer, vocabulary: Vocabulary
 ) -> dict[str, Automaton]:
@@ -215,11 +242,11 @@ def _automata(
     }
 
 
-def _of_role(run: Run, toolset: str, role: Role) -> list[RunAdapter]:
+def _of_role(run: Run, toolset: str | None, role: Role) -> list[RunAdapter]:
     return [a for a in run.adapters if a.toolset == toolset and a.role == role]
 
 
-def _named(run: Run, toolset: str, role: Role) -> str | None:
+def _named(run: Run, toolset: str | None, role: Role) -> str | None:
     found = _of_role(run, toolset, role)
     return found[0].name if found else None
 

@@ -8,7 +8,7 @@ knows nothing of training or bundles.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from edgetune_runtime.calls import RESPOND_TOOL, Call, Tool, Toolset
@@ -18,6 +18,7 @@ from edgetune_runtime.prompt import (
     Called,
     Pieces,
     Result,
+    RouterPrompts,
     ToolsetPrompts,
     ToolsShown,
     Turn,
@@ -26,6 +27,7 @@ from edgetune_runtime.prompt import (
     render_call,
     render_prompt,
 )
+from edgetune_runtime.routing import as_tools
 
 CHATML = (
     "{% for message in messages %}"
@@ -78,15 +80,8 @@ def toolset_prompts(
     what the selector sees where the prompt is `shared`. The base always sees the tools in full.
     Raises InputError as `cut_pieces` does.
     """
-    native = _is_native(tokenizer)
-    pieces = cut_pieces(tokenizer)
+    prefix = _prefixes(tokenizer)
     every = (*toolset.tools, RESPOND_TOOL)
-
-    def prefix(tools: Sequence[Tool], shown: ToolsShown) -> str:
-        text = _prefix(tokenizer, native, pieces, [show_tool(tool, shown) for tool in tools], shown)
-        _check_prefix(tokenizer, pieces, text)
-        return text
-
     selector = prefix(every, tools_shown)
     return ToolsetPrompts(
         tools_shown=tools_shown,
@@ -97,6 +92,31 @@ def toolset_prompts(
             tool.name: selector if shared else prefix([tool], tools_shown) for tool in toolset.tools
         },
     )
+
+
+def router_prompts(
+    tokenizer: Any, toolsets: Iterable[Toolset], tools_shown: ToolsShown = "full"
+) -> RouterPrompts:
+    """The static prefixes that list toolsets: for the base and for the router adapter.
+
+    The base always sees their descriptions. Raises InputError as `cut_pieces` does.
+    """
+    prefix = _prefixes(tokenizer)
+    tools = as_tools(toolsets)
+    return RouterPrompts(base=prefix(tools, "full"), adapter=prefix(tools, tools_shown))
+
+
+def _prefixes(tokenizer: Any) -> Callable[[Sequence[Tool], ToolsShown], str]:
+    """Makes checked static prefixes of tools and how much of them is shown."""
+    native = _is_native(tokenizer)
+    pieces = cut_pieces(tokenizer)
+
+    def prefix(tools: Sequence[Tool], shown: ToolsShown) -> str:
+        text = _prefix(tokenizer, native, pieces, [show_tool(tool, shown) for tool in tools], shown)
+        _check_prefix(tokenizer, pieces, text)
+        return text
+
+    return prefix
 
 
 def show_tool(tool: Tool, shown: ToolsShown) -> dict[str, Any]:

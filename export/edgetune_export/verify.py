@@ -195,7 +195,12 @@ def _check_blob(path: Path, manifest: Manifest, adapter: Adapter) -> str:
 def _check_prompts(bundle: Bundle) -> str:
     """Prompts, pieces and template hash against the template of the bundle's own tokenizer."""
     from edgetune_export.checkpoint import read_tokenizer
-    from edgetune_export.template import cut_pieces, template_sha256, toolset_prompts
+    from edgetune_export.template import (
+        cut_pieces,
+        router_prompts,
+        template_sha256,
+        toolset_prompts,
+    )
 
     tokenizer = read_tokenizer(bundle.path)
     file = bundle.path / PROMPTS
@@ -214,6 +219,14 @@ def _check_prompts(bundle: Bundle) -> str:
         ):
             raise BundleError(
                 f"{file}: toolset '{name}' differs from what the chat template gives; export again."
+            )
+    if stored.router is not None:
+        shown = next(iter(stored.toolsets.values())).tools_shown
+        toolsets = [toolset.toolset for toolset in bundle.assets.toolsets.values()]
+        if router_prompts(tokenizer, toolsets, shown) != stored.router:
+            raise BundleError(
+                f"{file}: the prompts of routing differ from what the chat template gives; export "
+                "again."
             )
     if sha256_file(bundle.path / TOKENIZER) != bundle.manifest.tokenizer_sha256:
         raise BundleError(

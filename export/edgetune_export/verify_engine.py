@@ -246,11 +246,13 @@ def check_calls(stand: Stand) -> str:
         return f"none to compare, {note}"
     agent = Agent(stand.bundle.assets, stand.engine, max_tokens=stand.wanted.call_tokens)
     for call in wanted:
-        step = agent.step([User(call.request)], call.toolset)
-        if (step.tool, dict(step.arguments)) != (call.tool, dict(call.arguments)):
+        step = agent.step([User(call.request)])
+        found = (step.toolset, step.tool, dict(step.arguments))
+        if found != (call.toolset, call.tool, dict(call.arguments)):
             raise BundleError(
-                f"{stand.bundle.path}: {call.request!r} gives {step.tool}{dict(step.arguments)}, "
-                f"with torch {call.tool}{dict(call.arguments)}; export the bundle again."
+                f"{stand.bundle.path}: {call.request!r} gives {step.tool}{dict(step.arguments)} of "
+                f"{step.toolset}, with torch {call.tool}{dict(call.arguments)} of {call.toolset}; "
+                "export the bundle again."
             )
     return f"{len(wanted)} greedy calls as with torch, {note}"
 

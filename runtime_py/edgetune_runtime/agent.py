@@ -1,5 +1,7 @@
 """The two-stage loop: select a tool, swap the adapter, write its arguments; one step at a time.
 
+Where there are several toolsets, the step begins by picking one of them (`routing`).
+
 Runs on any assets (a bundle's or a training run's) and any engine. It does not execute calls and
 keeps no conversation: the caller passes the turns so far.
 """
@@ -19,6 +21,7 @@ from edgetune_runtime.decode import NO_ARGUMENTS, Decoded, Selection, decode_arg
 from edgetune_runtime.engine import Engine
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.prompt import Turn, render_prompt
+from edgetune_runtime.routing import open_router
 from edgetune_runtime.spans import Spans
 from edgetune_runtime.trie import NameTrie
 from edgetune_runtime.vocabulary import Vocabulary
@@ -45,8 +48,8 @@ class Step:
     probabilities: Mapping[str, float]
     """Of the names whose probability is known (all with `exact`)."""
     timing: Mapping[str, float]
-    """`ms` in all, of which `select_ms`, `arguments_ms` (without swaps) and `swap_ms`; and the
-    counts `prefill_tokens`, `decode_steps`, `forced_tokens`."""
+    """`ms` in all, of which `route_ms`, `select_ms`, `arguments_ms` (without swaps) and `swap_ms`;
+    and the counts `prefill_tokens`, `decode_steps`, `forced_tokens`."""
     abstained_from: str | None = None
     """The likeliest tool, where it was less probable than the agent asks for; `tool` is `respond`
     then."""
@@ -73,8 +76,9 @@ class Agent:
     `max_tokens` bounds the tokens of the arguments, `temperature` samples them (0 is greedy;
     selection never samples), `seed` makes sampling repeatable, `exact` asks for all probabilities,
     a tool less probable than `abstain_below` is not called (the step is `respond` then),
-    `max_resident` bounds the adapters in memory. Raises InputError where the assets lack what
-    `system` needs.
+    `max_resident` bounds the adapters in memory. Toolsets are picked by the router adapter if the
+    system is decoupled and there is one, else by the bare base. Raises InputError where the assets
+    lack what `system` needs.
     """
 
     def __init__(
@@ -100,6 +104,7 @@ class Agent:
         self.pool = AdapterPool(engine, assets.adapters, max_resident)
         self._rng = np.random.default_rng(seed)
         self._vocabulary = Vocabulary(assets.tokenizer)
+        self._router = open_router(assets, trained=system == "decoupled")
         self._tries: dict[str, NameTrie] = {}
         self._prefixes: dict[str, tuple[int, ...]] = {}
         self._snapshots: OrderedDict[tuple[str, tuple[int, ...]], Any] = OrderedDict()
@@ -113,14 +118,19 @@ class Agent:
     def step(self, turns: Sequence[Turn], toolset: str | None = None) -> Step:
         """Select a tool for the next step after `turns` and write its arguments.
 
-        `toolset` may be left out where there is only one. Raises InputError for an unknown toolset
-        and where the prompt does not fit the context.
+        Without `toolset`, the step is routed where there are several. Raises InputError for an
+        unknown toolset and where the prompt does not fit the context.
         """
-        chosen = self._toolset(toolset)
         self._swap_ms, self._prefilled = 0.0, 0
         begin = time.perf_counter()
+        route = None
+        if toolset is None and self._router is not None:
+            route = self.route(turns)
+            toolset = route.name
+        chosen = self._toolset(toolset)
+        route_ms = 1000 * (time.perf_counter() - begin) - self._swap_ms
         selection = self.select(turns, chosen.toolset.name)
-        select_ms = 1000 * (time.perf_counter() - begin) - self._swap_ms
+        select_ms = 1000 * (time.perf_counter() - begin) - route_ms - self._swap_ms
         decoded = NO_ARGUMENTS
         if self.system == "decoupled":
             decoded = self.arguments(turns, chosen.toolset.name, selection.name)
@@ -129,6 +139,7 @@ class Agent:
             self.engine.rewind(self._prompt_end)
             decoded = self._decode(chosen, selection.name, turns, [])
         total = 1000 * (time.perf_counter() - begin)
+        decisions = (selection, decoded) if route is None else (route, selection, decoded)
         return Step(
             chosen.toolset.name,
             selection.name,
@@ -137,12 +148,13 @@ class Agent:
             selection.probabilities,
             {
                 "ms": total,
+                "route_ms": route_ms,
                 "select_ms": select_ms,
                 "swap_ms": self._swap_ms,
-                "arguments_ms": total - select_ms - self._swap_ms,
+                "arguments_ms": total - route_ms - select_ms - self._swap_ms,
                 "prefill_tokens": self._prefilled,
-                "decode_steps": selection.decode_steps + decoded.decode_steps,
-                "forced_tokens": selection.forced_tokens + decoded.forced_tokens,
+                "decode_steps": sum(decision.decode_steps for decision in decisions),
+                "forced_tokens": sum(decision.forced_tokens for decision in decisions),
             },
             selection.abstained_from,
             decoded.truncated,
@@ -154,6 +166,19 @@ class Agent:
         Raises InputError for an unknown name, and for none where there are several.
         """
         return self._toolset(name).toolset
+
+    def route(self, turns: Sequence[Turn]) -> Selection:
+        """The stage before the first: which toolset serves the next step.
+
+        Raises InputError where there is only one, or nothing to pick one with.
+        """
+        router = self._router
+        if router is None:
+            raise InputError(
+                f"toolset: nothing here picks one of {sorted(self.assets.toolsets)}; say which one."
+            )
+        prompt = self._begin(router.adapter, router.prefix, turns)
+        return select(self.engine, router.trie, prompt=prompt, exact=self.exact)
 
     def select(self, turns: Sequence[Turn], toolset: str | None = None) -> Selection:
         """The first stage alone: which tool comes next, `respond` where none is probable enough."""

@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 from edgetune_runtime.automaton import Automaton
 from edgetune_runtime.calls import Toolset
 from edgetune_runtime.manifest import AdapterKind
-from edgetune_runtime.prompt import Pieces, ToolsetPrompts
+from edgetune_runtime.prompt import Pieces, RouterPrompts, ToolsetPrompts
 
 Tensors = Mapping[str, NDArray[np.floating]]
 """A blob's tensors by name: `<slot>.lora_A` `[in, r]` and `<slot>.lora_B` `[r, out]`."""
@@ -52,6 +52,15 @@ class ToolsetAssets:
 
 
 @dataclass(frozen=True)
+class RouterAssets:
+    """What picks the toolset where there are several (`routing`)."""
+
+    prompts: RouterPrompts
+    adapter: str | None
+    """None where the bare base alone routes."""
+
+
+@dataclass(frozen=True)
 class Assets:
     """What an agent needs beside an engine."""
 
@@ -60,3 +69,4 @@ class Assets:
     toolsets: Mapping[str, ToolsetAssets]
     adapters: Mapping[str, AdapterSource]
     end_tokens: tuple[int, ...]
+    router: RouterAssets | None = None

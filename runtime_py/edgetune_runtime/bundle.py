@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from tokenizers import Tokenizer
 
 from edgetune_runtime.adapters import BASE_KEY, read_blob, read_blob_metadata
-from edgetune_runtime.assets import AdapterSource, Assets, ToolsetAssets
+from edgetune_runtime.assets import AdapterSource, Assets, RouterAssets, ToolsetAssets
 from edgetune_runtime.automaton import Automaton
 from edgetune_runtime.calls import Toolset
 from edgetune_runtime.errors import BundleError, InputError
@@ -193,7 +193,26 @@ def _assets(
         },
         adapters,
         manifest.base.end_tokens,
+        _router(path, manifest, prompts, adapters),
     )
+
+
+def _router(
+    path: Path, manifest: Manifest, prompts: Prompts, adapters: Mapping[str, AdapterSource]
+) -> RouterAssets | None:
+    if manifest.router is not None and manifest.router not in adapters:
+        raise BundleError(
+            f"{path / MANIFEST}: routing uses adapter '{manifest.router}', which the bundle does "
+            "not hold; export again."
+        )
+    if prompts.router is None:
+        if manifest.router is not None:
+            raise BundleError(
+                f"{path / PROMPTS}: has no prompt for the adapter '{manifest.router}'; export "
+                "again."
+            )
+        return None
+    return RouterAssets(prompts.router, manifest.router)
 
 
 def _toolset_assets(

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 SCHEMA_VERSION = 1
 
-Role = Literal["selector", "arguments", "monolithic"]
+Role = Literal["selector", "arguments", "monolithic", "router"]
 
 AdapterKind = Literal["lora", "alora"]
 """`lora` acts on every token, `alora` from the invocation of the call on (arXiv:2504.12397)."""
@@ -63,9 +63,11 @@ class Adapter(_Strict):
     """One delta blob."""
 
     name: str
-    """Unique in the bundle: `<toolset>.selector`, `.monolithic`, `<toolset>.arguments.<tool>`."""
+    """Unique in the bundle: `<toolset>.selector`, `.monolithic`, `<toolset>.arguments.<tool>`, and
+    `router`."""
     role: Role
-    toolset: str
+    toolset: str | None
+    """None for the router, which picks among them."""
     tool: str | None = None
     kind: AdapterKind = "lora"
     invocation: tuple[int, ...] = ()
@@ -121,6 +123,8 @@ class Manifest(_Strict):
     template_sha256: str
     slots: tuple[Slot, ...]
     toolsets: tuple[ToolsetEntry, ...]
+    router: str | None = None
+    """The adapter that picks the toolset; None where the bare base does, or there is only one."""
     adapters: tuple[Adapter, ...]
     targets: tuple[Target, ...] = Field(min_length=1)
     files: tuple[FileEntry, ...]

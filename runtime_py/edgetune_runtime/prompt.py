@@ -57,6 +57,17 @@ class ToolsetPrompts(BaseModel):
     """Prefix for each tool's arguments adapter: that tool alone, unless `shared`."""
 
 
+class RouterPrompts(BaseModel):
+    """The static prefixes of routing, in which toolsets stand as tools do in a toolset's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    base: str
+    """Prefix for the untouched base: every toolset's name and description."""
+    adapter: str
+    """Prefix for the router adapter, with as much of the toolsets as adapters see of tools."""
+
+
 class Prompts(BaseModel):
     """`prompts.json`: everything a runtime needs to render text for this bundle."""
 
@@ -64,6 +75,8 @@ class Prompts(BaseModel):
 
     pieces: Pieces
     toolsets: dict[str, ToolsetPrompts]
+    router: RouterPrompts | None = None
+    """None where there is one toolset."""
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,15 @@ def test_a_key_that_is_not_right_is_named(tmp_path, extra, named):
     ("text", "named"),
     [
         ("", ["sections"]),
+        (
+            "toolset: {tools: t}\ndata: {train: a, mask_names: 0.5}\nprompt: {tools: names}",
+            ["data.mask_names", "prompt.tools: names", "contradict"],
+        ),
+        (
+            "toolset: {tools: t}\ndata: {train: a, mask_names: 1}\nselector: {hard_negatives: {}}",
+            ["data.mask_names", "selector.hard_negatives", "contradict"],
+        ),
+        ("toolset: {tools: t}\ndata: {train: a, negatives: 1.0}", ["data.negatives", "less than"]),
         ("toolset: {tools: t.json}", ["'data' is missing"]),
         ("toolset: {tools: t.json}\ndata: {dev: d.jsonl}", ["data.train", "data.generate"]),
         (
@@ -99,6 +108,57 @@ def test_a_key_that_is_not_right_is_named(tmp_path, extra, named):
     ],
 )
 def test_a_recipe_that_lacks_or_contradicts_is_refused(tmp_path, text, named):
+    sentence = refusal(tmp_path, text)
+    assert all(name in sentence for name in named), sentence
+
+
+TWO = """
+toolsets:
+  - {tools: phone_actions, data: {generate: {train: 10, dev: 5}}}
+  - {name: mine, tools: mine.json, data: {train: mine.jsonl, dev: dev.jsonl}}
+"""
+
+
+def test_one_toolset_and_several_are_one_list(tmp_path):
+    single = read_config(written(tmp_path, GOOD))
+    assert [each.tools for each in single.listed] == ["phone_actions"]
+    assert single.listed[0].data == single.data
+    assert (single.field(0, "tools"), single.field(0, "data.train")) == (
+        *("toolset.tools", "data.train"),
+    )
+    assert not single.routed
+    several = read_config(written(tmp_path, TWO))
+    assert [each.name for each in several.listed] == [None, "mine"]
+    assert several.field(1, "data.train") == "toolsets.1.data.train"
+    assert several.routed
+    assert not read_config(written(tmp_path, TWO + "router: {enabled: false}")).routed
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        (GOOD + TWO, ["'toolset' and 'toolsets' contradict"]),
+        (TWO + "data: {train: a}", ["'data' and 'toolsets' contradict"]),
+        (GOOD + "router: {enabled: true}", ["'router' contradicts 'toolset'"]),
+        (GOOD + "router: {train: {epochs: 2}}", ["'router' contradicts 'toolset'"]),
+        (
+            TWO + "router: {enabled: false, train: {epochs: 2}}",
+            ["router.train", "router.enabled: false"],
+        ),
+        (TWO + "router: {train: {epochs: 2, steps: 3}}", ["router.train.epochs", "router.train.s"]),
+        ("toolsets: []", ["'toolsets'"]),
+        ("toolsets: [{tools: t.json}]", ["'toolsets.0.data' is missing"]),
+        (
+            "toolsets: [{tools: t.json, data: {train: a, generate: {train: 1, dev: 1}}}]",
+            ["'toolsets.0.data.train' and 'toolsets.0.data.generate'"],
+        ),
+        (
+            TWO.replace(", dev: dev.jsonl", "") + "train: {keep: best}",
+            ["train.keep: best", "without dev records"],
+        ),
+    ],
+)
+def test_toolsets_that_lack_or_contradict_are_refused(tmp_path, text, named):
     sentence = refusal(tmp_path, text)
     assert all(name in sentence for name in named), sentence
 

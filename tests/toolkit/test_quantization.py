@@ -118,7 +118,7 @@ def test_a_calibration_is_drawn_from_what_every_adapter_reads(
     ]
 
     def texts(shown="none", longest=1024):
-        drawn = calibration_ids(tokenizer, toolset, examples, shown, longest)
+        drawn = calibration_ids(tokenizer, [(toolset, examples)], shown, longest)
         return [tokenizer.decode(ids.tolist()) for ids in drawn]
 
     found = texts()
@@ -129,5 +129,5 @@ def test_a_calibration_is_drawn_from_what_every_adapter_reads(
     monkeypatch.setattr(quantizer_calibration, "TOKENS", 100)
     assert texts() == found[: len(texts())]
     assert len(texts()) < 8
-    with pytest.raises(InputError, match="none of the 4 examples"):
+    with pytest.raises(InputError, match="none of the examples"):
         texts(longest=3)

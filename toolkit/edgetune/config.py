@@ -57,6 +57,8 @@ class GenerateSettings(_Section):
     """Records that measure progress; other phrasings and values than `train`."""
     test: int = Field(default=0, ge=0)
     """Records kept for the evaluation of the bundle."""
+    trajectories: float = Field(default=0.0, ge=0, le=0.5)
+    """Share of the records that ask for two things: two calls, their results, then `respond`."""
     seed: int = 0
     """Seed of the generator."""
 
@@ -72,6 +74,10 @@ class DataSettings(_Section):
     """Have the records generated."""
     swap_values: int = Field(default=0, ge=0)
     """Variants of each training record, with other records' values in place of its own."""
+    negatives: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the selector's examples that no tool serves; what lacks of it is generated."""
+    mask_names: float = Field(default=0.0, ge=0, le=1)
+    """Share of the training examples whose tools and parameters have random names."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -83,6 +89,13 @@ class DataSettings(_Section):
         if self.generate is None and self.train is None:
             raise ValueError("neither 'data.train' nor 'data.generate' is set; set one of them.")
         return self
+
+
+class ListedToolset(ToolsetSettings):
+    """An entry of `toolsets`: tools with data of their own."""
+
+    data: DataSettings
+    """The records of these tools."""
 
 
 class PromptSettings(_Section):
@@ -156,6 +169,39 @@ class RoleSettings(_Section):
     """Keys of `train` with other values."""
 
 
+class HardNegatives(_Section):
+    """`selector.hard_negatives`: the last part of its training is on what it confuses."""
+
+    epochs: float = Field(default=0.2, gt=0)
+    """How long that part is, in passes; of the selector's training, not in addition to it."""
+    share: float = Field(default=0.3, gt=0, le=1)
+    """Share of that part's examples which are confused ones and their counterparts."""
+
+
+class SelectorSettings(RoleSettings):
+    """`selector`: what differs for the selector."""
+
+    hard_negatives: HardNegatives | None = None
+    """Have its own confusions mined from the training examples, and train on more of them."""
+
+
+class RouterSettings(RoleSettings):
+    """`router`: the adapter that picks the toolset where there are several."""
+
+    enabled: bool | None = None
+    """Whether it is trained, else the bare base picks; by default where there are several."""
+
+    @model_validator(mode="after")
+    def _needs_itself(self) -> Self:
+        for section in ("adapter", "train"):
+            if getattr(self, section) and self.enabled is False:
+                raise ValueError(
+                    f"'router.{section}' and 'router.enabled: false' contradict each other; keep "
+                    "one of them."
+                )
+        return self
+
+
 class ArgumentsSettings(RoleSettings):
     """`arguments`: what differs for the arguments adapters, and what they start from."""
 
@@ -216,18 +262,22 @@ class TrainConfig(_Section):
 
     base: BaseSettings = BaseSettings()
     """The model that all adapters share."""
-    toolset: ToolsetSettings
-    """The tools."""
-    data: DataSettings
-    """The records."""
+    toolset: ToolsetSettings | None = None
+    """The tools, where one selector chooses among all of them."""
+    data: DataSettings | None = None
+    """The records of `toolset`."""
+    toolsets: tuple[ListedToolset, ...] | None = Field(default=None, min_length=1)
+    """Instead of both: several toolsets, each with its own selector and its own data."""
     prompt: PromptSettings = PromptSettings()
     """What stands before the request."""
     adapter: AdapterSettings = AdapterSettings()
     """The shape of every adapter."""
     train: TrainSettings = TrainSettings()
     """How every adapter is optimised."""
-    selector: RoleSettings = RoleSettings()
+    selector: SelectorSettings = SelectorSettings()
     """What differs for the selector."""
+    router: RouterSettings = RouterSettings()
+    """What differs for the router, which picks the toolset."""
     arguments: ArgumentsSettings = ArgumentsSettings()
     """The arguments adapters."""
     monolithic: MonolithicSettings = MonolithicSettings()
@@ -252,9 +302,25 @@ class TrainConfig(_Section):
                 "each other: the embedded base is quantized already, by mse; give a float "
                 "checkpoint such as checkpoints/nano, or remove 'base.quantization'."
             )
-        no_dev = self.data.dev is None and not (self.data.generate and self.data.generate.dev)
+        self._check_toolsets()
+        masked = any(each.data.mask_names for each in self.listed)
+        if masked and self.prompt.tools in ("names", "none"):
+            raise ValueError(
+                f"'data.mask_names' and 'prompt.tools: {self.prompt.tools}' contradict each other: "
+                "masked names can only be told apart by descriptions; set 'prompt.tools' to full "
+                "or compact, or remove 'data.mask_names'."
+            )
+        if masked and self.selector.hard_negatives is not None:
+            raise ValueError(
+                "'data.mask_names' and 'selector.hard_negatives' contradict each other: confusions "
+                "are between names, and masked names differ from example to example; keep one."
+            )
+        no_dev = any(
+            each.data.dev is None and not (each.data.generate and each.data.generate.dev)
+            for each in self.listed
+        )
         settings = [self.train_of("arguments", tool) for tool in self.arguments.tools]
-        for role in ("selector", "arguments", "monolithic"):
+        for role in ("selector", "router", "arguments", "monolithic"):
             settings.append(self.train_of(role))
             if self.adapter_of(role).kind != self.adapter.kind:
                 raise ValueError(
@@ -272,6 +338,45 @@ class TrainConfig(_Section):
                 "weights are best; add dev records or set 'keep: last'."
             )
         return self
+
+    def _check_toolsets(self) -> None:
+        """Either `toolset` with `data`, or `toolsets`; a router only where there are several."""
+        for key in ("toolset", "data"):
+            given = getattr(self, key) is not None
+            if given and self.toolsets is not None:
+                raise ValueError(
+                    f"'{key}' and 'toolsets' contradict each other: each entry of 'toolsets' has "
+                    "its own tools and data; keep one of them."
+                )
+            if not given and self.toolsets is None:
+                raise ValueError(f"'{key}' is missing; add it.")
+        router = self.router
+        if len(self.listed) == 1 and (router.enabled or router.train or router.adapter):
+            key = "toolset" if self.toolsets is None else "toolsets"
+            raise ValueError(
+                f"'router' contradicts '{key}' with a single toolset: there is nothing to pick; "
+                "remove 'router' or list several 'toolsets'."
+            )
+
+    @property
+    def listed(self) -> tuple[ListedToolset, ...]:
+        """Every toolset with its data; of a recipe with `toolset` and `data` the only one."""
+        if self.toolsets is not None:
+            return self.toolsets
+        assert self.toolset is not None
+        assert self.data is not None
+        return (ListedToolset(**self.toolset.model_dump(), data=self.data),)
+
+    def field(self, index: int, key: str) -> str:
+        """How the recipe calls `tools`, `name` or `data.…` of toolset `index`."""
+        if self.toolsets is not None:
+            return f"toolsets.{index}.{key}"
+        return key if key.startswith("data.") else f"toolset.{key}"
+
+    @property
+    def routed(self) -> bool:
+        """Whether a router adapter is trained."""
+        return len(self.listed) > 1 and self.router.enabled is not False
 
     @property
     def source(self) -> Path | None:
@@ -368,6 +473,9 @@ def _sentence(error: ValidationError, where: str = "") -> str:
     first = error.errors(include_url=False)[0]
     if first["type"] == "value_error":
         message = str(first["ctx"]["error"])
+        if first["loc"][:1] == ("toolsets",):
+            entry = ".".join(str(part) for part in first["loc"][:2])
+            message = message.replace("'data.", f"'{entry}.data.")
         return message.replace("'train.", f"'{where}.") if where else message
     place = ".".join([*([where] if where else []), *(str(part) for part in first["loc"])])
     if first["type"] == "extra_forbidden":

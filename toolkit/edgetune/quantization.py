@@ -111,8 +111,7 @@ def quantize_checkpoint(
     if calibrate_on is not None:
         calibration = partial(
             calibration_ids,
-            toolset=calibrate_on.toolset,
-            examples=calibrate_on.examples,
+            records=[(calibrate_on.toolset, calibrate_on.examples)],
             shown="full",
             max_length=MAX_LENGTH,
         )

@@ -1,11 +1,15 @@
 """Which examples each adapter gets, and that their tokens are what the runtime will see."""
 
+import json
+import re
+
 import numpy as np
 import pytest
 from transformers import AutoTokenizer
 
-from edgetune.data.records import Example
+from edgetune.data.records import Example, parse_record
 from edgetune.train.examples import adapters_data
+from edgetune.train.masking import mask_names
 from edgetune_export.template import cut_pieces, toolset_prompts
 from edgetune_runtime.calls import RESPOND_CALL, Call, Toolset
 from edgetune_runtime.prompt import Called, Result, User, call_opening, render_prompt
@@ -30,10 +34,11 @@ TRAIN = [
 
 @pytest.fixture
 def build(tokenizer, weather_toolset):
-    def make(train=TRAIN, dev=(), shown="names", toolset=weather_toolset, **options):
+    def make(train=TRAIN, dev=(), shown="names", toolset=weather_toolset, share=0.0, **options):
         prompts = toolset_prompts(tokenizer, toolset, shown)
+        masked = mask_names(tokenizer, toolset, shown, train, share, 0)
         data = adapters_data(
-            tokenizer, cut_pieces(tokenizer), prompts, toolset, train, dev, **options
+            tokenizer, cut_pieces(tokenizer), prompts, toolset, train, dev, masked=masked, **options
         )
         return {adapter.name: adapter for adapter in data}
 
@@ -114,6 +119,25 @@ def test_earlier_steps_are_context(build, tokenizer, weather_toolset):
     assert "rain" in tokenizer.decode(example.ids)
 
 
+def test_a_step_gives_one_selection_example_and_at_most_one_of_arguments(build, weather_toolset):
+    call = {"name": "get_weather", "arguments": {"city": "Oslo"}}
+    both = [{"function": call}, {"function": {"name": "cancel_alarms", "arguments": {}}}]
+    messages = [
+        {"role": "user", "content": "rain in Oslo? and no alarms"},
+        {"role": "assistant", "tool_calls": both},
+        {"role": "tool", "content": "rain"},
+        {"role": "tool", "content": "ok"},
+        {"role": "assistant", "content": "It rains."},
+    ]
+    record = parse_record(1, json.dumps({"messages": messages}))
+    adapters = build(train=record.steps(weather_toolset))
+    assert {name: len(adapter.train) for name, adapter in adapters.items()} == {
+        "home.selector": 3,
+        "home.arguments.get_weather": 1,
+        "home.monolithic": 3,
+    }
+
+
 def test_examples_that_are_too_long_are_left_out_and_counted(build):
     long = asked("x y " * 300, Call("set_alarm", {"time": "7"}))
     adapter = build(train=[*TRAIN, long], dev=[long], max_length=200, shown="none")["home.selector"]
@@ -128,3 +152,41 @@ def test_the_hash_follows_what_is_learnt(build, weather_toolset):
     assert changed["home.selector"].sha256 not in hashes
     renamed = Toolset("other", "", weather_toolset.tools)
     assert build(toolset=renamed)["other.selector"].sha256 in hashes
+
+
+def test_masked_examples_name_in_the_call_what_the_prompt_lists(build, tokenizer):
+    adapters = build(shown="full", share=1.0)
+    plain = build(shown="full")
+    for own, example in zip(
+        plain["home.selector"].train, adapters["home.selector"].train, strict=True
+    ):
+        prompt = tokenizer.decode(example.ids[~example.loss])
+        name = learnt(tokenizer, example).split('"')[0].strip()
+        assert f'"name": "{name}"' in prompt
+        assert "get_weather" not in prompt
+        assert "Look up the weather forecast." in prompt
+        assert (name in tokenizer.decode(own.ids)) == (name == "respond")
+    [alarm] = adapters["home.arguments.set_alarm"].train
+    prompt = tokenizer.decode(alarm.ids[~alarm.loss])
+    [parameter] = re.findall(r'{"(\w+)": "7:30"}}', learnt(tokenizer, alarm))
+    assert f'"required": ["{parameter}"]' in prompt
+    assert "set_alarm" not in prompt
+
+
+def test_as_many_are_masked_as_asked_for_and_the_others_stay(build):
+    plain, half = build(shown="full"), build(shown="full", dev=TRAIN, share=0.5)
+    changed = [
+        not np.array_equal(one.ids, other.ids)
+        for one, other in zip(
+            plain["home.monolithic"].train, half["home.monolithic"].train, strict=True
+        )
+    ]
+    assert sum(changed) == 2
+    dev = [example.ids.tolist() for example in half["home.selector"].dev]
+    assert dev == [example.ids.tolist() for example in plain["home.selector"].train]
+
+
+def test_without_descriptions_of_parameters_only_tools_are_masked(build, tokenizer):
+    [alarm] = build(shown="compact", share=1.0)["home.arguments.set_alarm"].train
+    assert '"time": "7:30"' in learnt(tokenizer, alarm)
+    assert "set_alarm" not in tokenizer.decode(alarm.ids)

@@ -45,12 +45,12 @@ def recipe(tmp_path, tiny_checkpoint, weather_toolset):
     for name, lines in (("train", records), ("dev", records[:5])):
         (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
 
-    def make(extra: str = "", epochs: float = 2, rank: int = 4) -> object:
+    def make(extra: str = "", epochs: float = 2, rank: int = 4, data: str = "") -> object:
         path = tmp_path / "recipe.yaml"
         path.write_text(
             f"base: {{model: {tiny_checkpoint('qwen2')}}}\n"
             "toolset: {tools: tools.json}\n"
-            "data: {train: train.jsonl, dev: dev.jsonl}\n"
+            f"data: {{train: train.jsonl, dev: dev.jsonl{data}}}\n"
             "prompt: {tools: names}\n"
             f"adapter: {{rank: {rank}}}\n"
             f"train: {{epochs: {epochs}, batch_size: 4, learning_rate: 5.0e-3, evaluations: 2}}\n"
@@ -122,7 +122,8 @@ def test_a_run_says_which_values_are_copied(recipe, tmp_path, monkeypatch, hold)
     monkeypatch.setattr(copied, "ENOUGH", 5)
     config = recipe(f"arguments: {{hold_copied: {str(hold).lower()}}}\n")
     train(config, tmp_path / "run")
-    expected = {"get_weather": ("city",), "set_alarm": ("time",)} if hold else {}
+    copied_of = {"get_weather": ("city",), "set_alarm": ("time",)}
+    expected = {"home": copied_of} if hold else {}
     assert open_run(tmp_path / "run").copied == expected
 
 
@@ -207,6 +208,16 @@ def test_another_recipes_run_is_refused(recipe, tmp_path):
     train(recipe(), tmp_path / "run")
     with pytest.raises(InputError, match=r"'adapter\.rank' is 4 there and 8 here"):
         train(recipe(rank=8), tmp_path / "run")
+
+
+def test_a_run_from_before_a_key_of_recipes_goes_on(recipe, tmp_path, monkeypatch):
+    first = train(recipe(), tmp_path / "run")
+    about = json.loads((tmp_path / "run" / "run.json").read_text())
+    for key in ("toolsets", "router"):
+        del about["config"][key]
+    (tmp_path / "run" / "run.json").write_text(json.dumps(about))
+    monkeypatch.setattr(run_module, "train_adapter", None)
+    assert train(recipe(), tmp_path / "run").as_json() == first.as_json()
 
 
 def test_a_run_of_other_data_is_refused(recipe, tmp_path):
@@ -312,15 +323,6 @@ def test_another_way_than_the_bases_own_is_refused_before_anything_is_written(re
     assert train(same, tmp_path / "again").as_json()["complete"]
 
 
-def test_a_run_from_before_a_key_was_there_is_the_same_run(recipe, tmp_path):
-    train(recipe(), tmp_path / "run")
-    path = tmp_path / "run" / "run.json"
-    about = json.loads(path.read_text())
-    del about["config"]["base"]["quantization"]
-    path.write_text(json.dumps(about))
-    assert train(recipe(), tmp_path / "run").as_json()["complete"]
-
-
 def test_a_run_on_a_float_base_is_not_exported_but_evaluated(recipe, tmp_path, tiny_bundle):
     config = on_base(recipe("monolithic: {enabled: false}\n"), quantization="float")
     train(config, tmp_path / "run")
@@ -342,3 +344,39 @@ def test_a_base_is_never_exchanged_under_its_adapters(recipe, tmp_path):
     shutil.copytree(tmp_path / "int4" / "base", tmp_path / "float" / "base")
     with pytest.raises(InputError, match="but the run was trained on"):
         open_run(tmp_path / "float")
+
+
+def test_a_run_from_before_a_key_of_the_recipe_was_known_is_still_the_same_run(recipe, tmp_path):
+    train(recipe(), tmp_path / "run")
+    path = tmp_path / "run" / "run.json"
+    run = json.loads(path.read_text())
+    del run["config"]["data"]["swap_values"]
+    path.write_text(json.dumps(run))
+    assert train(recipe(), tmp_path / "run").as_json()["complete"]
+
+
+def test_requests_that_no_tool_serves_join_where_tools_are_selected(recipe, tmp_path):
+    plain = train(recipe(), tmp_path / "plain").adapters
+    adapters = train(recipe(data=", negatives: 0.5"), tmp_path / "run").adapters
+    # 12 examples, one of them talk: ten more make it 11 of 22.
+    assert [plain[f"home.{name}"]["examples"] for name in ("selector", "monolithic")] == [12, 12]
+    assert [adapters[f"home.{name}"]["examples"] for name in ("selector", "monolithic")] == [22, 22]
+    hashes = [
+        {entry["name"]: entry["data_sha256"] for entry in json.loads(path.read_text())["adapters"]}
+        for path in (tmp_path / "plain" / "run.json", tmp_path / "run" / "run.json")
+    ]
+    for tool in ("get_weather", "set_alarm"):
+        assert hashes[0][f"home.arguments.{tool}"] == hashes[1][f"home.arguments.{tool}"]
+    assert len((tmp_path / "run" / "data" / "negatives.jsonl").read_text().splitlines()) == 10
+    assert not (tmp_path / "plain" / "data" / "negatives.jsonl").exists()
+
+
+def test_the_selector_mines_its_own_confusions_in_as_many_steps(recipe, tmp_path):
+    plain = train(recipe(), tmp_path / "plain").adapters["home.selector"]
+    extra = "selector: {hard_negatives: {epochs: 0.7, share: 0.5}}\n"
+    mined = train(recipe(extra), tmp_path / "run").adapters["home.selector"]
+    assert (plain["steps"], plain["examples_seen"]) == (mined["steps"], mined["examples_seen"])
+    written = tmp_path / "run" / "data" / "home.selector.hard_negatives.json"
+    assert json.loads(written.read_text())["start"] == 3
+    with pytest.raises(InputError, match=r"selector\.hard_negatives\.epochs: 2' contradicts"):
+        train(recipe("selector: {hard_negatives: {epochs: 2}}\n"), tmp_path / "other")

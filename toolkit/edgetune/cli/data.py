@@ -95,6 +95,10 @@ def generate(
     dev: Annotated[int, typer.Option(min=1, help="Records to watch training with.")] = 300,
     test: Annotated[int, typer.Option(min=1, help="Records that training never sees.")] = 500,
     seed: Annotated[int, typer.Option(help="Seed of the generator.")] = 0,
+    trajectories: Annotated[
+        float,
+        typer.Option(min=0.0, max=0.5, help="Share of the records that take two calls in turn."),
+    ] = 0.0,
     teacher: Annotated[
         str | None,
         typer.Option(
@@ -113,6 +117,8 @@ def generate(
 
     Example: `edgetune data generate --tools my/tools.json -o data/mine --train 3000`
 
+    Example: `edgetune data generate --tools my/tools.json -o data/mine --trajectories 0.2`
+
     Example: `edgetune data generate --tools my/tools.json -o data/mine --train 500 --teacher
     http://localhost:8000/v1 --model qwen3-32b`
     """
@@ -120,10 +126,15 @@ def generate(
     result: dict[str, Any] = {"output": str(output), "records": counts}
     if (teacher is None) != (model is None):
         raise InputError("--teacher and --model belong together: give both, or neither.")
+    if teacher is not None and trajectories:
+        raise InputError(
+            "--teacher and --trajectories contradict each other: a teacher writes records of one "
+            "call; leave one of them out."
+        )
     if teacher is None or model is None:
         from edgetune.data.generate import generate_records
 
-        generate_records(tools, output, counts, seed)
+        generate_records(tools, output, counts, seed, trajectories)
     else:
         from edgetune.data.teacher import generate_with_teacher
         from edgetune.tools.reader import read_tools

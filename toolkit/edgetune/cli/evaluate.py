@@ -59,7 +59,8 @@ def evaluate(
     stage: Annotated[Stage, typer.Option(help="Measure both stages or one.")] = Stage.all,
     engine: Annotated[Engine | None, typer.Option(help="What runs it: torch runs a run.")] = None,
     toolset: Annotated[
-        str | None, typer.Option(help="Which toolset, where there are several.")
+        str | None,
+        typer.Option(help="One of several toolsets; without it, the system has to pick it."),
     ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Only the first so many records.")
@@ -85,6 +86,9 @@ def evaluate(
 
     Example: `edgetune eval bundles/phone --data runs/phone_actions/data/test.jsonl`
 
+    Where there are several toolsets and none is named, the records are those of all of them, and
+    picking the right one is measured, too.
+
     With `--json one.json` on one system or engine and `--json other.json` on another,
     `edgetune eval --compare one.json other.json` tests whether they differ.
 
@@ -108,8 +112,11 @@ def evaluate(
     from rich.console import Console
 
     from edgetune.data.records import read_records
+    from edgetune.data.routed import read_routed
+    from edgetune.evaluate.evaluate import EvalResult
     from edgetune.evaluate.evaluate import evaluate as measure
     from edgetune.evaluate.report import write_report
+    from edgetune.evaluate.routed import evaluate_routed
     from edgetune.evaluate.system import open_system
     from edgetune.evaluate.table import bfcl_view, result_view
 
@@ -142,10 +149,19 @@ def evaluate(
         seed=seed,
         abstain_below=abstain_below,
     )
-    tools = agent.toolset(toolset)
-    records = read_records(data, tools)[:limit]
-    examples = [step for record in records for step in record.steps(tools)]
-    result = measure(agent, tools.name, examples, stage.value)
+    result: EvalResult
+    if toolset is None and len(agent.assets.toolsets) > 1:
+        every = {name: each.toolset for name, each in agent.assets.toolsets.items()}
+        routes = read_routed(data, every)[:limit]
+        lengths = [len(record) for record in routes]
+        routed = [step for record in routes for step in record]
+        result = evaluate_routed(agent, routed, stage.value, lengths=lengths)
+    else:
+        tools = agent.toolset(toolset)
+        steps = [record.steps(tools) for record in read_records(data, tools)[:limit]]
+        examples = [step for record in steps for step in record]
+        lengths = [len(record) for record in steps]
+        result = measure(agent, tools.name, examples, stage.value, lengths=lengths)
     if report is not None:
         write_report(report, [result])
     give(result.as_json(), json_target, lambda: Console().print(result_view(result)))

@@ -25,7 +25,8 @@ def run(
     bundle: BundleArgument,
     request: Annotated[str, typer.Argument(metavar='"REQUEST"', help="What the user says.")],
     toolset: Annotated[
-        str | None, typer.Option(help="Which toolset, where the bundle holds several.")
+        str | None,
+        typer.Option(help="One of several toolsets; without it, the step picks it first."),
     ] = None,
     system: SystemOption = System.decoupled,
     engine: EngineOption = None,

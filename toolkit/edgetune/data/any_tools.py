@@ -9,7 +9,7 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
-from edgetune.data.guess import split_words
+from edgetune.data.foreign import subjects
 from edgetune.data.parameters import as_invented
 from edgetune.data.records import as_source
 from edgetune.data.spoken import Spoken
@@ -101,16 +101,12 @@ def _fixed(item: Field, spoken: Spoken) -> Field:
 
 def _foreign(tools: Sequence[Invented], rng: Random) -> Request:
     """A request for a tool that is not there, on a subject that none of `tools` has."""
-    ours = {word for tool in tools for each in tool.objects for word in _words(each)}
+    ours = subjects(tools)
     for _ in range(FRUITLESS):
         other = invent_tool(rng)
-        if not ours & {word for each in other.objects for word in _words(each)}:
+        if not ours & subjects([other]):
             return Request(invent_request(rng, other).text, RESPOND, {})
     return chit_chat(rng)
-
-
-def _words(text: str) -> set[str]:
-    return {word.removesuffix("s") for word in split_words(text).split() if len(word) > 2}
 
 
 def _for_split(tool: Invented, split: str) -> Invented:

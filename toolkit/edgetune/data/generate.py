@@ -8,6 +8,7 @@ from typing import Any
 from edgetune.data import any_tools, phone_actions
 from edgetune.data.phone_values import SPLITS, Split
 from edgetune.data.records import write_jsonl
+from edgetune.data.trajectories import join_records
 from edgetune.tools.reader import builtin_tools, read_tools
 from edgetune_runtime.calls import Toolset
 from edgetune_runtime.files import write_json
@@ -34,16 +35,21 @@ class GenerateReport:
 
 
 def generate_records(
-    source: str | Path, output: Path, counts: Mapping[str, int], seed: int = 0
+    source: str | Path,
+    output: Path,
+    counts: Mapping[str, int],
+    seed: int = 0,
+    trajectories: float = 0.0,
 ) -> GenerateReport:
     """Write `tools.json` and one JSONL file a split into `output`.
 
     `source` is a `tools.json` or a built-in toolset. `counts` says how many records each of
-    `train`, `dev` and `test` gets; a split that it leaves out is not written.
+    `train`, `dev` and `test` gets; a split that it leaves out is not written. `trajectories` is the
+    share of them with several steps.
     Raises InputError for tools that cannot be read or do not yield that many records.
     """
     toolset = read_tools(source)
-    generate = generator_of(toolset)
+    generate = generator_of(toolset, trajectories)
     # Everything is made before anything is written, so that an error leaves no mixture.
     parts = {split: generate(counts[split], seed, split) for split in SPLITS if split in counts}
     write_json(output / "tools.json", [tool.as_openai() for tool in toolset.tools])
@@ -52,8 +58,23 @@ def generate_records(
     return GenerateReport(output, len(toolset.tools), dict(counts))
 
 
-def generator_of(toolset: Toolset) -> Generator:
-    """What writes records for `toolset`: a built-in one has phrases of its own."""
+def generator_of(toolset: Toolset, trajectories: float = 0.0) -> Generator:
+    """What writes records for `toolset`: a built-in one has phrases of its own.
+
+    `trajectories` is the share of the records that ask for two things in turn.
+    """
+    single = _single_steps(toolset)
+    if not trajectories:
+        return single
+
+    def generate(count: int, seed: int, split: Split) -> list[dict[str, Any]]:
+        joined = round(trajectories * count)
+        return join_records(single(count + joined, seed, split), joined, split, seed)
+
+    return generate
+
+
+def _single_steps(toolset: Toolset) -> Generator:
     if toolset == builtin_tools(phone_actions.TOOLSET):
         return phone_actions.generate
     return lambda count, seed, split: any_tools.generate(toolset, count, seed, split)

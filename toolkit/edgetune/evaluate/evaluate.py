@@ -15,6 +15,7 @@ from typing import Any, Literal
 from edgetune.data.records import Example
 from edgetune.evaluate.reliability import Reliability, reliability
 from edgetune.evaluate.score import Outcome, Score, score
+from edgetune.evaluate.trajectories import trajectories_json
 from edgetune_runtime.agent import Agent, Step
 from edgetune_runtime.calls import RESPOND, Toolset
 from edgetune_runtime.decode import Decoded, Selection
@@ -42,6 +43,13 @@ class EvalResult:
     score: Score
     abstain_below: float = 0.0
     """Tools less probable than this were not called."""
+    lengths: tuple[int, ...] = ()
+    """How many of `examples` each record gave; empty where they are not known as steps."""
+
+    @property
+    def trajectories(self) -> dict[str, Any]:
+        """`trajectory_exact_match` and `trajectories_n` where some record has several steps."""
+        return trajectories_json(self.lengths, self.outcomes)
 
     @property
     def timing(self) -> dict[str, float]:
@@ -69,6 +77,7 @@ class EvalResult:
         believed = self.reliability
         return {
             **self.score.as_json(),
+            **self.trajectories,
             "system": self.system,
             "engine": self.engine,
             "toolset": self.toolset,
@@ -110,12 +119,14 @@ def evaluate(
     examples: Sequence[Example],
     stage: Stage = "all",
     progress: bool = True,
+    lengths: Sequence[int] = (),
 ) -> EvalResult:
     """Let `agent` answer every example of the toolset and score it.
 
     `selection` runs the selector alone, `arguments` the arguments of the expected tool alone; `all`
     runs both and scores calls end to end: where the selected tool is the expected one, the same
     arguments serve for both figures and are decoded once. `progress` shows a bar on standard error.
+    `lengths` says how many of the examples each record gave, so that whole records are scored too.
 
     Raises InputError where there is no example, the agent has no such toolset, or an example
     expects a tool that the toolset does not have.
@@ -137,6 +148,7 @@ def evaluate(
         costs=tuple(cost for _, cost in answers if cost),
         score=score(toolset, outcomes),
         abstain_below=agent.abstain_below,
+        lengths=tuple(lengths),
     )
 
 

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from edgetune.evaluate.compare import Comparison
 from edgetune.evaluate.evaluate import EvalResult
+from edgetune.evaluate.routed import RoutedResult
 from edgetune.evaluate.score import Score
 
 
@@ -38,6 +39,9 @@ def result_view(result: EvalResult) -> RenderableType:
         views.append(
             f"\nabstained in {withheld} of {score.n}: no tool had {result.abstain_below:g} or more"
         )
+    if whole := result.trajectories:
+        share, n = whole["trajectory_exact_match"], whole["trajectories_n"]
+        views.append(f"\nall steps right: {share_text(share)} of {n} records with several")
     if any(score.argument_errors.values()):
         errors = ", ".join(
             f"{count} {kind.replace('_', ' ')}" for kind, count in score.argument_errors.items()
@@ -61,14 +65,18 @@ def systems_view(results: Sequence[EvalResult]) -> RenderableType:
         "probabilities; wrong: calls; ms: median of a call",
         caption_justify="left",
     )
-    for column in ("selection", "ECE", "arguments", "call", "wrong", "valid", "ms"):
+    routed = [result for result in results if isinstance(result, RoutedResult)]
+    columns = ("selection", "ECE", "arguments", "call", "wrong", "valid", "ms")
+    for column in ("routing", *columns) if routed else columns:
         # Where a row does not fit, an interval goes below its figure in one piece.
         whole = len("(0.00–0.00)") if column in ("selection", "arguments", "call") else None
         table.add_column(column, justify="right", min_width=whole)
     for result in results:
         score, believed = result.score, result.reliability
+        routing = [share_text(result.routing_accuracy)] if isinstance(result, RoutedResult) else []
         table.add_row(
             result.system,
+            *routing,
             _headline(score, "selection_accuracy"),
             share_text(None if believed is None else believed.expected_calibration_error),
             _headline(score, "arguments_exact_match"),

@@ -37,6 +37,16 @@ class Interrupted(Exception):
     """Training was asked to stop; its state is written."""
 
 
+class Tail(Protocol):
+    """A last part of the plan that is only known when it begins."""
+
+    start: int
+    """Its first step."""
+
+    def plan(self, forward: Forward, device: torch.device) -> list[list[int]]:
+        """The whole plan, given the model as trained so far; the same whenever it is asked for."""
+
+
 class Watcher(Protocol):
     """Who hears how training goes."""
 
@@ -124,12 +134,14 @@ def train_adapter(
     *,
     state_every: float = 60.0,
     watcher: Watcher | None = None,
+    tail: Tail | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Trained:
     """Train to the end of the plan, from `state` where that file exists.
 
     When `stop()` turns true, the state is written after the step and Interrupted is raised.
-    `state_every` is in seconds. Raises InputError where the loss is no longer a number.
+    `tail` plans the last steps anew, as many as there were. `state_every` is in seconds. Raises
+    InputError where the loss is no longer a number.
     """
     model = peft_model.base_model.model
     device = next(model.parameters()).device
@@ -142,7 +154,7 @@ def train_adapter(
         progress, best = load_state(state, job.data.sha256, weights, optimizer)
         if watcher is not None:
             watcher.resumed(progress.step, progress.tokens)
-    steps, seed = len(job.plan), _seed(job)
+    plan, steps, seed = job.plan, len(job.plan), _seed(job)
     every = max(1, math.ceil(steps / _CURVE_POINTS))
     evaluate_at = _evaluation_steps(steps, job.train.evaluations) if job.data.dev else set()
     began, saved = time.monotonic() - progress.seconds, time.monotonic()
@@ -154,10 +166,13 @@ def train_adapter(
         save_state(state, progress, weights, optimizer, best)
 
     while progress.step < steps:
+        if tail is not None and progress.step >= tail.start:
+            peft_model.eval()
+            plan, tail = tail.plan(forward, device), None
         if job.adapter.dropout:
             torch.manual_seed(seed + progress.step)
         peft_model.train()
-        examples = [job.data.train[index] for index in job.plan[progress.step]]
+        examples = [job.data.train[index] for index in plan[progress.step]]
         batch = collate(examples).to(device)
         rate = learning_rate(job.train, progress.step, steps)
         for group in optimizer.param_groups:

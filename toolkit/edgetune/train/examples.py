@@ -5,7 +5,7 @@ expects it. Nothing here knows of batches, adapters' weights or files.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgetune.data.records import Example
+from edgetune.train.masking import Masked
 from edgetune.train.masks import Span, loss_spans, token_mask
 from edgetune_runtime.calls import RESPOND, RESPOND_TOOL, Call, Toolset
 from edgetune_runtime.manifest import Role
@@ -36,7 +37,7 @@ class AdapterData:
     """An adapter to be trained, with its examples."""
 
     name: str
-    """`<toolset>.selector`, `<toolset>.arguments[.<tool>]` or `<toolset>.monolithic`."""
+    """`<toolset>.selector`, `<toolset>.arguments[.<tool>]`, `<toolset>.monolithic`, or `router`."""
     role: Role
     tool: str | None
     """None for an arguments adapter: the common one, from which those of the tools start."""
@@ -46,6 +47,8 @@ class AdapterData:
     """Examples of `train` and `dev` that were longer than the limit."""
     sha256: str
     """Hash of the token ids and masks of `train`."""
+    toolset: str | None = None
+    """None for the router, which picks among them."""
 
     @property
     def is_common(self) -> bool:
@@ -65,6 +68,7 @@ def adapters_data(
     train: Sequence[Example],
     dev: Sequence[Example],
     *,
+    masked: Mapping[int, Masked] | None = None,
     common: bool = False,
     monolithic: bool = True,
     max_length: int = 2048,
@@ -73,23 +77,31 @@ def adapters_data(
 
     The selector (and the monolithic baseline) see every step, the arguments adapters those of
     their tool, the `common` one those of all tools. A tool without parameters, or without a step in
-    `train`, has no adapter.
+    `train`, has no adapter. `masked` holds, by index, the examples of `train` that are shown
+    under other names.
     `tokenizer` is a fast Hugging Face tokenizer. `max_length` is in tokens.
     """
-    encode = _encoder(tokenizer)
+    encode = encoder(tokenizer)
 
     def data(name: str, role: Role, tool: str | None = None) -> AdapterData:
         prefix = prompts.selector if tool is None else prompts.arguments[tool]
-        sides: list[tuple[Tokens, ...]] = []
-        dropped = 0
-        for examples in (train, dev):
-            mine = [example for example in examples if tool in (None, example.call.tool)]
-            tokens = tokenize(encode, pieces, prefix, toolset, mine, role)
-            kept = tuple(item for item in tokens if len(item.ids) <= max_length)
-            dropped += len(tokens) - len(kept)
-            sides.append(kept)
+
+        def tokens(
+            examples: Sequence[Example], others: Mapping[int, Masked] | None = None
+        ) -> list[Tokens]:
+            mine = [
+                index for index, example in enumerate(examples) if tool in (None, example.call.tool)
+            ]
+            shown = [examples[index] for index in mine]
+            found = tokenize(encode, pieces, prefix, toolset, shown, role)
+            for place, index in enumerate(mine):
+                if others and index in others:
+                    found[place] = _masked(encode, pieces, others[index], tool, role)
+            return found
+
         full_name = f"{toolset.name}.{name}"
-        return AdapterData(full_name, role, tool, sides[0], sides[1], dropped, _sha256(sides[0]))
+        both = tokens(train, masked), tokens(dev)
+        return kept(full_name, role, toolset.name, tool, *both, max_length)
 
     called = {example.call.tool for example in train}
     arguments = [
@@ -99,18 +111,46 @@ def adapters_data(
     ]
     wanted = [data("selector", "selector")]
     if common and arguments:
-        wanted.append(_together(f"{toolset.name}.arguments", arguments))
+        wanted.append(_together(toolset.name, arguments))
     wanted += arguments
     if monolithic:
         wanted.append(data("monolithic", "monolithic"))
     return wanted
 
 
-def _together(name: str, adapters: Sequence[AdapterData]) -> AdapterData:
+def _masked(
+    encode: Encoder, pieces: Pieces, masked: Masked, tool: str | None, role: Role
+) -> Tokens:
+    """One example under other names; an arguments adapter sees its own `tool` under its other."""
+    prompts, example = masked.prompts, masked.example
+    prefix = prompts.selector if tool is None else prompts.arguments[example.call.tool]
+    [tokens] = tokenize(encode, pieces, prefix, masked.toolset, [example], role)
+    return tokens
+
+
+def kept(
+    name: str,
+    role: Role,
+    toolset: str | None,
+    tool: str | None,
+    train: Sequence[Tokens],
+    dev: Sequence[Tokens],
+    max_length: int,
+) -> AdapterData:
+    """An adapter with those of its examples that have at most `max_length` tokens."""
+    short, short_dev = (
+        tuple(item for item in side if len(item.ids) <= max_length) for side in (train, dev)
+    )
+    dropped = len(train) - len(short) + len(dev) - len(short_dev)
+    return AdapterData(name, role, tool, short, short_dev, dropped, _sha256(short), toolset)
+
+
+def _together(toolset: str, adapters: Sequence[AdapterData]) -> AdapterData:
     """The examples of several arguments adapters as those of one."""
     train = tuple(example for adapter in adapters for example in adapter.train)
     dev = tuple(example for adapter in adapters for example in adapter.dev)
-    return AdapterData(name, "arguments", None, train, dev, 0, _sha256(train))
+    name = f"{toolset}.arguments"
+    return AdapterData(name, "arguments", None, train, dev, 0, _sha256(train), toolset)
 
 
 def tokenize(
@@ -148,7 +188,9 @@ def tokenize(
     return tokens
 
 
-def _encoder(tokenizer: Any) -> Encoder:
+def encoder(tokenizer: Any) -> Encoder:
+    """Encodes with a fast Hugging Face tokenizer."""
+
     def encode(texts: Sequence[str]) -> list[tuple[NDArray[np.int32], list[Span]]]:
         if not texts:
             return []

@@ -17,8 +17,8 @@ def plan_jobs(
 ) -> list[Job]:
     """A job for each adapter, in order; `longest` is the most tokens that an example may have.
 
-    `invocation` are the ids from which on the adapters act, where their kind is alora.
-    The monolithic baseline draws as many examples as all the others together (design, section 3).
+    `invocation` are the ids from which on the adapters act, where their kind is alora. A toolset's
+    monolithic baseline draws as many examples as all its others together (design, section 3).
     Raises InputError where an adapter has no example left to train on.
     """
     jobs: list[Job] = []
@@ -33,7 +33,8 @@ def plan_jobs(
         lengths = [len(example.ids) for example in data.train]
         size = BatchSize(settings.batch_size or DEFAULT_BATCH_SIZE, settings.batch_tokens)
         if data.role == "monolithic":
-            drawn = sum(len(step) for job in jobs for step in job.plan)
+            others = [job for job in jobs if job.data.toolset == data.toolset]
+            drawn = sum(len(step) for job in others for step in job.plan)
             plan = plan_steps(lengths, size, settings.seed, examples=drawn)
         elif data.is_common:
             drawn = max(1, round(config.arguments.common_epochs * len(lengths)))

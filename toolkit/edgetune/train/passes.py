@@ -29,7 +29,7 @@ pass in bfloat16 took a fifth of a step at 64 tokens)."""
 WORTH_SHARING = 32
 """Fewer tokens are sooner computed for each example than shared."""
 
-_DEV_TOKENS = 4096
+_MEASURED_TOKENS = 4096
 """Tokens a batch when nothing is learnt."""
 
 
@@ -101,7 +101,7 @@ def measure(forward: Forward, examples: Sequence[Tokens], device: torch.device) 
     """Dev metrics of the model behind `forward`, which is on `device`."""
     loss = correct = tokens = exact = 0.0
     with torch.inference_mode():
-        for indices in plan_all([len(item.ids) for item in examples], BatchSize(0, _DEV_TOKENS)):
+        for indices in measured_batches(examples):
             batch = collate([examples[index] for index in indices]).to(device)
             logits = forward(batch)
             loss += cross_entropy(logits, batch.targets, reduction="sum").item()
@@ -111,6 +111,11 @@ def measure(forward: Forward, examples: Sequence[Tokens], device: torch.device) 
             tokens += len(right)
             exact += int((wrong_in == 0).sum())
     return DevMetrics(len(examples), loss / tokens, correct / tokens, exact / len(examples))
+
+
+def measured_batches(examples: Sequence[Tokens]) -> list[list[int]]:
+    """Indices of `examples`, each once, in batches of a size for passes that learn nothing."""
+    return plan_all([len(item.ids) for item in examples], BatchSize(0, _MEASURED_TOKENS))
 
 
 def _shared(batch: Batch) -> int:

@@ -7,7 +7,7 @@ Nothing is trained here.
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from importlib.metadata import version
@@ -18,10 +18,9 @@ from pydantic import ValidationError
 
 from edgetune.config import TrainConfig
 from edgetune.data.copied import copied_parameters
-from edgetune.data.generate import generator_of
-from edgetune.data.records import Example, read_records, write_jsonl
 from edgetune.tools.reader import BUILT_IN, read_tools
 from edgetune.train.quantizer_calibration import calibration_ids
+from edgetune.train.records import ToolsetRecords, read_run_records, write_records
 from edgetune_export.base import Base, load_base
 from edgetune_export.schema import arguments_language
 from edgetune_runtime.calls import Toolset
@@ -40,9 +39,8 @@ class Prepared:
 
     directory: Path
     base: Base
-    toolset: Toolset
-    train: list[Example]
-    dev: list[Example]
+    toolsets: list[ToolsetRecords]
+    """In the order of the recipe."""
 
 
 def prepare(config: TrainConfig, output: Path) -> Prepared:
@@ -51,22 +49,21 @@ def prepare(config: TrainConfig, output: Path) -> Prepared:
     Raises InputError where `output` is something else or another recipe's run, and whatever is
     wrong with base, tools or records.
     """
-    toolset = _toolset(config)
-    _check_tools(config, toolset)
-    for tool in toolset.tools:
-        arguments_language(tool)  # a schema that no grammar can hold to is better refused now
+    toolsets = _toolsets(config)
+    _check_tools(config, toolsets)
+    for toolset in toolsets:
+        for tool in toolset.tools:
+            arguments_language(tool)  # a schema that no grammar can hold to is better refused now
     base_source = _base_source(config)
     _check_quantization(config, Path(base_source))
-    sources = _sources(config, toolset, base_source)
+    sources = _sources(config, toolsets, base_source)
     started = _reopen(output, config, sources)
     if not started:
         write_json(output / "run.json", _run(config, sources))
+        write_json(output / "tools.json", dump_toolsets(toolsets))
+        write_records(config, toolsets, output)
+    records = read_run_records(config, toolsets, output)
 
-    if not started:
-        write_json(output / "tools.json", dump_toolsets([toolset]))
-        _write_records(config, toolset, output / "data")
-    train = _examples(output / "data" / "train.jsonl", toolset)
-    dev = output / "data" / "dev.jsonl"
     base_directory = output / "base"
     if (base_directory / "base.json").is_file():
         base = load_base(base_directory)
@@ -78,12 +75,13 @@ def prepare(config: TrainConfig, output: Path) -> Prepared:
             revision=config.base.revision,
             method=config.base.quantization or "mse",
             calibration=lambda tokenizer: calibration_ids(
-                tokenizer, toolset, train, config.prompt.tools, config.max_length
+                tokenizer,
+                [(each.toolset, each.train) for each in records],
+                config.prompt.tools,
+                config.max_length,
             ),
         )
-    prepared = Prepared(
-        output, base, toolset, train, _examples(dev, toolset) if dev.exists() else []
-    )
+    prepared = Prepared(output, base, records)
     if not started:
         # Written last: a run with a base in its run.json has all that it starts from.
         about = {
@@ -91,17 +89,22 @@ def prepare(config: TrainConfig, output: Path) -> Prepared:
             "revision": base.revision,
             "weights_sha256": base.weights_sha256,
         }
-        copied = copied_parameters(toolset, train) if config.arguments.hold_copied else {}
+        copied = {
+            each.toolset.name: copied_parameters(each.toolset, each.train)
+            for each in prepared.toolsets
+            if config.arguments.hold_copied
+        }
         write_json(output / "run.json", _run(config, sources) | {"base": about, "copied": copied})
     return prepared
 
 
-def _check_tools(config: TrainConfig, toolset: Toolset) -> None:
-    known = [tool.name for tool in toolset.tools if tool.has_parameters]
+def _check_tools(config: TrainConfig, toolsets: Sequence[Toolset]) -> None:
+    known = [tool.name for each in toolsets for tool in each.tools if tool.has_parameters]
+    names = " and ".join(f"'{toolset.name}'" for toolset in toolsets)
     for tool in config.arguments.tools:
         if tool not in known:
             raise InputError(
-                f"arguments.tools.{tool}: toolset '{toolset.name}' has no such tool that takes "
+                f"arguments.tools.{tool}: toolset {names} has no such tool that takes "
                 f"parameters (it has {', '.join(known)}); correct its name or remove it."
             )
 
@@ -157,7 +160,7 @@ def _reopen(output: Path, config: TrainConfig, sources: Mapping[str, str]) -> bo
             f"{output}: its run.json is none of edgetune's; choose another --output or remove it."
         )
     for what, ours, theirs in (
-        ("recipe", config.model_dump(mode="json"), _as_today(found["config"])),
+        ("recipe", config.model_dump(mode="json"), _with_defaults(found["config"])),
         ("data", dict(sources), found["sources"]),
     ):
         if ours != theirs and not found["adapters"] and not (output / "state").exists():
@@ -172,8 +175,8 @@ def _reopen(output: Path, config: TrainConfig, sources: Mapping[str, str]) -> bo
     return found.get("base") is not None
 
 
-def _as_today(recipe: Any) -> Any:
-    """A recipe as an earlier version wrote it down, with the keys that are new since."""
+def _with_defaults(recipe: Any) -> Any:
+    """A run's recipe with the keys that edgetune has got since, as they are by default."""
     try:
         return TrainConfig.model_validate(recipe).model_dump(mode="json")
     except ValidationError:
@@ -190,17 +193,31 @@ def _difference(ours: Any, theirs: Any, place: str = "") -> str:
     return f"'{place}' is {theirs!r:.80} there and {ours!r:.80} here"
 
 
-def _toolset(config: TrainConfig) -> Toolset:
-    settings = config.toolset
+def _toolsets(config: TrainConfig) -> list[Toolset]:
+    toolsets = [_toolset(config, index) for index in range(len(config.listed))]
+    seen: dict[str, int] = {}
+    for index, toolset in enumerate(toolsets):
+        # Each toolset has a folder of its name, and some file systems ignore case.
+        first = seen.setdefault(toolset.name.casefold(), index)
+        if first != index:
+            raise InputError(
+                f"toolsets.{index}.name: '{toolset.name}' is the name of toolsets.{first}, too; "
+                "give one of them another name."
+            )
+    return toolsets
+
+
+def _toolset(config: TrainConfig, index: int) -> Toolset:
+    settings = config.listed[index]
+    tools, name = config.field(index, "tools"), config.field(index, "name")
     if settings.tools in BUILT_IN:
         if settings.name is not None and settings.name != settings.tools:
             raise InputError(
-                f"'toolset.name: {settings.name}' contradicts 'toolset.tools: {settings.tools}', "
-                "whose name is given; remove 'toolset.name'."
+                f"'{name}: {settings.name}' contradicts '{tools}: {settings.tools}', whose name is "
+                f"given; remove '{name}'."
             )
         return read_tools(settings.tools)
-    path = config.locate(settings.tools, "toolset.tools")
-    return read_tools(path, settings.name, settings.description)
+    return read_tools(config.locate(settings.tools, tools), settings.name, settings.description)
 
 
 def _base_source(config: TrainConfig) -> str:
@@ -229,36 +246,17 @@ def _base_source(config: TrainConfig) -> str:
     return str(path)
 
 
-def _sources(config: TrainConfig, toolset: Toolset, base_source: str) -> dict[str, str]:
+def _sources(config: TrainConfig, toolsets: Sequence[Toolset], base_source: str) -> dict[str, str]:
     """Hashes of what the run is made of, as far as they can be had before it is made."""
-    sources = {"toolset": toolset_sha256(toolset)}
-    for split in ("train", "dev"):
-        given = getattr(config.data, split)
-        if given is not None:
-            sources[split] = sha256_file(config.locate(given, f"data.{split}"))
+    sources = {}
+    for index, toolset in enumerate(toolsets):
+        prefix = "" if len(toolsets) == 1 else f"{toolset.name}."
+        sources[f"{prefix}toolset"] = toolset_sha256(toolset)
+        for split in ("train", "dev"):
+            given = getattr(config.listed[index].data, split)
+            if given is not None:
+                path = config.locate(given, config.field(index, f"data.{split}"))
+                sources[prefix + split] = sha256_file(path)
     if (Path(base_source) / "base.json").is_file():
         sources["base"] = Base(Path(base_source)).weights_sha256
     return sources
-
-
-def _write_records(config: TrainConfig, toolset: Toolset, directory: Path) -> None:
-    directory.mkdir(exist_ok=True)
-    generated = config.data.generate
-    if generated is not None:
-        generate = generator_of(toolset)
-        for split in ("train", "dev", "test"):
-            count = getattr(generated, split)
-            if count:
-                records = generate(count, generated.seed, split)
-                write_jsonl(directory / f"{split}.jsonl", records)
-        return
-    for split in ("train", "dev"):
-        given = getattr(config.data, split)
-        if given is not None:
-            source = config.locate(given, f"data.{split}")
-            shutil.copyfile(source, directory / f"{split}.jsonl")
-
-
-def _examples(path: Path, toolset: Toolset) -> list[Example]:
-    """Every step of every record."""
-    return [step for record in read_records(path, toolset) for step in record.steps(toolset)]

@@ -19,31 +19,35 @@ TOKENS = 32_768
 
 def calibration_ids(
     tokenizer: Any,
-    toolset: Toolset,
-    examples: Sequence[Example],
+    records: Sequence[tuple[Toolset, Sequence[Example]]],
     shown: ToolsShown,
     max_length: int,
 ) -> list[NDArray[np.int32]]:
-    """Examples of every adapter of `toolset`, drawn at random, until they have `TOKENS` tokens.
+    """Examples of every adapter of all toolsets, drawn at random, until they have `TOKENS` tokens.
 
     `max_length` is in tokens; longer examples are left out. The same examples give the same draw.
     Raises InputError where no example is short enough.
     """
-    adapters = adapters_data(
-        tokenizer,
-        cut_pieces(tokenizer),
-        toolset_prompts(tokenizer, toolset, shown),
-        toolset,
-        examples,
-        [],
-        monolithic=False,
-        max_length=max_length,
-    )
-    pool = [example.ids for adapter in adapters for example in adapter.train]
+    pieces = cut_pieces(tokenizer)
+    pool = [
+        example.ids
+        for toolset, examples in records
+        for adapter in adapters_data(
+            tokenizer,
+            pieces,
+            toolset_prompts(tokenizer, toolset, shown),
+            toolset,
+            examples,
+            [],
+            monolithic=False,
+            max_length=max_length,
+        )
+        for example in adapter.train
+    ]
     if not pool:
         raise InputError(
-            f"gptq: none of the {len(examples)} examples to calibrate on has at most {max_length} "
-            "tokens; show less of the tools, or take another method."
+            f"gptq: none of the examples to calibrate on has at most {max_length} tokens; show "
+            "less of the tools, or take another method."
         )
     order = np.random.default_rng(0).permutation(len(pool))
     lengths = np.cumsum([len(pool[index]) for index in order])

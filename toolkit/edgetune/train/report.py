@@ -26,6 +26,7 @@ _HEAD = (
 
 _PLAIN = {
     "selector": "picks which tool is called next, or `respond` where none is",
+    "router": "picks the toolset that serves the next step",
     "arguments": "writes the arguments of one tool",
     "monolithic": "writes whole calls: the baseline that the decoupled adapters are compared with",
 }

@@ -19,7 +19,6 @@ from typing import Any
 import torch
 
 from edgetune.config import TrainConfig
-from edgetune.data.swap import swapped_examples
 from edgetune.train.adapter import (
     Interrupted,
     Job,
@@ -33,15 +32,18 @@ from edgetune.train.batches import collate
 from edgetune.train.compiled import compile_layers, is_compiled
 from edgetune.train.curves import draw_curves
 from edgetune.train.display import Display
-from edgetune.train.examples import adapters_data
+from edgetune.train.examples import AdapterData, adapters_data
+from edgetune.train.hard import HardTail
 from edgetune.train.jobs import plan_jobs
+from edgetune.train.masking import mask_names
 from edgetune.train.passes import Precision, best_device, best_precision
 from edgetune.train.prepare import Prepared, prepare, read_json
 from edgetune.train.report import model_card, report_html
+from edgetune.train.router import router_data
 from edgetune.train.summary import RunSummary, adapter_metrics
 from edgetune.train.temperature import calibrate
 from edgetune_export.invocation import invocation_tokens
-from edgetune_export.template import cut_pieces, toolset_prompts
+from edgetune_export.template import cut_pieces, router_prompts, toolset_prompts
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import replaced_directory, write_bytes, write_json
 from edgetune_runtime.progress import console
@@ -102,40 +104,63 @@ def _train(config: TrainConfig, output: Path, pressed: threading.Event) -> RunSu
     )
     if waiting or (output / "state").exists() or not (output / "report.html").exists():
         _complete(summary, config)
-    calibrate(output, prepared.dev, pressed.is_set)
+    dev = {each.toolset.name: each.dev for each in prepared.toolsets}
+    calibrate(output, dev, pressed.is_set)
     return summary
 
 
 def _jobs(config: TrainConfig, prepared: Prepared) -> list[Job]:
-    tokenizer = prepared.base.tokenizer
-    pieces = cut_pieces(tokenizer)
-    activated = config.adapter.kind == "alora"
     longest = min(config.max_length, prepared.base.shape.context_length)
-    more = swapped_examples(
-        prepared.toolset, prepared.train, config.data.swap_values, config.train.seed
-    )
-    data = adapters_data(
-        tokenizer,
-        pieces,
-        toolset_prompts(tokenizer, prepared.toolset, config.prompt.tools, shared=activated),
-        prepared.toolset,
-        [*prepared.train, *more],
-        prepared.dev,
-        common=config.arguments.common_epochs > 0,
-        monolithic=config.monolithic.enabled,
-        max_length=longest,
-    )
-    trained = {adapter.tool for adapter in data}
-    for tool in prepared.toolset.tools:
-        if tool.has_parameters and tool.name not in trained:
-            console.print(f"{tool.name}: no record calls it, so it gets no arguments adapter")
+    data = _data(config, prepared, longest)
     for adapter in data:
         if adapter.dropped and adapter.train:
             console.print(
                 f"{adapter.name}: left out {adapter.dropped} examples of more than {longest} tokens"
             )
-    invocation = invocation_tokens(tokenizer.backend_tokenizer, pieces) if activated else ()
-    return plan_jobs(config, data, longest, invocation)
+    return plan_jobs(config, data, longest, _invocation(config, prepared))
+
+
+def _invocation(config: TrainConfig, prepared: Prepared) -> tuple[int, ...]:
+    """Where adapters begin to act, if they are activated ones."""
+    if config.adapter.kind == "lora":
+        return ()
+    tokenizer = prepared.base.tokenizer
+    return invocation_tokens(tokenizer.backend_tokenizer, cut_pieces(tokenizer))
+
+
+def _data(config: TrainConfig, prepared: Prepared, longest: int) -> list[AdapterData]:
+    """Every toolset's adapters, then the router; examples have at most `longest` tokens."""
+    tokenizer, shown = prepared.base.tokenizer, config.prompt.tools
+    pieces, shared = cut_pieces(tokenizer), config.adapter.kind == "alora"
+    data: list[AdapterData] = []
+    for records in prepared.toolsets:
+        toolset = records.toolset
+        taught = [*records.train, *records.swapped, *records.negatives]
+        data += adapters_data(
+            tokenizer,
+            pieces,
+            toolset_prompts(tokenizer, toolset, shown, shared=shared),
+            *(toolset, taught, records.dev),
+            masked=mask_names(
+                *(tokenizer, toolset, shown, taught),
+                records.data.mask_names,
+                config.train.seed,
+                shared=shared,
+            ),
+            common=config.arguments.common_epochs > 0,
+            monolithic=config.monolithic.enabled,
+            max_length=longest,
+        )
+        trained = {adapter.tool for adapter in data if adapter.toolset == toolset.name}
+        for tool in toolset.tools:
+            if tool.has_parameters and tool.name not in trained:
+                console.print(f"{tool.name}: no record calls it, so it gets no arguments adapter")
+    if config.routed:
+        prompts = router_prompts(tokenizer, [each.toolset for each in prepared.toolsets], shown)
+        train = [(each.toolset, [*each.train, *each.swapped]) for each in prepared.toolsets]
+        dev = [(each.toolset, each.dev) for each in prepared.toolsets]
+        data.append(router_data(tokenizer, pieces, prompts, train, dev, max_length=longest))
+    return data
 
 
 def _one(
@@ -151,7 +176,7 @@ def _one(
     state = prepared.directory / "state" / f"{job.data.name}.safetensors"
     start = None
     if config.arguments.common_epochs and job.data.role == "arguments" and job.data.tool:
-        start = prepared.directory / "adapters" / f"{prepared.toolset.name}.arguments"
+        start = prepared.directory / "adapters" / f"{job.data.toolset}.arguments"
     with adapted(model, job, prepared.base.name, start) as peft_model:
         if config.machine.compile and not is_compiled(model):
             console.print("Compiling the base's layers, which takes a minute or two")
@@ -164,6 +189,7 @@ def _one(
             state,
             state_every=config.machine.state_every,
             watcher=display,
+            tail=_hard_tail(job, prepared, config),
             stop=pressed.is_set,
         )
         metrics = adapter_metrics(job, trained)
@@ -173,6 +199,14 @@ def _one(
             (fresh / "README.md").write_text(card, encoding="utf-8")
     console.print(_line(job, trained, metrics), highlight=False)
     return metrics
+
+
+def _hard_tail(job: Job, prepared: Prepared, config: TrainConfig) -> HardTail | None:
+    settings = config.selector.hard_negatives
+    if settings is None or job.data.role != "selector":
+        return None
+    path = prepared.directory / "data" / f"{job.data.name}.hard_negatives.json"
+    return HardTail(settings, job, path)
 
 
 def _line(job: Job, trained: Trained, metrics: dict[str, Any]) -> str:
@@ -213,7 +247,7 @@ def _record(
         {
             "name": job.data.name,
             "role": job.data.role,
-            "toolset": prepared.toolset.name,
+            "toolset": job.data.toolset,
             "tool": job.data.tool,
             "directory": f"adapters/{job.data.name}",
             "rank": job.adapter.rank,

@@ -48,28 +48,33 @@ class Choice:
     right: int
 
 
-def calibrate(directory: Path, dev: Sequence[Example], stop: Callable[[], bool]) -> None:
+def calibrate(
+    directory: Path, dev: Mapping[str, Sequence[Example]], stop: Callable[[], bool]
+) -> None:
     """Give the adapters that select in the finished run at `directory` a temperature each.
 
-    It is written into `run.json`; an adapter that has one keeps it. Without dev examples there is
-    nothing to fit, and probabilities stay what the softmax says. Raises Interrupted, with nothing
-    written, once `stop` says so.
+    `dev` is by toolset. It is written into `run.json`; an adapter that has one keeps it. Without
+    dev examples there is nothing to fit, and probabilities stay what the softmax says. Raises
+    Interrupted, with nothing written, once `stop` says so.
     """
     about = read_json(directory / "run.json")
     waiting = [
         entry
         for entry in about["adapters"]
-        if entry["role"] in _SYSTEMS and "selection_temperature" not in entry
+        if entry["role"] in _SYSTEMS
+        and "selection_temperature" not in entry
+        and dev[entry["toolset"]]
     ]
-    if not waiting or not dev:
+    if not waiting:
         return
-    asked = dev[:: -(-len(dev) // EXAMPLES)]
     run = open_run(directory)
     assets = run_assets(run, grammars=False)
     engine = TorchEngine(run.base)
     for entry in waiting:
         agent = Agent(assets, engine, system=_SYSTEMS[entry["role"]], exact=True)
         trie = NameTrie(assets.tokenizer, assets.pieces, run.toolsets[entry["toolset"]].names)
+        given = dev[entry["toolset"]]
+        asked = given[:: -(-len(given) // EXAMPLES)]
         answers: list[list[Choice]] = []
         for example in track(asked, f"Calibrating {entry['name']}"):
             if stop():

@@ -1,0 +1,126 @@
+"""A run's records: written into its directory when it starts, read from it when it trains.
+
+    data/{train,dev,test}.jsonl  negatives.jsonl     of several toolsets: data/<toolset>/…
+
+Which tools and what base a run has is `prepare`'s.
+"""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edgetune.config import DataSettings, GenerateSettings, TrainConfig
+from edgetune.data.foreign import without_subjects_of
+from edgetune.data.generate import generator_of
+from edgetune.data.negatives import missing_negatives, unserved_records
+from edgetune.data.phone_values import SPLITS
+from edgetune.data.records import Example, read_records, write_jsonl
+from edgetune.data.swap import swapped_examples
+from edgetune_export.run import data_directory
+from edgetune_runtime.calls import Toolset
+from edgetune_runtime.prompt import User
+
+NEGATIVES = "negatives.jsonl"
+"""The generated requests that no tool serves, where the recipe asks for some."""
+
+
+@dataclass(frozen=True)
+class ToolsetRecords:
+    """One toolset of a run and the steps of its records."""
+
+    toolset: Toolset
+    data: DataSettings
+    """The recipe's settings for it."""
+    train: list[Example]
+    dev: list[Example]
+    swapped: list[Example] = field(default_factory=list)
+    """Variants of `train` with other values."""
+    negatives: list[Example] = field(default_factory=list)
+    """Generated requests that no tool serves."""
+
+
+def write_records(config: TrainConfig, toolsets: Sequence[Toolset], output: Path) -> None:
+    """Copy or generate the records of each toolset into the run at `output`."""
+    for index, toolset in enumerate(toolsets):
+        directory = _directory(output, toolset, toolsets)
+        directory.mkdir(parents=True, exist_ok=True)
+        data = config.listed[index].data
+        others = [other for other in toolsets if other is not toolset]
+        if data.generate is not None:
+            _generate(data.generate, toolset, others, directory)
+        else:
+            for split in ("train", "dev"):
+                given = getattr(data, split)
+                if given is not None:
+                    source = config.locate(given, config.field(index, f"data.{split}"))
+                    shutil.copyfile(source, directory / f"{split}.jsonl")
+        if data.negatives:
+            _write_negatives(config, data, toolset, others, directory)
+
+
+def read_run_records(
+    config: TrainConfig, toolsets: Sequence[Toolset], output: Path
+) -> list[ToolsetRecords]:
+    """The records of each toolset of the run at `output`, with the variants that training adds."""
+    return [
+        _read(config, config.listed[index].data, toolset, _directory(output, toolset, toolsets))
+        for index, toolset in enumerate(toolsets)
+    ]
+
+
+def _directory(output: Path, toolset: Toolset, toolsets: Sequence[Toolset]) -> Path:
+    return data_directory(output, toolset.name, [each.name for each in toolsets])
+
+
+def _read(
+    config: TrainConfig, data: DataSettings, toolset: Toolset, directory: Path
+) -> ToolsetRecords:
+    train = _examples(directory / "train.jsonl", toolset)
+    return ToolsetRecords(
+        toolset,
+        data,
+        train,
+        _examples(directory / "dev.jsonl", toolset),
+        swapped_examples(toolset, train, data.swap_values, config.train.seed),
+        _examples(directory / NEGATIVES, toolset),
+    )
+
+
+def _generate(
+    settings: GenerateSettings, toolset: Toolset, others: Sequence[Toolset], directory: Path
+) -> None:
+    generate = generator_of(toolset, settings.trajectories)
+    for split in SPLITS:
+        count = getattr(settings, split)
+        if count:
+            records = generate(count, settings.seed, split)
+            write_jsonl(directory / f"{split}.jsonl", without_subjects_of(others, records))
+
+
+def _write_negatives(
+    config: TrainConfig,
+    data: DataSettings,
+    toolset: Toolset,
+    others: Sequence[Toolset],
+    directory: Path,
+) -> None:
+    """The requests that no tool serves which lack; none is a request of this run's records."""
+    records = _read(config, data, toolset, directory)
+    count = missing_negatives(data.negatives, [*records.train, *records.swapped])
+    known = [
+        turn.text
+        for part in sorted(directory.glob("*.jsonl"))
+        for record in read_records(part, toolset)
+        for turn in record.turns
+        if isinstance(turn, User)
+    ]
+    found = unserved_records(toolset, count, config.train.seed, known)
+    write_jsonl(directory / NEGATIVES, without_subjects_of(others, found))
+
+
+def _examples(path: Path, toolset: Toolset) -> list[Example]:
+    """Every step of every record; none where there is no such file."""
+    if not path.exists():
+        return []
+    return [step for record in read_records(path, toolset) for step in record.steps(toolset)]

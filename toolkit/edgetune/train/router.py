@@ -1,0 +1,47 @@
+"""What the router adapter is trained on: every step of every toolset, labelled with the toolset.
+
+To the renderer and the loss mask a toolset is a tool of that name without parameters (`routing`).
+Nothing here knows how an adapter is trained.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from edgetune.data.records import Example
+from edgetune.train.examples import AdapterData, Tokens, encoder, kept, tokenize
+from edgetune_runtime.calls import Call, Toolset
+from edgetune_runtime.prompt import Pieces, RouterPrompts
+from edgetune_runtime.routing import as_tools
+
+ROUTER = "router"
+"""Name and role of the adapter; those of toolsets have a dot in their names."""
+
+Steps = Sequence[tuple[Toolset, Sequence[Example]]]
+"""The steps of each toolset."""
+
+
+def router_data(
+    tokenizer: Any,
+    pieces: Pieces,
+    prompts: RouterPrompts,
+    train: Steps,
+    dev: Steps,
+    *,
+    max_length: int = 2048,
+) -> AdapterData:
+    """The router with its examples; `max_length` is in tokens.
+
+    A step that ends in `respond` belongs to its toolset, too, whose selector has learnt to say so.
+    """
+    routes = Toolset(ROUTER, "", as_tools(toolset for toolset, _ in train))
+    encode = encoder(tokenizer)
+
+    def tokens(steps: Steps) -> list[Tokens]:
+        labelled = [
+            Example(example.turns, Call(toolset.name))
+            for toolset, examples in steps
+            for example in examples
+        ]
+        return tokenize(encode, pieces, prompts.adapter, routes, labelled, "selector")
+
+    return kept(ROUTER, "router", None, None, tokens(train), tokens(dev), max_length)
