@@ -5,31 +5,36 @@
                                      [out, in/32]; norms and biases under their own names
     base.json                        name, revision, hash of quantized.safetensors, how it was made
 
+A *float base* has the same files, but no codes: every tensor is as the checkpoint has it. It is
+there to be trained and measured beside a quantized one; no target takes it.
+
 Here a base is opened, and made from a float `checkpoint`. This module knows neither adapters
 (`slots`) nor targets.
 """
 
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from optimum.utils import NormalizedConfigManager
 from safetensors.torch import save_file
-from transformers import AutoModelForCausalLM
-from transformers.initialization import no_init_weights
 
 from edgetune_export.checkpoint import (
     Checkpoint,
+    build_model,
     find_checkpoint,
     open_weights,
     read_config,
     read_json,
     read_tokenizer,
 )
+from edgetune_export.gptq import quantize_layers
 from edgetune_export.quantize import GROUP, Quantized, dequantize, pack, quantize, unpack
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import replaced_directory, sha256_file, write_json
@@ -38,6 +43,12 @@ from edgetune_runtime.progress import track
 
 FORMAT = "edgetune-base-1"
 WEIGHTS = "quantized.safetensors"
+
+Method = Literal["mse", "rtn", "gptq", "float"]
+"""How a base is made of a float checkpoint; `float` leaves it as it is."""
+
+Calibration = Callable[[Any], Sequence[NDArray[np.int32]]]
+"""Token ids of texts that the base will read, given its tokenizer: what `gptq` measures it on."""
 
 _CODES, _SCALES = ".codes", ".scales"
 _ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
@@ -98,6 +109,7 @@ class Base:
         self.name: str = about["name"]
         self.revision: str | None = about["revision"]
         self.weights_sha256: str = about["weights_sha256"]
+        self.method: Method = about.get("quantization", {}).get("method", "mse")
 
     @cached_property
     def config(self) -> Any:
@@ -163,32 +175,37 @@ class Base:
         return QuantizedWeights(self.directory / WEIGHTS)
 
     def unquantized(self, dtype: torch.dtype = torch.float32) -> dict[str, torch.Tensor]:
-        """Norms and biases by checkpoint name."""
-        with open_weights(self.directory / WEIGHTS) as file:
-            every = file.keys()
-            names = [name for name in every if not name.endswith((_CODES, _SCALES))]
-            return {name: file.get_tensor(name).to(dtype) for name in names}
+        """Norms and biases by checkpoint name; all tensors of a float base."""
+        return dict(self._plain(dtype))
 
     def tensors(self, dtype: torch.dtype = torch.float32) -> Iterator[tuple[str, torch.Tensor]]:
         """The float checkpoint that the codes stand for, one tensor at a time."""
         quantized = self.quantized()
         for name in quantized:
             yield name, dequantize(quantized[name], dtype)
-        yield from self.unquantized(dtype).items()
+        yield from self._plain(dtype)
+
+    def _plain(self, dtype: torch.dtype) -> Iterator[tuple[str, torch.Tensor]]:
+        with open_weights(self.directory / WEIGHTS) as file:
+            for name in file.keys():  # noqa: SIM118 - it is no mapping
+                if not name.endswith((_CODES, _SCALES)):
+                    yield name, file.get_tensor(name).to(dtype)
 
     def model(self, dtype: torch.dtype = torch.float32) -> Any:
         """transformers' model with the dequantized weights, in eval mode.
 
         Needs the model's own memory and one tensor more.
         """
-        with no_init_weights():
-            model = AutoModelForCausalLM.from_config(self.config, dtype=dtype)
-        model.tie_weights()
-        places = dict(model.named_parameters())
-        with torch.no_grad():
-            for name, tensor in self.tensors(dtype):
-                places[name].copy_(tensor)
-        return model.eval()
+        return build_model(self.config, self.tensors(dtype), dtype)
+
+    def require_codes(self, what: str) -> None:
+        """Raise InputError for a float base; `what` begins the sentence: what takes int4 alone."""
+        if self.method == "float":
+            raise InputError(
+                f"{what} takes int4 bases alone, but {self.directory} is a float base "
+                "('base.quantization: float'); evaluate the run itself, or train on a quantized "
+                "base."
+            )
 
 
 def load_base(
@@ -198,13 +215,16 @@ def load_base(
     name: str | None = None,
     revision: str | None = None,
     cache_dir: Path | None = None,
+    method: Method = "mse",
+    calibration: Calibration | None = None,
 ) -> Base:
     """Open a base; where `output` is given, the base lies there afterwards.
 
     `source` is a canonical quantized directory (hard-linked into `output` where the disk allows),
-    a Hugging Face directory or a hub id (downloaded to `cache_dir`, then quantized into `output`).
-    Raises InputError for a family that is not supported, a checkpoint without safetensors, or a
-    tensor that is missing, misshapen or cannot be grouped.
+    a Hugging Face directory or a hub id (downloaded to `cache_dir`, then quantized into `output`
+    by `method`; `gptq` needs a `calibration`). Raises InputError for a family that is not
+    supported, a checkpoint without safetensors, or a tensor that is missing, misshapen or cannot
+    be grouped.
     """
     path = Path(source)
     if (path / "base.json").is_file():
@@ -228,30 +248,40 @@ def load_base(
         )
     directory, revision = find_checkpoint(str(source), revision, cache_dir)
     checkpoint = Checkpoint(directory)
-    return write_base(
-        output, checkpoint, checkpoint.tensors(), name=name or str(source), revision=revision
-    )
+    name = name or str(source)
+    done: Mapping[str, Quantized] = {}
+    if method == "gptq":
+        if calibration is None:
+            raise ValueError("gptq needs a calibration")
+        done = quantize_layers(checkpoint, calibration(checkpoint.tokenizer), name)
+    tensors = ((key, done.get(key, tensor)) for key, tensor in checkpoint.tensors())
+    return write_base(output, checkpoint, tensors, name=name, revision=revision, method=method)
 
 
 def write_base(
     output: Path,
     checkpoint: Checkpoint,
-    tensors: Iterable[tuple[str, torch.Tensor]],
+    tensors: Iterable[tuple[str, torch.Tensor | Quantized]],
     *,
     name: str,
     revision: str | None = None,
+    method: Method = "mse",
 ) -> Base:
     """Quantize `tensors` (those of `checkpoint`, or what became of them) into `output`.
 
-    Every two-dimensional weight becomes codes and scales. One tensor is held as float at a time.
+    Every two-dimensional weight that is not quantized yet becomes codes and scales, unless `method`
+    is `float`: by plain rounding where it is `rtn`, else by least squared error. One tensor is held
+    as float at a time.
     """
+    grid = {} if method == "float" else {"bits": 4, "group_size": GROUP, "symmetric": True}
     with replaced_directory(output) as fresh:
         stored: dict[str, torch.Tensor] = {}
         for key, tensor in track(tensors, f"Quantizing {name}", total=len(checkpoint.shapes)):
-            if tensor.dim() == 2:
-                quantized = quantize(tensor, f"{name}: {key}")
-                stored[key + _CODES] = pack(quantized.codes)
-                stored[key + _SCALES] = quantized.scales.bfloat16()
+            if method != "float" and isinstance(tensor, torch.Tensor) and tensor.dim() == 2:
+                tensor = quantize(tensor, f"{name}: {key}", "rtn" if method == "rtn" else "mse")
+            if isinstance(tensor, Quantized):
+                stored[key + _CODES] = pack(tensor.codes)
+                stored[key + _SCALES] = tensor.scales.bfloat16()
             else:
                 stored[key] = tensor.contiguous()
         # One metadata key: with more, their order, and so the hash, would vary.
@@ -265,7 +295,7 @@ def write_base(
                 "name": name,
                 "revision": revision,
                 "weights_sha256": sha256_file(fresh / WEIGHTS),
-                "quantization": {"bits": 4, "group_size": GROUP, "symmetric": True},
+                "quantization": {"method": method, **grid},
             },
         )
     return Base(output)

@@ -57,10 +57,11 @@ def write_bundle(
     """Write the bundle of `run` into the directory `output`, and `output`.zip with `zip`.
 
     `socs` are what `qnn` compiles for; `merge` names an adapter of which a single merged model is
-    written too. Raises InputError for an unknown target, chip, adapter or blob type, and where
-    `output` is something else than a bundle; GrammarError for a schema that cannot be compiled.
-    `output` is untouched then.
+    written too. Raises InputError for an unknown target, chip, adapter or blob type, for a run on a
+    float base, and where `output` is something else than a bundle; GrammarError for a schema that
+    cannot be compiled. `output` is untouched then.
     """
+    run.base.require_codes(f"{run.path}: edgetune export")
     lowerings = [find_lowering(target) for target in dict.fromkeys(targets)]
     chips = find_chips(socs)
     if blob_dtype not in ("float32", "float16"):

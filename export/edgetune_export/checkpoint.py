@@ -6,7 +6,7 @@ safetensors are refused here; no remote code is run. What becomes of the tensors
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers.initialization import no_init_weights
 
 from edgetune_runtime.errors import InputError
 
@@ -99,6 +100,23 @@ def find_checkpoint(
             f"({type(error).__name__}); check the path, the name and the network."
         ) from error
     return Path(path), Path(path).name
+
+
+def build_model(
+    config: Any, tensors: Iterable[tuple[str, torch.Tensor]], dtype: torch.dtype = torch.float32
+) -> Any:
+    """transformers' causal model with `tensors` as its weights, in eval mode.
+
+    Needs the model's own memory and one tensor more.
+    """
+    with no_init_weights():
+        model = AutoModelForCausalLM.from_config(config, dtype=dtype)
+    model.tie_weights()
+    places = dict(model.named_parameters())
+    with torch.no_grad():
+        for name, tensor in tensors:
+            places[name].copy_(tensor)
+    return model.eval()
 
 
 def read_config(directory: Path) -> Any:

@@ -1,7 +1,7 @@
 """A LoRA adapter merged into its base: in float, then quantized to a canonical base of its own.
 
 Codes are never edited: what comes out is a new base with a new hash, that blobs trained on the old
-one do not fit.
+one do not fit. Weights that the adapter leaves alone keep their codes.
 """
 
 from collections.abc import Iterator
@@ -11,12 +11,14 @@ import torch
 
 from edgetune_export.base import Base, write_base
 from edgetune_export.checkpoint import Checkpoint
+from edgetune_export.quantize import Quantized
 from edgetune_export.slots import read_peft
 from edgetune_runtime.errors import InputError
 
 
 def merge_adapter(base: Base, peft_directory: Path, output: Path) -> Base:
-    """Add the adapter in `peft_directory` to the dequantized `base` and quantize into `output`.
+    """Add the adapter in `peft_directory` to the dequantized `base`, quantized into `output` by
+    least squared error.
 
     W' = W + (A B)^T with the scale in B. Raises as `slots.read_peft` does, and InputError for an
     activated LoRA.
@@ -30,15 +32,17 @@ def merge_adapter(base: Base, peft_directory: Path, output: Path) -> Base:
         )
     tensors = found.tensors
 
-    def merged() -> Iterator[tuple[str, torch.Tensor]]:
+    def merged() -> Iterator[tuple[str, torch.Tensor | Quantized]]:
+        quantized = base.quantized()
         slot_of = {f"{module}.weight": slot for slot, module in base.slot_modules.items()}
         for name, weight in base.tensors():
             slot = slot_of.get(name)
             if f"{slot}.lora_A" in tensors:
                 a = torch.from_numpy(tensors[f"{slot}.lora_A"])
                 b = torch.from_numpy(tensors[f"{slot}.lora_B"])
-                weight = weight + (a @ b).T
-            yield name, weight
+                yield name, weight + (a @ b).T
+            else:
+                yield name, quantized.get(name, weight)
 
     name = f"{base.name}+{peft_directory.name}"
     checkpoint = Checkpoint(base.directory)

@@ -1,11 +1,13 @@
 """The one int4 quantizer: symmetric codes in groups of 32 along the input, scales that bf16 holds.
 
-Every target is built from the codes made here, and training runs on what they dequantize to; no
-other place rounds a weight. It knows tensors, not models or files (`base`), nor how a target lays
-its codes out (`onnx`).
+Every target is built from codes on this grid, and training runs on what they dequantize to. Here a
+weight is rounded by itself; `gptq` rounds on the same grid by what its errors do to a layer's
+outputs, and no other place rounds a weight. It knows tensors, not models or files (`base`), nor how
+a target lays its codes out (`onnx`).
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 
@@ -14,9 +16,15 @@ from edgetune_runtime.errors import InputError
 GROUP = 32
 """Inputs that share a scale."""
 
-_DIVISORS = (7.0, 7.5, 8.0, 8.5, 9.0)
-"""Scales tried for each group: its largest magnitude over one of these. Choosing by the error of
-the group takes a fifth off the mean squared error of the largest magnitude over 7, for Gaussian,
+Rounding = Literal["rtn", "mse"]
+"""Round to nearest by the largest magnitude, or by the scale of least squared error."""
+
+DIVISORS: dict[Rounding, tuple[float, ...]] = {
+    "rtn": (7.0,),
+    "mse": (7.0, 7.5, 8.0, 8.5, 9.0),
+}
+"""Scales tried for each group: its largest magnitude over one of these. Over 7 nothing is clipped.
+Choosing by the error of the group takes a fifth off the mean squared error of that, for Gaussian,
 Laplace and Student-t weights alike. Scales stay positive: XNNPACK takes no others."""
 
 _CHUNK = 1 << 22
@@ -32,29 +40,34 @@ class Quantized:
     scales: torch.Tensor
 
 
-def quantize(weight: torch.Tensor, name: str = "weight") -> Quantized:
-    """Round `weight` `[out, in]` to int4, group by group, with the scale of least squared error.
+def quantize(weight: torch.Tensor, name: str = "weight", rounding: Rounding = "mse") -> Quantized:
+    """Round `weight` `[out, in]` to the nearest int4 code, group by group.
 
-    A weight that was dequantized in float32 gets its codes back. Raises InputError, naming the
-    tensor, where `in` is no multiple of 32 or a weight is not finite.
+    A weight that was dequantized in float32 gets its codes back by `mse`. Raises InputError, naming
+    the tensor, where `in` is no multiple of 32 or a weight is not finite.
     """
-    if weight.dim() != 2 or weight.shape[1] % GROUP:
-        raise InputError(
-            f"{name} has shape {list(weight.shape)}, but int4 groups need two dimensions and a "
-            f"last one that is a multiple of {GROUP}; choose a base with such widths."
-        )
+    check_groups(weight, name)
     rows = max(1, _CHUNK // weight.shape[1])
     codes = torch.empty(weight.shape, dtype=torch.int8)
     scales = torch.empty((weight.shape[0], weight.shape[1] // GROUP), dtype=torch.float32)
     for start in range(0, weight.shape[0], rows):
         part = slice(start, start + rows)
         groups = weight[part].detach().float().unflatten(1, (-1, GROUP))
-        if not torch.isfinite(groups).all():
-            raise InputError(f"{name} holds values that are not finite; get the checkpoint again.")
-        best = _best_scales(groups)
-        codes[part] = _round(groups, best).to(torch.int8).flatten(1)
+        best = _best_scales(groups, DIVISORS[rounding])
+        codes[part] = to_codes(groups, best.unsqueeze(-1)).to(torch.int8).flatten(1)
         scales[part] = best
     return Quantized(codes, scales)
+
+
+def check_groups(weight: torch.Tensor, name: str) -> None:
+    """Raise InputError, naming the tensor, where `weight` cannot be quantized in groups."""
+    if weight.dim() != 2 or weight.shape[1] % GROUP:
+        raise InputError(
+            f"{name} has shape {list(weight.shape)}, but int4 groups need two dimensions and a "
+            f"last one that is a multiple of {GROUP}; choose a base with such widths."
+        )
+    if not all(torch.isfinite(end) for end in weight.aminmax()):
+        raise InputError(f"{name} holds values that are not finite; get the checkpoint again.")
 
 
 def dequantize(quantized: Quantized, dtype: torch.dtype = torch.float32) -> torch.Tensor:
@@ -71,8 +84,8 @@ def fake_quantize(weight: torch.Tensor) -> torch.Tensor:
     """
     with torch.no_grad():
         groups = weight.float().unflatten(1, (-1, GROUP))
-        scales = _best_scales(groups)
-        rounded = (_round(groups, scales) * scales.unsqueeze(-1)).flatten(1).to(weight.dtype)
+        scales = _best_scales(groups, DIVISORS["mse"]).unsqueeze(-1)
+        rounded = (to_codes(groups, scales) * scales).flatten(1).to(weight.dtype)
     return weight + (rounded - weight).detach()
 
 
@@ -88,20 +101,27 @@ def unpack(packed: torch.Tensor) -> torch.Tensor:
     return halves.flatten(-2).to(torch.int8) - 8
 
 
-def _best_scales(groups: torch.Tensor) -> torch.Tensor:
-    """Scales `[out, in/32]` for `groups` `[out, in/32, 32]`."""
-    largest = groups.abs().amax(-1)
+def scales_for(largest: torch.Tensor, divisor: float) -> torch.Tensor:
+    """Scales of groups by their largest magnitudes: positive, and exact in bfloat16."""
     tiny = torch.finfo(torch.bfloat16).tiny
+    return (largest / divisor).clamp_min(tiny).bfloat16().float()
+
+
+def to_codes(weights: torch.Tensor, scales: torch.Tensor) -> torch.Tensor:
+    """The nearest codes, as floats; `scales` broadcasts against `weights`."""
+    return (weights / scales).round_().clamp_(-8, 7)
+
+
+def _best_scales(groups: torch.Tensor, divisors: tuple[float, ...]) -> torch.Tensor:
+    """Scales `[out, in/32]` of least squared error for `groups` `[out, in/32, 32]`."""
+    largest = groups.abs().amax(-1)
     best = torch.ones_like(largest)
     least = torch.full_like(largest, torch.inf)
-    for divisor in _DIVISORS:
-        scales = (largest / divisor).clamp_min(tiny).bfloat16().float()
-        error = (_round(groups, scales) * scales.unsqueeze(-1) - groups).square_().sum(-1)
+    for divisor in divisors:
+        scales = scales_for(largest, divisor)
+        wide = scales.unsqueeze(-1)
+        error = (to_codes(groups, wide) * wide - groups).square_().sum(-1)
         better = error < least
         best = torch.where(better, scales, best)
         least = torch.where(better, error, least)
     return best
-
-
-def _round(groups: torch.Tensor, scales: torch.Tensor) -> torch.Tensor:
-    return (groups / scales.unsqueeze(-1)).round_().clamp_(-8, 7)

@@ -64,12 +64,14 @@ def verify(bundle_path: Path, engine: str | None = None, run: Path | None = None
 
     `engine` None climbs it with every engine; of a target that runs on its own silicon alone the
     structure is checked; `run` computes the reference anew from
-    that run. Raises InputError where there is no directory at `bundle_path` or no finished run at
-    `run`; whatever is wrong with a bundle makes a check fail.
+    that run. Raises InputError where there is no directory at `bundle_path`, or no finished run on
+    an int4 base at `run`; whatever is wrong with a bundle makes a check fail.
     """
     if not bundle_path.is_dir():
         raise InputError(f"{bundle_path}: no such directory; give what 'edgetune export' wrote.")
     opened = None if run is None else open_run(run)
+    if opened is not None:
+        opened.base.require_codes(f"{run}: edgetune verify")
     ladder = _Ladder(bundle_path)
     with stage("Verifying"):
         _climb(ladder, engine, opened)

@@ -82,6 +82,36 @@ def test_a_sharded_checkpoint_is_read_whole(tiny_checkpoint, base, tmp_path):
     assert load_base(sharded, tmp_path / "base").weights_sha256 == base.weights_sha256
 
 
+def test_a_base_says_how_it_was_made(tiny_checkpoint, base, tmp_path):
+    rtn = load_base(tiny_checkpoint("qwen2"), tmp_path / "rtn", method="rtn")
+    assert (base.method, rtn.method) == ("mse", "rtn")
+    assert rtn.weights_sha256 != base.weights_sha256
+    name = "model.layers.0.mlp.up_proj.weight"
+    weight = load_file(tiny_checkpoint("qwen2") / "model.safetensors")[name]
+    assert torch.equal(rtn.quantized()[name].codes, quantize(weight, rounding="rtn").codes)
+
+
+def test_a_base_of_an_earlier_version_is_of_the_one_method_that_there_was(base, tmp_path):
+    copy = shutil.copytree(base.directory, tmp_path / "copy")
+    about = json.loads((copy / "base.json").read_text())
+    assert about["quantization"].pop("method") == "mse"
+    (copy / "base.json").write_text(json.dumps(about))
+    assert load_base(copy).method == "mse"
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_float_base_is_the_checkpoint_itself(tiny_checkpoint, tmp_path, tied):
+    source = tiny_checkpoint("llama", tied=tied)
+    base = load_base(source, tmp_path / "base", method="float")
+    expected = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32).eval()
+    with torch.no_grad():
+        assert torch.equal(base.model()(IDS).logits, expected(IDS).logits)
+    assert load_base(tmp_path / "base").method == "float"
+    assert len(base.quantized()) == 0
+    with pytest.raises(InputError, match=f"this takes int4 bases alone, but {base.directory}"):
+        base.require_codes("this")
+
+
 def test_a_damaged_base_is_refused(base, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(base.directory, copy)

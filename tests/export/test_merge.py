@@ -30,6 +30,18 @@ def test_a_merged_base_holds_the_quantized_sums(tiny_base, random_adapter, tmp_p
             assert torch.equal(after[name], weight)
 
 
+def test_what_the_adapter_leaves_alone_keeps_its_codes(tiny_checkpoint, random_adapter, tmp_path):
+    ids = [np.arange(5, 60, dtype=np.int32)]
+    source = tiny_checkpoint("qwen2")
+    base = load_base(source, tmp_path / "base", method="gptq", calibration=lambda _: ids)
+    directory = random_adapter(base, "helper", target_modules=["q_proj"])
+    before = base.quantized()
+    after = merge_adapter(base, directory, tmp_path / "merged").quantized()
+    for name, weight in before.items():
+        same = torch.equal(after[name].codes, weight.codes)
+        assert same != name.endswith("q_proj.weight"), name
+
+
 def test_a_merged_base_is_a_base_with_its_own_name_and_hash(tiny_base, random_adapter, tmp_path):
     base = tiny_base("qwen2")
     merge_adapter(base, random_adapter(base, "helper"), tmp_path / "merged")

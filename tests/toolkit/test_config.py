@@ -59,6 +59,10 @@ def test_a_recipe_of_toolset_and_data_is_enough(tmp_path):
             ["monolithic.train", "monolithic.enabled"],
         ),
         ("base: {model: nano, revision: main}", ["base.revision", "base.model: nano"]),
+        (
+            "base: {model: nano, quantization: gptq}",
+            ["base.quantization: gptq", "base.model: nano", "checkpoints/nano"],
+        ),
         ("toolset: {tools: mine.json}", ["the key 'toolset' stands twice"]),
         ("train: [1, 2", ["YAML"]),
         ("train: !!python/object:os.system {}", ["YAML"]),

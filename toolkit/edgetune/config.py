@@ -33,6 +33,8 @@ class BaseSettings(_Section):
     """`nano` (embedded), a directory (quantized base or Hugging Face checkpoint), or a hub id."""
     revision: str | None = None
     """Commit, tag or branch of a hub id."""
+    quantization: Literal["mse", "rtn", "gptq", "float"] | None = None
+    """How a float checkpoint is made int4, by default mse; float leaves it, to compare with."""
 
 
 class ToolsetSettings(_Section):
@@ -293,6 +295,12 @@ class TrainConfig(_Section):
             raise ValueError(
                 "'base.revision' and 'base.model: nano' contradict each other: the embedded base "
                 "has no revisions; remove 'base.revision'."
+            )
+        if self.base.quantization not in (None, "mse") and self.base.model == "nano":
+            raise ValueError(
+                f"'base.quantization: {self.base.quantization}' and 'base.model: nano' contradict "
+                "each other: the embedded base is quantized already, by mse; give a float "
+                "checkpoint such as checkpoints/nano, or remove 'base.quantization'."
             )
         self._check_toolsets()
         masked = any(each.data.mask_names for each in self.listed)

@@ -1,6 +1,7 @@
 """A whole run: what it writes, that it can be stopped and gone on with, and what it refuses."""
 
 import json
+import shutil
 import signal
 from pathlib import Path
 
@@ -10,10 +11,14 @@ from safetensors.torch import load_file
 
 from edgetune.config import read_config
 from edgetune.data import copied
+from edgetune.evaluate.system import open_system
 from edgetune.train import run as run_module
 from edgetune.train.run import TrainingStopped, train
+from edgetune_export.bundle import write_bundle
 from edgetune_export.run import open_run
+from edgetune_export.verify import verify
 from edgetune_runtime.errors import InputError
+from edgetune_runtime.prompt import User
 from edgetune_runtime.toolsets import dump_toolsets
 
 CITIES = ("Oslo", "Lima", "Rome", "Bonn", "Kyiv")
@@ -283,6 +288,62 @@ def test_another_programs_folder_is_left_alone(recipe, tmp_path):
     with pytest.raises(InputError, match="none of edgetune's"):
         train(recipe(), tmp_path / "run")
     assert (tmp_path / "run" / "thesis.txt").exists()
+
+
+def on_base(config, **changes):
+    return config.model_copy(update={"base": config.base.model_copy(update=changes)})
+
+
+@pytest.mark.parametrize("method", ["rtn", "gptq", "float"])
+def test_a_recipe_says_how_its_base_is_made(recipe, tmp_path, method):
+    config = recipe("monolithic: {enabled: false}\n", epochs=1)
+    summary = train(on_base(config, quantization=method), tmp_path / "run")
+    other = train(config, tmp_path / "other")
+    run = open_run(tmp_path / "run")
+    assert run.base.method == method
+    assert summary.weights_sha256 == run.base.weights_sha256 != other.weights_sha256
+    one, same = (
+        [adapter.data_sha256 for adapter in open_run(tmp_path / name).adapters]
+        for name in ("run", "other")
+    )
+    assert one == same
+
+
+def test_another_way_than_the_bases_own_is_refused_before_anything_is_written(recipe, tmp_path):
+    train(recipe("monolithic: {enabled: false}\n"), tmp_path / "run")
+    made = str(tmp_path / "run" / "base")
+    with pytest.raises(
+        InputError,
+        match=r"'base\.quantization: gptq' contradicts 'base\.model: .*"
+        r"made already, by mse",
+    ):
+        train(on_base(recipe(), model=made, quantization="gptq"), tmp_path / "again")
+    assert not (tmp_path / "again").exists()
+    same = on_base(recipe("monolithic: {enabled: false}\n"), model=made, quantization="mse")
+    assert train(same, tmp_path / "again").as_json()["complete"]
+
+
+def test_a_run_on_a_float_base_is_not_exported_but_evaluated(recipe, tmp_path, tiny_bundle):
+    config = on_base(recipe("monolithic: {enabled: false}\n"), quantization="float")
+    train(config, tmp_path / "run")
+    with pytest.raises(InputError, match=r"edgetune export takes int4 bases alone"):
+        write_bundle(open_run(tmp_path / "run"), tmp_path / "bundle", ["onnx"])
+    assert not (tmp_path / "bundle").exists()
+    with pytest.raises(InputError, match=r"edgetune verify takes int4 bases alone"):
+        verify(tiny_bundle, run=tmp_path / "run")
+    step = open_system(tmp_path / "run").step([User("weather in Oslo")])
+    assert step.tool in ("get_weather", "set_alarm", "cancel_alarms", "respond")
+
+
+def test_a_base_is_never_exchanged_under_its_adapters(recipe, tmp_path):
+    """That float adapters can be laid on the int4 base is the benchmark's own doing."""
+    train(recipe("monolithic: {enabled: false}\n"), tmp_path / "int4")
+    config = on_base(recipe("monolithic: {enabled: false}\n"), quantization="float")
+    train(config, tmp_path / "float")
+    shutil.rmtree(tmp_path / "float" / "base")
+    shutil.copytree(tmp_path / "int4" / "base", tmp_path / "float" / "base")
+    with pytest.raises(InputError, match="but the run was trained on"):
+        open_run(tmp_path / "float")
 
 
 def test_a_run_from_before_a_key_of_the_recipe_was_known_is_still_the_same_run(recipe, tmp_path):

@@ -10,7 +10,19 @@ import sys
 import typer
 from rich.markup import escape
 
-from edgetune.cli import data, demo, evaluate, export, nano, profile, run, targets, train, verify
+from edgetune.cli import (
+    data,
+    demo,
+    evaluate,
+    export,
+    nano,
+    profile,
+    quantize,
+    run,
+    targets,
+    train,
+    verify,
+)
 from edgetune_runtime.errors import EdgetuneError
 from edgetune_runtime.progress import console
 
@@ -32,6 +44,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.add_typer(data.app, name="data")
+app.command("quantize")(quantize.quantize)
 app.command("train")(train.train)
 app.command("export")(export.export)
 app.command("targets")(targets.targets)

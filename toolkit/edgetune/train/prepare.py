@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from edgetune.config import TrainConfig
 from edgetune.data.copied import copied_parameters
 from edgetune.tools.reader import BUILT_IN, read_tools
+from edgetune.train.quantizer_calibration import calibration_ids
 from edgetune.train.records import ToolsetRecords, read_run_records, write_records
 from edgetune_export.base import Base, load_base
 from edgetune_export.schema import arguments_language
@@ -54,10 +55,14 @@ def prepare(config: TrainConfig, output: Path) -> Prepared:
         for tool in toolset.tools:
             arguments_language(tool)  # a schema that no grammar can hold to is better refused now
     base_source = _base_source(config)
+    _check_quantization(config, Path(base_source))
     sources = _sources(config, toolsets, base_source)
     started = _reopen(output, config, sources)
     if not started:
         write_json(output / "run.json", _run(config, sources))
+        write_json(output / "tools.json", dump_toolsets(toolsets))
+        write_records(config, toolsets, output)
+    records = read_run_records(config, toolsets, output)
 
     base_directory = output / "base"
     if (base_directory / "base.json").is_file():
@@ -68,11 +73,15 @@ def prepare(config: TrainConfig, output: Path) -> Prepared:
             base_directory,
             name=config.base.model,
             revision=config.base.revision,
+            method=config.base.quantization or "mse",
+            calibration=lambda tokenizer: calibration_ids(
+                tokenizer,
+                [(each.toolset, each.train) for each in records],
+                config.prompt.tools,
+                config.max_length,
+            ),
         )
-    if not started:
-        write_json(output / "tools.json", dump_toolsets(toolsets))
-        write_records(config, toolsets, output)
-    prepared = Prepared(output, base, read_run_records(config, toolsets, output))
+    prepared = Prepared(output, base, records)
     if not started:
         # Written last: a run with a base in its run.json has all that it starts from.
         about = {
@@ -98,6 +107,19 @@ def _check_tools(config: TrainConfig, toolsets: Sequence[Toolset]) -> None:
                 f"arguments.tools.{tool}: toolset {names} has no such tool that takes "
                 f"parameters (it has {', '.join(known)}); correct its name or remove it."
             )
+
+
+def _check_quantization(config: TrainConfig, source: Path) -> None:
+    wanted = config.base.quantization
+    if wanted is None or not (source / "base.json").is_file():
+        return
+    found = Base(source).method
+    if wanted != found:
+        raise InputError(
+            f"'base.quantization: {wanted}' contradicts 'base.model: {config.base.model}', a base "
+            f"that is made already, by {found}; give the float checkpoint that it was made of, or "
+            "remove 'base.quantization'."
+        )
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def report_html(summary: RunSummary, config: TrainConfig, curves: bytes) -> str:
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style></head>
 <body><h1>{title}</h1>
-<p>Base <b>{html.escape(summary.base)}</b>, int4 weights <code>{summary.weights_sha256[:16]}</code>;
+<p>Base <b>{html.escape(summary.base)}</b>, weights <code>{summary.weights_sha256[:16]}</code>;
 {len(summary.adapters)} adapters in {summary.seconds / 60:.1f} minutes on {summary.device}, matrix
 products in {summary.precision}.</p>
 {_table(_HEAD, rows)}
@@ -75,8 +75,8 @@ def model_card(name: str, metrics: Mapping[str, Any], base: str, config: TrainCo
 
 # {name}
 
-A LoRA that {_PLAIN[metrics["role"]]}. It belongs to the int4-quantized base `{base}` of
-this run (`../../base`), on whose dequantized weights it was trained, and to no other.
+A LoRA that {_PLAIN[metrics["role"]]}. It belongs to the base `{base}` of this run
+(`../../base`), on whose weights (dequantized, where they are int4) it was trained, and to no other.
 
 - role: {metrics["role"]}{f", tool: {metrics['tool']}" if metrics["tool"] else ""}
 - rank {adapter.rank}, alpha {adapter.alpha:g}, scale {scale}, on {", ".join(adapter.targets)}

@@ -1,0 +1,129 @@
+"""`edgetune quantize`: a float checkpoint made an int4 base, with what that costs it."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from edgetune.cli.options import JsonOption, give
+from edgetune_runtime.errors import InputError
+
+if TYPE_CHECKING:
+    from edgetune.quantization import Records
+
+
+class Method(StrEnum):
+    """How weights are rounded, always to the same grid."""
+
+    rtn = "rtn"
+    mse = "mse"
+    gptq = "gptq"
+
+
+def quantize(
+    checkpoint: Annotated[
+        str, typer.Argument(metavar="CHECKPOINT", help="A Hugging Face directory, or a hub id.")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="BASE", help="The base to write.")
+    ],
+    method: Annotated[
+        Method,
+        typer.Option(
+            help="rtn: to the nearest; mse: by the scale of least error; gptq: by what it does to "
+            "outputs on --calibration."
+        ),
+    ] = Method.mse,
+    calibration: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="gptq: records to calibrate on, as JSONL."),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", metavar="FILE", help="Held-out records to measure on, as JSONL."),
+    ] = None,
+    tools: Annotated[
+        str | None,
+        typer.Option(
+            "--tools",
+            metavar="FILE|NAME",
+            help="A tools.json or a built-in toolset [beside the data, or in its records].",
+        ),
+    ] = None,
+    limit: Annotated[
+        int, typer.Option(min=1, help="Measure on the first so many held-out records.")
+    ] = 100,
+    json_target: JsonOption = None,
+) -> None:
+    """Quantize a float checkpoint, and measure the bare base before and after.
+
+    The base can be a recipe's `base.model`; a recipe can also quantize by itself
+    (`base.quantization`).
+
+    Example: `edgetune quantize checkpoints/nano -o bases/nano --method gptq --calibration
+    data/mine/train.jsonl --data data/mine/dev.jsonl`
+    """
+    if (method is Method.gptq) != (calibration is not None):
+        raise InputError(
+            f"--method {method} and --calibration {calibration or '(none)'}: gptq, and no other "
+            "method, reads records to calibrate on; give both or neither."
+        )
+    if tools is not None and data is None and calibration is None:
+        raise InputError(f"--tools {tools}: is for records; add --data, or leave it out.")
+    if data and calibration and data.resolve() == calibration.resolve():
+        raise InputError(
+            f"--data and --calibration are both {data}; keep the records to be measured on back "
+            "from the calibration."
+        )
+    from edgetune.quantization import quantize_checkpoint
+
+    result = quantize_checkpoint(
+        checkpoint,
+        output,
+        method.value,
+        calibrate_on=None if calibration is None else _records(calibration, tools),
+        held_out=None if data is None else _records(data, tools, limit),
+    ).as_json()
+    give(result, json_target, lambda: _show(result))
+
+
+def _records(path: Path, tools: str | None, limit: int | None = None) -> "Records":
+    from edgetune.data.find_tools import find_tools
+    from edgetune.data.records import read_records
+    from edgetune.quantization import Records
+
+    toolset = find_tools(path, tools)
+    records = read_records(path, toolset)[:limit]
+    return Records(toolset, [step for record in records for step in record.steps(toolset)])
+
+
+def _show(result: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    console.print(
+        f"{result['base']}: int4 by {result['method']}, weights {result['weights_sha256'][:12]}, "
+        f"off by {result['weight_error']:.4f} of their root mean square"
+    )
+    if result["float"] is None:
+        return
+    table = Table(
+        "bare base",
+        caption=(
+            f"perplexity of the {result['float']['tokens']} tokens of the calls, given the prompt "
+            f"with all tools; {result['float']['n']} steps under constrained decoding"
+        ),
+        caption_justify="left",
+    )
+    for column in ("perplexity", "selection", "arguments", "call"):
+        table.add_column(column, justify="right")
+    for name in ("float", "int4"):
+        figures = result[name]
+        shares = (
+            "-" if figures[key] is None else f"{figures[key]:.3f}"
+            for key in ("selection_accuracy", "arguments_exact_match", "call_exact_match")
+        )
+        table.add_row(name, f"{figures['perplexity']:#.4g}", *shares)
+    console.print(table)
