@@ -1,9 +1,11 @@
 """The invocation of an activated LoRA: the token ids from which on its weights act.
 
-It is the opening of a call, the same for every stage (Activated LoRA, arXiv:2504.12397): what
-stands before it is read by the bare base. This module knows templates' pieces and a tokenizer,
-neither adapters nor models.
+What stands before them is read by the bare base (Activated LoRA, arXiv:2504.12397). They open the
+call, the same for every stage, or the last turn of the user. This module knows templates' pieces
+and a tokenizer, neither adapters nor models.
 """
+
+from typing import Literal
 
 from tokenizers import Tokenizer
 
@@ -11,27 +13,40 @@ from edgetune_runtime.errors import InputError
 from edgetune_runtime.prompt import Pieces
 from edgetune_runtime.trie import NameTrie
 
+Begins = Literal["call", "turn"]
+"""Where activated adapters begin to act: at the opening of the call, or of the user's last turn."""
 
-def invocation_tokens(tokenizer: Tokenizer, pieces: Pieces) -> tuple[int, ...]:
-    """The ids that every call opens with: the first alone where it is a token of its own kind.
 
-    `<tool_call>` of Qwen's vocabulary is such an added token; where a call opens with plain text,
-    all ids that do not depend on the tool's name are taken. Raises InputError where the tokenizer
-    would join the opening to what stands before it, so that no K/V could end between the two.
+def invocation_tokens(tokenizer: Tokenizer, pieces: Pieces, begins: Begins) -> tuple[int, ...]:
+    """The ids that every call, or every turn of the user, opens with.
+
+    Of a call the first alone where it is a token of its own kind, like `<tool_call>` in Qwen's
+    vocabulary; where a call opens with plain text, all ids that do not depend on the tool's name.
+    Raises InputError where the tokenizer would join the opening to what stands before it, so that
+    no K/V could end between the two.
     """
-    opening = NameTrie(tokenizer, pieces, ("a", "b")).opening_ids
-    prompt = _encode(tokenizer, pieces.assistant[0])
-    if _encode(tokenizer, pieces.assistant[0] + pieces.call_open)[: len(prompt) + 1] != [
-        *prompt,
-        *opening[:1],
-    ]:
+    if begins == "call":
+        opening = NameTrie(tokenizer, pieces, ("a", "b")).opening_ids
+        added = tokenizer.get_added_tokens_decoder()
+        found = opening[:1] if opening[0] in added else opening
+        _check(tokenizer, pieces.assistant[0], pieces.call_open, found)
+        return found
+    # Without blanks at its end, which a tokenizer may join to the user's words.
+    found = tuple(_encode(tokenizer, pieces.user[0].rstrip()))
+    for before in (pieces.assistant[1], pieces.result[1]):
+        _check(tokenizer, before, pieces.user[0] + "a", found)
+    return found
+
+
+def _check(tokenizer: Tokenizer, before: str, opening: str, found: tuple[int, ...]) -> None:
+    """`found` is what `opening` begins with behind `before`, too."""
+    ids = _encode(tokenizer, before)
+    both = _encode(tokenizer, before + opening)
+    if not found or both[: len(ids) + len(found)] != [*ids, *found]:
         raise InputError(
-            f"adapter.kind: alora needs a call to begin a token of its own, but the base's "
-            f"tokenizer joins {pieces.call_open!r} to {pieces.assistant[0]!r} before it; take "
-            "'kind: lora'."
+            f"adapter.kind: alora needs {opening!r} to begin with a token of its own, but the "
+            f"base's tokenizer joins it to {before!r} before it; take 'kind: lora'."
         )
-    added = tokenizer.get_added_tokens_decoder()
-    return opening[:1] if opening[0] in added else opening
 
 
 def _encode(tokenizer: Tokenizer, text: str) -> list[int]:

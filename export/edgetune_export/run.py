@@ -255,13 +255,14 @@ def _source(run: Run, adapter: RunAdapter) -> AdapterSource:
     weights = adapter.directory / WEIGHTS
     if not weights.is_file():
         raise InputError(f"{weights}: missing; run 'edgetune train' again, it trains it anew.")
+    peft = read_adapter(run, adapter)
     return AdapterSource(
         adapter.name,
-        read_adapter(run, adapter).rank,
+        peft.rank,
         sha256_file(weights),
         weights.stat().st_size,
         partial(_tensors, run, adapter),
-        run.kind,
+        peft.invocation,
         adapter.selection_temperature,
     )
 

@@ -22,6 +22,7 @@ from edgetune_runtime.engine import Engine
 from edgetune_runtime.engines import open_engine
 from edgetune_runtime.errors import BundleError
 from edgetune_runtime.files import inside
+from edgetune_runtime.invocation import invocation_place
 from edgetune_runtime.manifest import Slot, Target
 from edgetune_runtime.prompt import User
 
@@ -66,27 +67,29 @@ class Stand:
         return inside(self.bundle.path, self.target.model)
 
     def run(self, name: str, prefill: Prefill) -> NDArray[np.float32]:
-        """`[rows, vocab]`: logits of adapter `name` (or the base) after prompt and each token.
+        """`[rows, vocab]`: logits of adapter `name` (or the base) after prompt and each token."""
+        self.engine.activate(None if name == BASE else self.handles[name])
+        return _run(self.engine, prefill)
 
-        An activated LoRA is bound behind the prompt, as it is served.
-        """
-        handle = None if name == BASE else self.handles[name]
-        self.engine.activate(None if self.activated else handle)
+    def serve(self, name: str, prefill: Prefill) -> NDArray[np.float32]:
+        """As `run`, but an activated LoRA is bound where its invocation begins."""
+        source = self.bundle.assets.adapters.get(name)
+        if source is None or not source.invocation:
+            return self.run(name, prefill)
+        place = invocation_place(prefill.ids.tolist(), source.invocation)
+        before, after = prefill.prompt[:place], prefill.prompt[place:]
         self.engine.rewind(0)
-        first = self.engine.forward(prefill.prompt).copy()
-        self.engine.activate(handle)
-        decoded = [self.engine.forward([token]).copy() for token in prefill.decoded]
-        return np.stack([first, *decoded])
+        self.engine.activate(None)
+        last = self.engine.forward(before).copy() if before else None
+        self.engine.activate(self.handles[name])
+        parts = [after, *([token] for token in prefill.decoded)]
+        logits = [self.engine.forward(part).copy() for part in parts if part]
+        return np.stack(logits if after or last is None else [last, *logits])
 
     def probe(self, name: str) -> Prefill:
         """A few tokens of what `name` reads, without logits: enough to compare bits."""
         ids = self.wanted.prefills[name].ids[-PROBE_TOKENS:]
-        return Prefill(ids, np.zeros((2 if self.activated else 1, 0), np.float32))
-
-    @property
-    def activated(self) -> bool:
-        """Whether the adapters act from the invocation on."""
-        return any(adapter.kind == "alora" for adapter in self.bundle.manifest.adapters)
+        return Prefill(ids, np.zeros((1, 0), np.float32))
 
     @property
     def target(self) -> Target:
@@ -201,7 +204,7 @@ def check_slots(stand: Stand, name: str) -> str:
 def check_logits(stand: Stand, name: str) -> str:
     """Adapter `name`, or the base, against PEFT: the logits, and the adapter's effect on them."""
     prefill = stand.wanted.prefills[name]
-    found = stand.run(name, prefill)
+    found = stand.serve(name, prefill)
     if found.shape != prefill.logits.shape or not np.isfinite(found).all():
         raise BundleError(
             f"{stand.file(name)}: gives logits of shape {found.shape}, all finite: "

@@ -20,6 +20,7 @@ from edgetune_runtime.calls import RESPOND, Toolset
 from edgetune_runtime.decode import NO_ARGUMENTS, Decoded, Selection, decode_arguments, select
 from edgetune_runtime.engine import Engine
 from edgetune_runtime.errors import InputError
+from edgetune_runtime.invocation import invocation_place
 from edgetune_runtime.prompt import Turn, render_prompt
 from edgetune_runtime.routing import open_router
 from edgetune_runtime.spans import Spans
@@ -177,7 +178,8 @@ class Agent:
             raise InputError(
                 f"toolset: nothing here picks one of {sorted(self.assets.toolsets)}; say which one."
             )
-        prompt = self._begin(router.adapter, router.prefix, turns)
+        opening = router.trie.opening_ids
+        prompt = self._begin(router.adapter, router.prefix, turns, opening)
         return select(self.engine, router.trie, prompt=prompt, exact=self.exact)
 
     def select(self, turns: Sequence[Turn], toolset: str | None = None) -> Selection:
@@ -189,11 +191,12 @@ class Agent:
                 self.assets.tokenizer, self.assets.pieces, chosen.toolset.names
             )
         selector = self._selector(chosen)
-        prompt = self._begin(selector, self._selector_prefix(chosen), turns)
+        trie = self._tries[name]
+        prefix = self._selector_prefix(chosen)
         found = select(
             self.engine,
-            self._tries[name],
-            prompt=prompt,
+            trie,
+            prompt=self._begin(selector, prefix, turns, trie.opening_ids),
             exact=self.exact,
             temperature=self.assets.adapters[selector].selection_temperature if selector else 1.0,
         )
@@ -216,7 +219,8 @@ class Agent:
             adapter, prefix = chosen.arguments.get(tool), chosen.prompts.arguments[tool]
         else:
             adapter, prefix = self._selector(chosen), self._selector_prefix(chosen)
-        return self._decode(chosen, tool, turns, self._begin(adapter, prefix, turns))
+        prompt = self._begin(adapter, prefix, turns, chosen.automata[tool].opening_ids)
+        return self._decode(chosen, tool, turns, prompt)
 
     def _decode(
         self, toolset: ToolsetAssets, tool: str, turns: Sequence[Turn], prompt: Sequence[int]
@@ -232,21 +236,28 @@ class Agent:
             rng=self._rng,
         )
 
-    def _begin(self, adapter: str | None, prefix: str, turns: Sequence[Turn]) -> list[int]:
-        """Bring the KV cache to the prompt, or the beginning of it, and bind `adapter`.
+    def _begin(
+        self, adapter: str | None, prefix: str, turns: Sequence[Turn], opening: Sequence[int]
+    ) -> list[int]:
+        """Bring the KV cache to the beginning of the prompt and bind `adapter`.
 
-        Returns the prompt's ids that are still to be fed: none with an activated LoRA, whose prompt
-        the bare base has read.
+        `opening` are the ids with which the call goes on behind the prompt. Returns the prompt's
+        ids that are still to be fed: with an activated LoRA those from its invocation on.
         """
         ids = tuple(self._encode(render_prompt(self.assets.pieces, prefix, turns)))
         self._prompt_end = len(ids)
-        if adapter is not None and self.assets.adapters[adapter].kind == "alora":
-            self._read_by_base(prefix, ids)
+        invocation = self.assets.adapters[adapter].invocation if adapter else ()
+        if invocation:
+            place = invocation_place([*ids, *opening], invocation)
+            self._read_by_base(prefix, ids[:place])
+            unread = ids[place:]
+            self._prefilled += len(unread)
             self._swap_ms += self.pool.activate(adapter)
-            return []
-        self._base_read = ()
-        self._swap_ms += self.pool.activate(adapter)
-        return list(self._after_static(adapter, prefix, ids))
+        else:
+            self._base_read = ()
+            self._swap_ms += self.pool.activate(adapter)
+            unread = self._after_static(adapter, prefix, ids)
+        return list(unread)
 
     def _read_by_base(self, prefix: str, ids: tuple[int, ...]) -> None:
         """Make the KV cache hold `ids` as the bare base reads them.

@@ -13,7 +13,6 @@ from tokenizers import Tokenizer
 
 from edgetune_runtime.automaton import Automaton
 from edgetune_runtime.calls import Toolset
-from edgetune_runtime.manifest import AdapterKind
 from edgetune_runtime.prompt import Pieces, RouterPrompts, ToolsetPrompts
 
 Tensors = Mapping[str, NDArray[np.floating]]
@@ -30,8 +29,8 @@ class AdapterSource:
     """Hash of its content: the key under which prefixes are cached."""
     bytes: int
     load: Callable[[], Tensors]
-    kind: AdapterKind = "lora"
-    """An `alora` is bound behind the prompt, which the bare base reads."""
+    invocation: tuple[int, ...] = ()
+    """Of an activated LoRA: the ids from which on it acts; the bare base reads those before."""
     selection_temperature: float = 1.0
     """What calibrates the probabilities of a selection that this adapter makes (`decode`)."""
 

@@ -173,7 +173,7 @@ def _assets(
             sizes[adapter.file].sha256,
             sizes[adapter.file].bytes,
             partial(read_blob, inside(path, adapter.file)),
-            adapter.kind,
+            adapter.invocation,
             adapter.selection_temperature,
         )
         for adapter in manifest.adapters

@@ -4,9 +4,9 @@ Data only: reading files and comparing hashes is `bundle`'s. The format is descr
 `docs/bundle.md`; a change that an older reader cannot understand raises `SCHEMA_VERSION`.
 """
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 SCHEMA_VERSION = 1
 
@@ -71,7 +71,7 @@ class Adapter(_Strict):
     tool: str | None = None
     kind: AdapterKind = "lora"
     invocation: tuple[int, ...] = ()
-    """Of an `alora`: the token ids that open a call, from which on it acts."""
+    """Of an `alora`: it acts from the last occurrence of these token ids on."""
     rank: int
     scale: float
     """What was folded into B: alpha / sqrt(rank) with rsLoRA, alpha / rank without."""
@@ -84,6 +84,12 @@ class Adapter(_Strict):
     onnx_adapter: str | None = None
     selection_temperature: float = Field(1.0, gt=0, allow_inf_nan=False)
     """What the logits of a selection are divided by for its probabilities (Guo et al. 2017)."""
+
+    @model_validator(mode="after")
+    def _invoked(self) -> Self:
+        if (self.kind == "alora") != bool(self.invocation):
+            raise ValueError("'kind' and 'invocation' contradict each other")
+        return self
 
 
 class ToolsetEntry(_Strict):

@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
+from tokenizers import Tokenizer
 
 from edgetune_export.bundle import write_bundle, write_manifest
 from edgetune_export.run import open_run
@@ -82,8 +83,9 @@ def test_activated_adapters_hold_and_are_named_so(tiny_run, tmp_path):
 
 def test_a_plain_adapter_that_is_served_as_activated_is_found(exported, bundle):
     manifest = json.loads((bundle / "manifest.json").read_text())
+    mark = Tokenizer.from_file(str(bundle / "tokenizer.json")).token_to_id("<tool_call>")
     for adapter in manifest["adapters"]:
-        adapter["kind"] = "alora"
+        adapter |= {"kind": "alora", "invocation": [mark]}
     (bundle / "manifest.json").write_text(json.dumps(manifest))
     rehash(bundle)
     assert "onnx: logits: home.selector" in failures(verify(bundle))

@@ -115,14 +115,18 @@ def activated_agent(mock_assets, mock_engine, vocabulary):
     assets = dataclasses.replace(
         mock_assets,
         toolsets={"home": dataclasses.replace(home, prompts=prompts)},
-        adapters={
-            name: dataclasses.replace(source, kind="alora")
-            for name, source in mock_assets.adapters.items()
-        },
     )
     fed: list = []
 
-    def make(system="decoupled"):
+    def make(system="decoupled", begins="<tool_call>"):
+        invocation = tuple(assets.tokenizer.encode(begins, add_special_tokens=False).ids)
+        given = dataclasses.replace(
+            assets,
+            adapters={
+                name: dataclasses.replace(source, invocation=invocation)
+                for name, source in assets.adapters.items()
+            },
+        )
         engine = mock_engine(logits=knowing(assets, len(vocabulary), ALARM, []))
         forward = engine.forward
 
@@ -133,7 +137,7 @@ def activated_agent(mock_assets, mock_engine, vocabulary):
             return forward(ids)
 
         engine.forward = spied
-        return Agent(assets, engine, system=system), fed
+        return Agent(given, engine, system=system), fed
 
     return make
 
@@ -151,6 +155,20 @@ def test_the_base_reads_an_activated_adapters_prompt_once(activated_agent, mock_
     assert [text.startswith("<tool_call>") for text in calls].count(True) == 2
     ids = mock_assets.tokenizer.encode(prompt, add_special_tokens=False).ids
     assert step.timing["prefill_tokens"] == len(ids)
+
+
+def test_an_adapter_that_acts_from_the_users_turn_on_reads_it_itself(activated_agent, mock_assets):
+    agent, fed = activated_agent(begins="<|im_start|>user")
+    step = agent.step(REQUEST)
+    assert (step.tool, step.arguments) == ("set_alarm", {"time": "7:30", "label": "up"})
+    selector = mock_assets.toolsets["home"].prompts.selector
+    assert "".join(text for text, bound in fed if bound is None) == selector
+    user = render_prompt(mock_assets.pieces, "", REQUEST)
+    for adapter in ("home.selector", "home.arguments.set_alarm"):
+        assert "".join(text for text, bound in fed if bound == adapter).startswith(user)
+    fed.clear()
+    agent.step([User("and the weather?")])
+    assert not any(selector in text for text, _ in fed)  # its K/V serve every request
 
 
 def test_a_conversations_next_step_reads_only_what_is_new(activated_agent, mock_assets):

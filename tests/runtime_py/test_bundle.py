@@ -161,3 +161,9 @@ def test_a_missing_module_is_allowed(bundle, rewrite_manifest):
     resave(bundle / BLOB, drop, base_of(bundle))
     edit(bundle, rewrite_manifest, lambda manifest: None)
     assert open_bundle(bundle)
+
+
+def test_a_kind_that_contradicts_the_invocation_is_refused(bundle, rewrite_manifest):
+    edit(bundle, rewrite_manifest, lambda manifest: manifest["adapters"][0].update(kind="alora"))
+    with pytest.raises(BundleError, match=r"adapters\.0.*'kind' and 'invocation' contradict"):
+        open_bundle(bundle)

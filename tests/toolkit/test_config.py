@@ -51,6 +51,7 @@ def test_a_recipe_of_toolset_and_data_is_enough(tmp_path):
         ("arguments: {adapter: {rnk: 3}}", ["arguments.adapter.rnk"]),
         ("arguments: {tools: {get_weather: {rank: 3}}}", ["arguments.tools.get_weather.rank"]),
         ("adapter: {kind: alora}\nmachine: {compile: true}", ["machine.compile", "adapter.kind"]),
+        ("adapter: {invocation: turn}", ["adapter.invocation: turn", "adapter.kind: lora"]),
         ("selector: {adapter: {kind: alora}}", ["selector.adapter.kind", "adapter.kind: lora"]),
         ("monolithic: {adapter: {rank: 3}}", ["monolithic.adapter.rank", "contradicts"]),
         ("monolithic: {train: {epochs: 3}}", ["monolithic.train.epochs", "contradicts"]),

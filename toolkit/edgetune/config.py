@@ -109,7 +109,9 @@ class AdapterSettings(_Section):
     """`adapter`: the shape of a LoRA."""
 
     kind: AdapterKind = "lora"
-    """lora, or alora: activated, acts from the opening of the call on (one prompt for all)."""
+    """lora, or alora: activated, acts from its invocation on; the base reads what is before."""
+    invocation: Literal["call", "turn"] = "call"
+    """Where an alora begins to act: at the opening of the call, or of the user's last turn."""
     rank: int = Field(default=16, ge=1)
     """Inner dimension r of A and B."""
     alpha: float = Field(default=32.0, gt=0)
@@ -322,11 +324,18 @@ class TrainConfig(_Section):
         settings = [self.train_of("arguments", tool) for tool in self.arguments.tools]
         for role in ("selector", "router", "arguments", "monolithic"):
             settings.append(self.train_of(role))
-            if self.adapter_of(role).kind != self.adapter.kind:
-                raise ValueError(
-                    f"'{role}.adapter.kind' contradicts 'adapter.kind: {self.adapter.kind}': all "
-                    "adapters of a run read the same prompt, or each its own; remove it."
-                )
+            for key in ("kind", "invocation"):
+                common = getattr(self.adapter, key)
+                if getattr(self.adapter_of(role), key) != common:
+                    raise ValueError(
+                        f"'{role}.adapter.{key}' contradicts 'adapter.{key}: {common}': all "
+                        "adapters of a run read the same prompt, or each its own; remove it."
+                    )
+        if self.adapter.kind == "lora" and self.adapter.invocation != "call":
+            raise ValueError(
+                f"'adapter.invocation: {self.adapter.invocation}' and 'adapter.kind: lora' "
+                "contradict each other: a plain LoRA acts everywhere; set 'adapter.kind: alora'."
+            )
         if self.machine.compile and self.adapter.kind == "alora":
             raise ValueError(
                 "'machine.compile' and 'adapter.kind: alora' contradict each other: the two passes "

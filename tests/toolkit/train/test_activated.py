@@ -24,7 +24,7 @@ def examples(count: int, seed: int, shared: int = 0) -> tuple[Tokens, ...]:
         prompt = [*range(10, 10 + shared), *generator.integers(5, 300, 4 + index % 4)]
         call = [CALL, *generator.integers(5, 300, 5 + index % 3)]
         ids = np.array([*prompt, *call], dtype=np.int32)
-        made.append(Tokens(ids, np.arange(len(ids)) >= len(ids) - 3, len(prompt)))
+        made.append(Tokens(ids, np.arange(len(ids)) >= len(ids) - 3))
     return tuple(made)
 
 
@@ -70,7 +70,9 @@ def test_logits_and_gradients_are_those_of_pefts_own_activated_lora(model, share
 
     ours = get_peft_model(bare, LoraConfig(task_type="CAUSAL_LM", **options))
     ours.load_state_dict(state, strict=False)
-    found, gradients = results(ActivatedPass(ours.base_model.model, "float32", items)(batch))
+    found, gradients = results(
+        ActivatedPass(ours.base_model.model, "float32", items, (CALL,))(batch)
+    )
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
     assert gradients.keys() == expected_gradients.keys()
     for name in gradients:

@@ -40,7 +40,7 @@ def examples(count: int, seed: int) -> tuple[Tokens, ...]:
     made = []
     for index in range(count):
         ids = generator.integers(5, 300, 8 + index % 5).astype(np.int32)
-        made.append(Tokens(ids, np.arange(len(ids)) >= len(ids) - 3, len(ids) - 5))
+        made.append(Tokens(ids, np.arange(len(ids)) >= len(ids) - 3))
     return tuple(made)
 
 
@@ -180,7 +180,7 @@ def test_bfloat16_stays_close_to_float32(model):
 
 def test_padding_changes_nothing(model):
     short = examples(1, 4)[0]
-    long = Tokens(np.arange(5, 65, dtype=np.int32), np.arange(60) == 59, 40)
+    long = Tokens(np.arange(5, 65, dtype=np.int32), np.arange(60) == 59)
     with torch.inference_mode():
         alone = loss_logits(model, collate([short]), "float32")
         padded = loss_logits(model, collate([short, long]), "float32")[:3]
@@ -204,7 +204,6 @@ def test_a_shared_beginning_gives_the_logits_and_gradients_of_each_example_alone
         Tokens(
             np.concatenate([beginning, item.ids]),
             np.concatenate([beginning < 0, item.loss]),
-            len(beginning) + item.invocation,
         )
         for item in examples(3, 6)
     ]

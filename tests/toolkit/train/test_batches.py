@@ -55,7 +55,7 @@ def test_measuring_visits_every_example_once():
 
 def test_a_batch_predicts_each_token_with_loss_from_the_position_before_it():
     def tokens(ids, loss):
-        return Tokens(np.array(ids, dtype=np.int32), np.array(loss, dtype=np.bool_), 1)
+        return Tokens(np.array(ids, dtype=np.int32), np.array(loss, dtype=np.bool_))
 
     batch = collate([tokens([5, 6, 7], [0, 0, 1]), tokens([8, 9, 10, 11], [0, 1, 0, 1])])
     assert batch.ids.tolist() == [[5, 6, 7, 0], [8, 9, 10, 11]]
@@ -63,5 +63,3 @@ def test_a_batch_predicts_each_token_with_loss_from_the_position_before_it():
     assert batch.columns.tolist() == [1, 0, 2]
     assert batch.targets.tolist() == [7, 9, 11]
     assert batch.ids.dtype == torch.int64
-    assert batch.lengths.tolist() == [3, 4]
-    assert batch.invocations.tolist() == [1, 1]

@@ -26,7 +26,7 @@ def job(name: str) -> Job:
 def batch(count: int, length: int):
     generator = np.random.default_rng(length)
     ids = [generator.integers(5, 300, length).astype(np.int32) for _ in range(count)]
-    return collate([Tokens(each, np.arange(length) >= length - 3, length - 4) for each in ids])
+    return collate([Tokens(each, np.arange(length) >= length - 3) for each in ids])
 
 
 def plain_pass(model):

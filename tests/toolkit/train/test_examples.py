@@ -100,13 +100,6 @@ def test_tokens_before_the_loss_agree_with_those_that_the_runtime_feeds(build, t
     assert prompt.endswith(render_prompt(pieces, "", [User("wake me at 7:30")]))
 
 
-def test_the_call_begins_where_the_prompt_ends(build, tokenizer):
-    for adapter in build().values():
-        for example in adapter.train:
-            assert tokenizer.decode(example.ids[example.invocation]) == "<tool_call>"
-            assert "<tool_call>" not in tokenizer.decode(example.ids[: example.invocation])
-
-
 def test_earlier_steps_are_context(build, tokenizer, weather_toolset):
     first = Call("get_weather", {"city": "Oslo"})
     later = Example(

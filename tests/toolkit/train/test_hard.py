@@ -45,7 +45,7 @@ def examples(count: int) -> tuple[Tokens, ...]:
         name = NAMES[index % len(NAMES)]
         ids = [*generator.integers(20, 300, 6 + index % 4), *name]
         learnt = np.arange(len(ids)) >= len(ids) - len(name)
-        made.append(Tokens(np.asarray(ids, dtype=np.int32), learnt, len(ids) - len(name)))
+        made.append(Tokens(np.asarray(ids, dtype=np.int32), learnt))
     return tuple(made)
 
 

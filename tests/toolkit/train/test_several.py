@@ -188,7 +188,7 @@ def test_activated_adapters_are_routed_and_verified(recipe, tmp_path):
     names = {check["name"] for check in result["checks"]}
     assert {"onnx: logits: router", "onnx: calls"} <= names
     agent = open_system(tmp_path / "bundle", threads=1, max_tokens=40)
-    assert agent.assets.adapters["router"].kind == "alora"
+    assert agent.assets.adapters["router"].invocation
     assert agent.step([User("play Oslo")]).toolset in ("home", "music")
 
 

@@ -216,7 +216,7 @@ def train_adapter(
 def forward_pass(model: Any, job: Job, precision: Precision) -> Forward:
     """How the job's adapter, which is on `model`, is trained and measured."""
     if job.invocation:
-        return ActivatedPass(model, precision, (*job.data.train, *job.data.dev))
+        return ActivatedPass(model, precision, (*job.data.train, *job.data.dev), job.invocation)
     return partial(loss_logits, model, precision=precision)
 
 

@@ -6,7 +6,7 @@ number of its next step. It knows neither models nor records.
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -47,10 +47,6 @@ class Batch:
     """`[loss tokens]`: which example a token with loss belongs to."""
     columns: torch.Tensor
     """`[loss tokens]`: the position before it, whose hidden state predicts it."""
-    invocations: torch.Tensor
-    """`[batch]`: where each example's call begins."""
-    lengths: torch.Tensor
-    """`[batch]`: tokens of each example."""
 
     @property
     def targets(self) -> torch.Tensor:
@@ -59,8 +55,7 @@ class Batch:
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on a device."""
-        tensors = (getattr(self, field.name).to(device) for field in fields(self))
-        return Batch(*tensors)
+        return Batch(self.ids.to(device), self.rows.to(device), self.columns.to(device))
 
 
 def plan_steps(
@@ -106,13 +101,7 @@ def collate(examples: Sequence[Tokens]) -> Batch:
         learnt = np.flatnonzero(example.loss)
         rows.extend([row] * len(learnt))
         columns.extend((learnt - 1).tolist())
-    return Batch(
-        torch.from_numpy(ids),
-        torch.tensor(rows),
-        torch.tensor(columns),
-        torch.tensor([example.invocation for example in examples]),
-        torch.tensor([len(example.ids) for example in examples]),
-    )
+    return Batch(torch.from_numpy(ids), torch.tensor(rows), torch.tensor(columns))
 
 
 def _batches(order: Sequence[int], lengths: Sequence[int], size: BatchSize) -> Iterator[list[int]]:

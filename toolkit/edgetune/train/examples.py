@@ -28,8 +28,6 @@ class Tokens:
     """`[tokens]`, cut after the last one that carries loss: what follows teaches nothing."""
     loss: NDArray[np.bool_]
     """`[tokens]`, true where the model learns to write this token."""
-    invocation: int
-    """Where the call begins: the tokens before it are the prompt."""
 
 
 @dataclass(frozen=True)
@@ -163,14 +161,12 @@ def tokenize(
 ) -> list[Tokens]:
     """Render, encode and mask `examples` after the static prompt `prefix`."""
     texts: list[str] = []
-    prompts: list[int] = []
     spans: list[list[Span]] = []
     for example in examples:
         tool = RESPOND_TOOL if example.call.tool == RESPOND else toolset[example.call.tool]
         prompt = render_prompt(pieces, prefix, example.turns)
         call = Call(tool.name, example.call.arguments)
         texts.append(prompt + render_call(pieces, tool, call))
-        prompts.append(len(prompt))
         # A step without a call has no arguments to be learnt: `respond` is the selector's alone.
         learnt: Role = "selector" if tool.name == RESPOND else role
         spans.append(
@@ -180,11 +176,10 @@ def tokenize(
             ]
         )
     tokens = []
-    for (ids, offsets), prompt_end, wanted in zip(encode(texts), prompts, spans, strict=True):
+    for (ids, offsets), wanted in zip(encode(texts), spans, strict=True):
         loss = token_mask(offsets, wanted)
         length = int(np.flatnonzero(loss)[-1]) + 1
-        invocation = sum(end <= prompt_end for _, end in offsets)
-        tokens.append(Tokens(ids[:length], loss[:length], invocation))
+        tokens.append(Tokens(ids[:length], loss[:length]))
     return tokens
 
 

@@ -159,7 +159,7 @@ def _among(
     rows = []
     for name in names:
         ids = np.concatenate([prompt, np.asarray(name, dtype=np.int32)])
-        rows.append(Tokens(ids, np.arange(len(ids)) >= len(prompt), example.invocation))
+        rows.append(Tokens(ids, np.arange(len(ids)) >= len(prompt)))
     logs = _log_probabilities(forward, device, rows)
     weights = np.exp(logs - logs.max())
     return dict(zip(names, (weights / weights.sum()).tolist(), strict=True))

@@ -125,7 +125,8 @@ def _invocation(config: TrainConfig, prepared: Prepared) -> tuple[int, ...]:
     if config.adapter.kind == "lora":
         return ()
     tokenizer = prepared.base.tokenizer
-    return invocation_tokens(tokenizer.backend_tokenizer, cut_pieces(tokenizer))
+    pieces = cut_pieces(tokenizer)
+    return invocation_tokens(tokenizer.backend_tokenizer, pieces, config.adapter.invocation)
 
 
 def _data(config: TrainConfig, prepared: Prepared, longest: int) -> list[AdapterData]:
