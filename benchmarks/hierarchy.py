@@ -20,18 +20,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from edgetune.config import (
-    ArgumentsSettings,
-    DataSettings,
-    RouterSettings,
-    ToolsetSettings,
-    TrainConfig,
-    read_config,
-)
+from edgetune.config import TrainConfig, read_config
 from edgetune.data.routed import RoutedStep, read_routed
 from edgetune.evaluate.evaluate import EvalResult, evaluate
 from edgetune.evaluate.intervals import share_interval
 from edgetune.evaluate.routed import RoutedResult, evaluate_routed
+from edgetune.settings import ArgumentsSettings, DataSettings, RouterSettings, ToolsetSettings
 from edgetune.train.run import train
 from edgetune_export.base import load_base
 from edgetune_export.bundle import write_bundle

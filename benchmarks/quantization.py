@@ -28,11 +28,12 @@ from rich.console import Console, Group
 from rich.table import Table
 
 from edgetune.cli.options import give
-from edgetune.config import MonolithicSettings, TrainConfig, read_config
+from edgetune.config import TrainConfig, read_config
 from edgetune.data.records import read_records
 from edgetune.evaluate.compare import read_result
 from edgetune.evaluate.evaluate import evaluate
 from edgetune.evaluate.intervals import RESAMPLES
+from edgetune.settings import MonolithicSettings
 from edgetune.train.run import train
 from edgetune_export.base import Method
 from edgetune_export.run import Run, open_run, run_assets

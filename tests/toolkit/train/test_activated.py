@@ -5,7 +5,7 @@ import pytest
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 
-from edgetune.config import AdapterSettings, TrainSettings
+from edgetune.settings import AdapterSettings, TrainSettings
 from edgetune.train.activated import ActivatedPass
 from edgetune.train.adapter import Job, adapted, forward_pass, train_adapter
 from edgetune.train.batches import BatchSize, collate, plan_steps

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from edgetune.config import AdapterSettings, TrainSettings
+from edgetune.settings import AdapterSettings, TrainSettings
 from edgetune.train.adapter import (
     Interrupted,
     Job,

@@ -8,7 +8,7 @@ import torch
 from torch._dynamo.utils import counters
 from torch.nn.functional import cross_entropy
 
-from edgetune.config import AdapterSettings, TrainSettings
+from edgetune.settings import AdapterSettings, TrainSettings
 from edgetune.train import compiled
 from edgetune.train.adapter import Job, adapted
 from edgetune.train.batches import collate

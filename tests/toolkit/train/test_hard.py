@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from edgetune.config import AdapterSettings, HardNegatives, TrainSettings
+from edgetune.settings import AdapterSettings, HardNegatives, TrainSettings
 from edgetune.train import hard
 from edgetune.train.adapter import Interrupted, Job, adapted, train_adapter
 from edgetune.train.batches import BatchSize, plan_steps

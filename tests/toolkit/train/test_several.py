@@ -5,10 +5,11 @@ import shutil
 
 import pytest
 
-from edgetune.config import RouterSettings, read_config
+from edgetune.config import read_config
 from edgetune.data.routed import read_routed
 from edgetune.evaluate.routed import evaluate_routed
 from edgetune.evaluate.system import open_system
+from edgetune.settings import RouterSettings
 from edgetune.train.prepare import prepare
 from edgetune.train.run import train
 from edgetune_export.bundle import write_bundle, write_manifest

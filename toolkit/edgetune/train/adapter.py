@@ -21,7 +21,7 @@ from peft.helpers import disable_input_dtype_casting
 from safetensors.torch import load_file
 from torch.nn.functional import cross_entropy
 
-from edgetune.config import AdapterSettings, TrainSettings
+from edgetune.settings import AdapterSettings, TrainSettings
 from edgetune.train.activated import ActivatedPass
 from edgetune.train.batches import collate
 from edgetune.train.examples import AdapterData

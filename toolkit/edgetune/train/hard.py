@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from edgetune.config import HardNegatives
+from edgetune.settings import HardNegatives
 from edgetune.train.adapter import Job
 from edgetune.train.batches import collate
 from edgetune.train.examples import Tokens

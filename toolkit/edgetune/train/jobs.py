@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from edgetune.config import TrainConfig, TrainSettings
+from edgetune.config import TrainConfig
+from edgetune.settings import TrainSettings
 from edgetune.train.adapter import Job
 from edgetune.train.batches import DEFAULT_BATCH_SIZE, DEFAULT_EPOCHS, BatchSize, plan_steps
 from edgetune.train.examples import AdapterData

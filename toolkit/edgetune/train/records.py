@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edgetune.config import DataSettings, GenerateSettings, TrainConfig
+from edgetune.config import TrainConfig
 from edgetune.data.foreign import without_subjects_of
 from edgetune.data.generate import generator_of
 from edgetune.data.negatives import missing_negatives, unserved_records
 from edgetune.data.phone_values import SPLITS
 from edgetune.data.records import Example, read_records, write_jsonl
 from edgetune.data.swap import swapped_examples
+from edgetune.settings import DataSettings, GenerateSettings
 from edgetune_export.run import data_directory
 from edgetune_runtime.calls import Toolset
 from edgetune_runtime.prompt import User
