@@ -169,20 +169,22 @@ def _tiny_tokenizer():
 @pytest.fixture(scope="session")
 def tiny_run(tiny_checkpoint, weather_toolset, tmp_path_factory) -> Callable[..., Path]:
     """A factory of run directories as training leaves them, with random adapters:
-    `tiny_run(family, seed=…, kind=…)`."""
+    `tiny_run(family, seed=…, invocation=…)`, activated ones with an invocation."""
     made: dict[tuple[str, int, int, str], Path] = {}
 
-    def make(family: str = "qwen2", *, seed: int = 0, rank: int = 4, kind: str = "lora") -> Path:
-        key = (family, seed, rank, kind)
+    def make(family: str = "qwen2", *, seed: int = 0, rank: int = 4, invocation: str = "") -> Path:
+        key = (family, seed, rank, invocation)
         if key not in made:
             made[key] = tmp_path_factory.mktemp("run") / "run"
-            _write_run(made[key], tiny_checkpoint(family, seed=seed), weather_toolset, rank, kind)
+            _write_run(
+                made[key], tiny_checkpoint(family, seed=seed), weather_toolset, rank, invocation
+            )
         return made[key]
 
     return make
 
 
-def _write_run(path: Path, checkpoint: Path, toolset: Any, rank: int, kind: str) -> None:
+def _write_run(path: Path, checkpoint: Path, toolset: Any, rank: int, invocation: str) -> None:
     import torch
     from peft import LoraConfig, get_peft_model
 
@@ -205,7 +207,6 @@ def _write_run(path: Path, checkpoint: Path, toolset: Any, rank: int, kind: str)
             file.write(json.dumps(record) + "\n")
     served = [("selector", None), ("monolithic", None)]
     served += [("arguments", tool.name) for tool in toolset.tools if tool.has_parameters]
-    invocation = [base.tokenizer.convert_tokens_to_ids("<tool_call>")]
     adapters = []
     for seed, (role, tool) in enumerate(served):
         name = f"{toolset.name}.{role}" + (f".{tool}" if tool else "")
@@ -216,7 +217,7 @@ def _write_run(path: Path, checkpoint: Path, toolset: Any, rank: int, kind: str)
             lora_alpha=2 * rank,
             use_rslora=True,
             target_modules="all-linear",
-            alora_invocation_tokens=invocation if kind == "alora" else None,
+            alora_invocation_tokens=base.tokenizer.encode(invocation) or None,
         )
         model = get_peft_model(base.model(), config)
         with torch.no_grad():
@@ -243,7 +244,10 @@ def _write_run(path: Path, checkpoint: Path, toolset: Any, rank: int, kind: str)
         path / "run.json",
         {
             "edgetune": "0",
-            "config": {"prompt": {"tools": "compact"}, "adapter": {"kind": kind}},
+            "config": {
+                "prompt": {"tools": "compact"},
+                "adapter": {"kind": "alora" if invocation else "lora"},
+            },
             "base": about,
             "adapters": adapters,
             "copied": {"get_weather": ["city"]},
