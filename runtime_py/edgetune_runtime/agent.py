@@ -7,7 +7,6 @@ keeps no conversation: the caller passes the turns so far.
 """
 
 import time
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -20,8 +19,8 @@ from edgetune_runtime.calls import RESPOND, Toolset
 from edgetune_runtime.decode import NO_ARGUMENTS, Decoded, Selection, decode_arguments, select
 from edgetune_runtime.engine import Engine
 from edgetune_runtime.errors import InputError
-from edgetune_runtime.invocation import invocation_place
-from edgetune_runtime.prompt import Turn, render_prompt
+from edgetune_runtime.prefill import Prefill
+from edgetune_runtime.prompt import Turn
 from edgetune_runtime.routing import open_router
 from edgetune_runtime.spans import Spans
 from edgetune_runtime.trie import NameTrie
@@ -29,12 +28,6 @@ from edgetune_runtime.vocabulary import Vocabulary
 
 System = Literal["decoupled", "monolithic", "base"]
 """Which adapters serve: a selector and one per tool, one for whole calls, or none at all."""
-
-_PREFIX_TOKENS = 16
-"""A static prefix shorter than this is prefilled anew: cheaper than keeping a snapshot."""
-
-_KEPT_PREFIXES = 32
-"""How many snapshots are kept; each holds the K/V of one prefix under one adapter."""
 
 
 @dataclass(frozen=True)
@@ -107,12 +100,7 @@ class Agent:
         self._vocabulary = Vocabulary(assets.tokenizer)
         self._router = open_router(assets, trained=system == "decoupled")
         self._tries: dict[str, NameTrie] = {}
-        self._prefixes: dict[str, tuple[int, ...]] = {}
-        self._snapshots: OrderedDict[tuple[str, tuple[int, ...]], Any] = OrderedDict()
-        self._swap_ms = 0.0
-        self._prefilled = 0
-        self._prompt_end = 0
-        self._base_read: tuple[int, ...] = ()
+        self._prefill = Prefill(assets, engine, self.pool)
         for toolset in assets.toolsets.values():
             self._selector(toolset)
 
@@ -122,22 +110,23 @@ class Agent:
         Without `toolset`, the step is routed where there are several. Raises InputError for an
         unknown toolset and where the prompt does not fit the context.
         """
-        self._swap_ms, self._prefilled = 0.0, 0
+        prefill = self._prefill
+        prefill.swap_ms, prefill.tokens = 0.0, 0
         begin = time.perf_counter()
         route = None
         if toolset is None and self._router is not None:
             route = self.route(turns)
             toolset = route.name
         chosen = self._toolset(toolset)
-        route_ms = 1000 * (time.perf_counter() - begin) - self._swap_ms
+        route_ms = 1000 * (time.perf_counter() - begin) - prefill.swap_ms
         selection = self.select(turns, chosen.toolset.name)
-        select_ms = 1000 * (time.perf_counter() - begin) - route_ms - self._swap_ms
+        select_ms = 1000 * (time.perf_counter() - begin) - route_ms - prefill.swap_ms
         decoded = NO_ARGUMENTS
         if self.system == "decoupled":
             decoded = self.arguments(turns, chosen.toolset.name, selection.name)
         elif self._has_parameters(chosen, selection.name):
             # Both stages have one context: the K/V of the prompt stay, those of the name go.
-            self.engine.rewind(self._prompt_end)
+            self.engine.rewind(prefill.prompt_end)
             decoded = self._decode(chosen, selection.name, turns, [])
         total = 1000 * (time.perf_counter() - begin)
         decisions = (selection, decoded) if route is None else (route, selection, decoded)
@@ -151,9 +140,9 @@ class Agent:
                 "ms": total,
                 "route_ms": route_ms,
                 "select_ms": select_ms,
-                "swap_ms": self._swap_ms,
-                "arguments_ms": total - route_ms - select_ms - self._swap_ms,
-                "prefill_tokens": self._prefilled,
+                "swap_ms": prefill.swap_ms,
+                "arguments_ms": total - route_ms - select_ms - prefill.swap_ms,
+                "prefill_tokens": prefill.tokens,
                 "decode_steps": sum(decision.decode_steps for decision in decisions),
                 "forced_tokens": sum(decision.forced_tokens for decision in decisions),
             },
@@ -179,7 +168,7 @@ class Agent:
                 f"toolset: nothing here picks one of {sorted(self.assets.toolsets)}; say which one."
             )
         opening = router.trie.opening_ids
-        prompt = self._begin(router.adapter, router.prefix, turns, opening)
+        prompt = self._prefill.begin(router.adapter, router.prefix, turns, opening)
         return select(self.engine, router.trie, prompt=prompt, exact=self.exact)
 
     def select(self, turns: Sequence[Turn], toolset: str | None = None) -> Selection:
@@ -196,7 +185,7 @@ class Agent:
         found = select(
             self.engine,
             trie,
-            prompt=self._begin(selector, prefix, turns, trie.opening_ids),
+            prompt=self._prefill.begin(selector, prefix, turns, trie.opening_ids),
             exact=self.exact,
             temperature=self.assets.adapters[selector].selection_temperature if selector else 1.0,
         )
@@ -219,7 +208,7 @@ class Agent:
             adapter, prefix = chosen.arguments.get(tool), chosen.prompts.arguments[tool]
         else:
             adapter, prefix = self._selector(chosen), self._selector_prefix(chosen)
-        prompt = self._begin(adapter, prefix, turns, chosen.automata[tool].opening_ids)
+        prompt = self._prefill.begin(adapter, prefix, turns, chosen.automata[tool].opening_ids)
         return self._decode(chosen, tool, turns, prompt)
 
     def _decode(
@@ -235,83 +224,6 @@ class Agent:
             temperature=self.temperature,
             rng=self._rng,
         )
-
-    def _begin(
-        self, adapter: str | None, prefix: str, turns: Sequence[Turn], opening: Sequence[int]
-    ) -> list[int]:
-        """Bring the KV cache to the beginning of the prompt and bind `adapter`.
-
-        `opening` are the ids with which the call goes on behind the prompt. Returns the prompt's
-        ids that are still to be fed: with an activated LoRA those from its invocation on.
-        """
-        ids = tuple(self._encode(render_prompt(self.assets.pieces, prefix, turns)))
-        self._prompt_end = len(ids)
-        invocation = self.assets.adapters[adapter].invocation if adapter else ()
-        if invocation:
-            place = invocation_place([*ids, *opening], invocation)
-            self._read_by_base(prefix, ids[:place])
-            unread = ids[place:]
-            self._prefilled += len(unread)
-            self._swap_ms += self.pool.activate(adapter)
-        else:
-            self._base_read = ()
-            self._swap_ms += self.pool.activate(adapter)
-            unread = self._after_static(adapter, prefix, ids)
-        return list(unread)
-
-    def _read_by_base(self, prefix: str, ids: tuple[int, ...]) -> None:
-        """Make the KV cache hold `ids` as the bare base reads them.
-
-        What it read last is kept where `ids` begin with it: the whole prompt at the second stage of
-        a step, the conversation so far at the next step.
-        """
-        known = len(self._base_read)
-        if not known or ids[:known] != self._base_read or self.engine.position < known:
-            self._swap_ms += self.pool.activate(None)
-            unread = self._after_static(None, prefix, ids)
-        else:
-            self.engine.rewind(known)
-            unread = ids[known:]
-            self._prefilled += len(unread)
-            if unread:
-                self._swap_ms += self.pool.activate(None)
-        if unread:
-            self.engine.forward(unread)
-        self._base_read = ids
-
-    def _after_static(
-        self, adapter: str | None, prefix: str, ids: tuple[int, ...]
-    ) -> tuple[int, ...]:
-        """Make the KV cache hold the static prefix of `ids` alone; the ids after it.
-
-        The prefix is prefilled once for each adapter and then restored from a snapshot, always cut
-        at the same place, so that a call does not depend on the calls before it.
-        """
-        if prefix not in self._prefixes:
-            self._prefixes[prefix] = tuple(self._encode(prefix))
-        static = self._prefixes[prefix]
-        self.engine.rewind(0)
-        if len(static) >= _PREFIX_TOKENS and ids[: len(static)] == static:
-            self._restore(adapter, static)
-            ids = ids[len(static) :]
-        self._prefilled += len(ids)
-        return ids
-
-    def _restore(self, adapter: str | None, static: tuple[int, ...]) -> None:
-        """Make the KV cache hold `static` under `adapter`, from its snapshot where there is one."""
-        key = (self.assets.adapters[adapter].sha256 if adapter else "", static)
-        if key in self._snapshots:
-            self._prefilled += self.engine.restore(self._snapshots[key])
-        else:
-            self.engine.forward(static)
-            self._prefilled += len(static)
-            self._snapshots[key] = self.engine.snapshot()
-            if len(self._snapshots) > _KEPT_PREFIXES:
-                self._snapshots.popitem(last=False)
-        self._snapshots.move_to_end(key)
-
-    def _encode(self, text: str) -> list[int]:
-        return self.assets.tokenizer.encode(text, add_special_tokens=False).ids
 
     def _has_parameters(self, toolset: ToolsetAssets, tool: str) -> bool:
         return tool != RESPOND and toolset.toolset[tool].has_parameters
