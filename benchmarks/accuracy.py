@@ -13,6 +13,7 @@ import json
 import os
 import subprocess
 import sys
+import textwrap
 import time
 from datetime import date
 from pathlib import Path
@@ -25,14 +26,12 @@ SYSTEMS = ("base", "monolithic", "decoupled")
 FIGURES = ("selection_accuracy", "arguments_exact_match", "call_exact_match")
 
 
-def edgetune(*arguments: str | Path) -> float:
-    """Run a command of the line; seconds that it took. Ends this process where it fails."""
-    began = time.monotonic()
+def edgetune(*arguments: str | Path) -> None:
+    """Run a command of the line. Ends this process where it fails."""
     command = [str(Path(sys.executable).with_name("edgetune")), *map(str, arguments)]
     status = subprocess.run(command).returncode
     if status:
         sys.exit(status)
-    return time.monotonic() - began
 
 
 def table(results: dict[str, Any], comparison: dict[str, Any], about: str) -> str:
@@ -49,16 +48,14 @@ def table(results: dict[str, Any], comparison: dict[str, Any], about: str) -> st
         lines.append(f"| {system} | {' | '.join(cells)} | {more} | {result['schema_valid']:.3f} |")
     calls = comparison["figures"]["call_exact_match"]
     wrong = [round(results[s]["n"] * (1 - results[s][FIGURES[-1]])) for s in SYSTEMS[1:]]
-    lines += [
-        "",
+    text = (
         "Gain: over the base. In brackets: 95 % intervals (bootstrap). Wrong calls: "
         f"{wrong[0]} monolithic, {wrong[1]} decoupled; {calls['first_alone_wrong']} of them "
         f"monolithic alone, {calls['second_alone_wrong']} decoupled alone: a difference of "
         f"{100 * (calls['second'] - calls['first']):+.1f} points ({100 * calls['low']:+.1f} to "
-        f"{100 * calls['high']:+.1f}, p = {calls['p']:.2g}, paired).",
-        about,
-        "",
-    ]
+        f"{100 * calls['high']:+.1f}, p = {calls['p']:.2g}, paired). {about}"
+    )
+    lines += ["", *textwrap.wrap(text, 104, break_on_hyphens=False), ""]
     return "\n".join(lines)
 
 
@@ -84,8 +81,8 @@ def main() -> None:
     parser.add_argument("--into", type=Path, help="page that holds the marks; printed without it")
     given = parser.parse_args()
     run, bundle = given.work / "run", given.work / "bundle"
-    began = time.monotonic()
     edgetune("train", given.recipe, "--output", run)
+    began = time.monotonic()
     edgetune("export", run, "-o", bundle, "--target", "onnx")
     results = {}
     for system in SYSTEMS:
@@ -101,7 +98,7 @@ def main() -> None:
     about = (
         f"`{given.recipe}`, seed {seed}, {results['base']['n']} requests, int4 bundle on ONNX "
         f"Runtime; {date.today().isoformat()}, {os.cpu_count()} processor cores: {minutes:.0f} "
-        f"minutes of training, {(time.monotonic() - began) / 60:.0f} minutes for all of it."
+        f"minutes of training, {(time.monotonic() - began) / 60:.0f} of export and evaluation."
     )
     block = table(results, json.loads(compared.read_text()), about)
     if given.into is None:
