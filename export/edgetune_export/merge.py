@@ -26,8 +26,8 @@ def merge_adapter(base: Base, peft_directory: Path, output: Path) -> Base:
     found = read_peft(peft_directory, base)
     if found.invocation:
         raise InputError(
-            f"{peft_directory}: is an activated LoRA ('adapter.kind: alora'), which acts from the "
-            "opening of a call on, so that no merged weight can stand for it; train with "
+            f"{peft_directory}: is an activated LoRA ('adapter.kind: alora'), which acts from its "
+            "invocation on, so that no merged weight can stand for it; train with "
             "'kind: lora' to merge."
         )
     tensors = found.tensors
