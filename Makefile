@@ -22,7 +22,7 @@ test: check
 test-arm: $(INSTALLED)
 	$(BIN)/pytest -m arm tests/arm
 
-# The README's table of accuracy, anew: about 45 minutes. The data is not part of the repo; make it by
+# The README's table of accuracy, anew: about 40 minutes. The data is not part of the repo; make it by
 # `edgetune data import snips DIR`.
 SNIPS ?= ../shared/data/snips
 accuracy: $(INSTALLED)
