@@ -22,31 +22,23 @@ def invocation_tokens(tokenizer: Tokenizer, pieces: Pieces, begins: Begins) -> t
 
     Of a call the first alone where it is a token of its own kind, like `<tool_call>` in Qwen's
     vocabulary; where a call opens with plain text, all ids that do not depend on the tool's name.
-    Raises InputError where the tokenizer would join the opening to what stands before it, so that
-    no K/V could end between the two.
+    `cut_pieces` has seen to it that a call begins at a token boundary; raises InputError where a
+    turn of the user does not, so that no K/V could end before it.
     """
     if begins == "call":
         opening = NameTrie(tokenizer, pieces, ("a", "b")).opening_ids
-        added = tokenizer.get_added_tokens_decoder()
-        found = opening[:1] if opening[0] in added else opening
-        _check(tokenizer, pieces.assistant[0], pieces.call_open, found)
-        return found
+        return opening[:1] if opening[0] in tokenizer.get_added_tokens_decoder() else opening
     # Without blanks at its end, which a tokenizer may join to the user's words.
-    found = tuple(_encode(tokenizer, pieces.user[0].rstrip()))
+    found = _encode(tokenizer, pieces.user[0].rstrip())
     for before in (pieces.assistant[1], pieces.result[1]):
-        _check(tokenizer, before, pieces.user[0] + "a", found)
-    return found
-
-
-def _check(tokenizer: Tokenizer, before: str, opening: str, found: tuple[int, ...]) -> None:
-    """`found` is what `opening` begins with behind `before`, too."""
-    ids = _encode(tokenizer, before)
-    both = _encode(tokenizer, before + opening)
-    if not found or both[: len(ids) + len(found)] != [*ids, *found]:
-        raise InputError(
-            f"adapter.kind: alora needs {opening!r} to begin with a token of its own, but the "
-            f"base's tokenizer joins it to {before!r} before it; take 'kind: lora'."
-        )
+        ids = _encode(tokenizer, before)
+        both = _encode(tokenizer, before + pieces.user[0] + "a")
+        if not found or both[: len(ids) + len(found)] != [*ids, *found]:
+            raise InputError(
+                f"adapter.invocation: turn needs {pieces.user[0]!r} to begin with a token of its "
+                f"own, but the base's tokenizer joins it to {before!r} before it; take 'call'."
+            )
+    return tuple(found)
 
 
 def _encode(tokenizer: Tokenizer, text: str) -> list[int]:

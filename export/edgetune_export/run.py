@@ -19,8 +19,9 @@ from tokenizers import Tokenizer
 from edgetune_export.base import Base, load_base
 from edgetune_export.checkpoint import read_json
 from edgetune_export.grammar import compile_grammar
+from edgetune_export.prefixes import router_prompts, toolset_prompts
 from edgetune_export.slots import PeftAdapter, read_peft
-from edgetune_export.template import cut_pieces, router_prompts, toolset_prompts
+from edgetune_export.template import cut_pieces
 from edgetune_runtime.assets import AdapterSource, Assets, RouterAssets, Tensors, ToolsetAssets
 from edgetune_runtime.automaton import Automaton
 from edgetune_runtime.calls import RESPOND_CALL, RESPOND_TOOL, Call, Tool, Toolset

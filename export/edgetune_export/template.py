@@ -8,26 +8,22 @@ knows nothing of training or bundles.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from edgetune_runtime.calls import RESPOND_TOOL, Call, Tool, Toolset
+from edgetune_runtime.calls import Call, Tool
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import sha256_bytes
 from edgetune_runtime.prompt import (
     Called,
     Pieces,
     Result,
-    RouterPrompts,
-    ToolsetPrompts,
-    ToolsShown,
     Turn,
     User,
     call_opening,
     render_call,
     render_prompt,
 )
-from edgetune_runtime.routing import as_tools
 
 CHATML = (
     "{% for message in messages %}"
@@ -56,7 +52,7 @@ since a prompt that was trained must not change from day to day."""
 Message = dict[str, Any]
 
 
-class _Uncuttable(Exception):
+class Uncuttable(Exception):
     """The template does not have the shape that `Pieces` can hold; says what differs."""
 
 
@@ -66,73 +62,15 @@ def cut_pieces(tokenizer: Any) -> Pieces:
     Raises InputError where not even the fallback can be cut, or where a call does not begin at a
     token boundary.
     """
-    pieces = _cut(tokenizer, native=_is_native(tokenizer))
+    pieces = _cut(tokenizer, native=is_native(tokenizer))
     _check_boundary(tokenizer, pieces)
     return pieces
-
-
-def toolset_prompts(
-    tokenizer: Any, toolset: Toolset, tools_shown: ToolsShown = "full", *, shared: bool = False
-) -> ToolsetPrompts:
-    """The static prefixes of a toolset: for the base, the selector and each arguments adapter.
-
-    Lists hold the toolset's tools and `respond`; an arguments adapter sees its own tool alone, or
-    what the selector sees where the prompt is `shared`. The base always sees the tools in full.
-    Raises InputError as `cut_pieces` does.
-    """
-    prefix = _prefixes(tokenizer)
-    every = (*toolset.tools, RESPOND_TOOL)
-    selector = prefix(every, tools_shown)
-    return ToolsetPrompts(
-        tools_shown=tools_shown,
-        shared=shared,
-        base=prefix(every, "full"),
-        selector=selector,
-        arguments={
-            tool.name: selector if shared else prefix([tool], tools_shown) for tool in toolset.tools
-        },
-    )
-
-
-def router_prompts(
-    tokenizer: Any, toolsets: Iterable[Toolset], tools_shown: ToolsShown = "full"
-) -> RouterPrompts:
-    """The static prefixes that list toolsets: for the base and for the router adapter.
-
-    The base always sees their descriptions. Raises InputError as `cut_pieces` does.
-    """
-    prefix = _prefixes(tokenizer)
-    tools = as_tools(toolsets)
-    return RouterPrompts(base=prefix(tools, "full"), adapter=prefix(tools, tools_shown))
-
-
-def _prefixes(tokenizer: Any) -> Callable[[Sequence[Tool], ToolsShown], str]:
-    """Makes checked static prefixes of tools and how much of them is shown."""
-    native = _is_native(tokenizer)
-    pieces = cut_pieces(tokenizer)
-
-    def prefix(tools: Sequence[Tool], shown: ToolsShown) -> str:
-        text = _prefix(tokenizer, native, pieces, [show_tool(tool, shown) for tool in tools], shown)
-        _check_prefix(tokenizer, pieces, text)
-        return text
-
-    return prefix
-
-
-def show_tool(tool: Tool, shown: ToolsShown) -> dict[str, Any]:
-    """A tool in the OpenAI format with as much of it as `shown` says."""
-    if shown == "names":
-        return {"type": "function", "function": {"name": tool.name}}
-    full = tool.as_openai()
-    if shown == "compact" and "parameters" in full["function"]:
-        full["function"]["parameters"] = _without_descriptions(tool.parameters)
-    return full
 
 
 def template_sha256(tokenizer: Any) -> str:
     """Hash of the text of the template that prompts are rendered with."""
     own = tokenizer.chat_template or CHATML
-    source = own if _is_native(tokenizer) else own + HERMES_SYSTEM
+    source = own if is_native(tokenizer) else own + HERMES_SYSTEM
     return sha256_bytes(source.encode())
 
 
@@ -143,40 +81,20 @@ def rendered_by_template(
 
     The oracle for `render_prompt`; `tools` are in the OpenAI format.
     """
-    return _render(tokenizer, _is_native(tokenizer), _messages(turns), tools, generate=True)
-
-
-def _without_descriptions(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema without the description of any parameter; names of parameters stay."""
-
-    def strip(schema: Any) -> Any:
-        if isinstance(schema, list):
-            return [strip(item) for item in schema]
-        if not isinstance(schema, Mapping):
-            return schema
-        kept: dict[str, Any] = {}
-        for key, value in schema.items():
-            if key in ("properties", "$defs", "definitions") and isinstance(value, Mapping):
-                kept[key] = {name: strip(child) for name, child in value.items()}
-            elif key in ("enum", "const", "default", "required"):
-                kept[key] = value
-            elif key != "description":
-                kept[key] = strip(value)
-        return kept
-
-    return strip(parameters)
+    return render(tokenizer, is_native(tokenizer), _messages(turns), tools, generate=True)
 
 
 # --- rendering -----------------------------------------------------------------------------------
 
 
-def _render(
+def render(
     tokenizer: Any,
     native: bool,
     messages: Sequence[Message],
     tools: Sequence[Mapping[str, Any]] | None = None,
     generate: bool = False,
 ) -> str:
+    """What the template makes of `messages`; with the Hermes format inside where not `native`."""
     if not native:
         messages, tools = _as_hermes(messages, tools), None
     return tokenizer.apply_chat_template(
@@ -211,7 +129,8 @@ def _as_hermes(
     return plain
 
 
-def _user(text: str) -> Message:
+def user_message(text: str) -> Message:
+    """A turn of the user, as templates take it."""
     return {"role": "user", "content": text}
 
 
@@ -237,7 +156,7 @@ def _messages(turns: Sequence[Turn]) -> list[Message]:
     for turn in turns:
         match turn:
             case User(text):
-                messages.append(_user(text))
+                messages.append(user_message(text))
             case Called(tool, call):
                 messages.append(_called(tool.name, call.arguments))
             case Result(text):
@@ -247,7 +166,7 @@ def _messages(turns: Sequence[Turn]) -> list[Message]:
 
 # --- cutting -------------------------------------------------------------------------------------
 
-_ASK, _SAY, _GOT, _NAME = "Sentinelask", "Sentinelsay", "Sentinelgot", "sentinel_name"
+ASK, _SAY, _GOT, _NAME = "Sentinelask", "Sentinelsay", "Sentinelgot", "sentinel_name"
 _ARGUMENTS = {"sentinel_key": "sentinel value"}
 _SAMPLE_TOOL = Tool(
     _NAME,
@@ -256,13 +175,13 @@ _SAMPLE_TOOL = Tool(
 )
 
 
-def _is_native(tokenizer: Any) -> bool:
+def is_native(tokenizer: Any) -> bool:
     """True where the base's template itself shows tools and calls in a shape that can be cut."""
     if not tokenizer.chat_template:
         return False
     try:
         _cut(tokenizer, native=True)
-    except _Uncuttable:
+    except Uncuttable:
         return False
     return True
 
@@ -273,14 +192,14 @@ def _cut(tokenizer: Any, native: bool) -> Pieces:
 
     def rendered(*messages: Message, generate: bool = False) -> str:
         try:
-            return _render(tokenizer, native, messages, generate=generate)
+            return render(tokenizer, native, messages, generate=generate)
         except (TemplateError, TypeError) as error:
-            raise _Uncuttable(f"the template refuses a conversation ({error})") from error
+            raise Uncuttable(f"the template refuses a conversation ({error})") from error
 
     try:
         pieces = _cut_from(rendered)
         _check_conversations(tokenizer, native, pieces)
-    except _Uncuttable as reason:
+    except Uncuttable as reason:
         if native:
             raise
         raise InputError(
@@ -291,22 +210,23 @@ def _cut(tokenizer: Any, native: bool) -> Pieces:
 
 
 def _cut_from(rendered: Any) -> Pieces:
-    asked = _after(rendered(_user(_ASK)), _ASK)
-    generation = _stripped(_after(rendered(_user(_ASK), generate=True), _ASK), before=asked)
-    said = _after(rendered(_user(_ASK), _said(_SAY)), _SAY)
-    again = _after(rendered(_user(_ASK), _said(_SAY), _user("Second" + _ASK)), _SAY)
-    user_open = _stripped(again.split("Second" + _ASK)[0], before=said)
+    asked = _after(rendered(user_message(ASK)), ASK)
+    generation = stripped(_after(rendered(user_message(ASK), generate=True), ASK), before=asked)
+    said = _after(rendered(user_message(ASK), _said(_SAY)), _SAY)
+    again = _after(rendered(user_message(ASK), _said(_SAY), user_message("Second" + ASK)), _SAY)
+    user_open = stripped(again.split("Second" + ASK)[0], before=said)
 
-    last = _stripped(
-        _after(rendered(_user(_ASK), _called(_NAME, _ARGUMENTS)), _ASK), before=asked + generation
+    last = stripped(
+        _after(rendered(user_message(ASK), _called(_NAME, _ARGUMENTS)), ASK),
+        before=asked + generation,
     )
     call_open, rest = _halves(last, _NAME)
     middle, rest = _halves(rest, json.dumps(_ARGUMENTS))
-    call_close = _stripped(rest, after=said)
+    call_close = stripped(rest, after=said)
 
-    answered = _after(rendered(_user(_ASK), _called(_NAME, _ARGUMENTS), _result(_GOT)), _ASK)
+    answered = _after(rendered(user_message(ASK), _called(_NAME, _ARGUMENTS), _result(_GOT)), ASK)
     earlier, rest = _halves(answered, call_open + _NAME + middle)
-    earlier = _stripped(earlier, before=asked)
+    earlier = stripped(earlier, before=asked)
     _, rest = _halves(rest, call_close + said)
     result_open, result_close = _halves(rest, _GOT)
     return Pieces(
@@ -320,24 +240,6 @@ def _cut_from(rendered: Any) -> Pieces:
     )
 
 
-def _prefix(
-    tokenizer: Any,
-    native: bool,
-    pieces: Pieces,
-    tools: Sequence[Mapping[str, Any]],
-    shown: ToolsShown,
-) -> str:
-    """What stands before the first user turn."""
-    text = _render(tokenizer, native, [_user(_ASK)], None if shown == "none" else tools)
-    try:
-        return _stripped(text.split(_ASK)[0], after=pieces.user[0])
-    except _Uncuttable as reason:
-        raise InputError(
-            f"{tokenizer.name_or_path}: the chat template puts the tools inside the user's turn "
-            f"({reason}); use a template that puts them in the system message."
-        ) from reason
-
-
 def _after(text: str, mark: str) -> str:
     return _halves(text, mark)[1]
 
@@ -345,14 +247,14 @@ def _after(text: str, mark: str) -> str:
 def _halves(text: str, mark: str) -> tuple[str, str]:
     before, found, after = text.partition(mark)
     if not found:
-        raise _Uncuttable(f"{mark!r} does not stand in {text[-200:]!r}")
+        raise Uncuttable(f"{mark!r} does not stand in {text[-200:]!r}")
     return before, after
 
 
-def _stripped(text: str, *, before: str = "", after: str = "") -> str:
+def stripped(text: str, *, before: str = "", after: str = "") -> str:
     """`text` without its head `before` and its tail `after`, which must be there."""
     if not (text.startswith(before) and text.endswith(after)):
-        raise _Uncuttable(f"{text[-200:]!r} does not stand between {before!r} and {after!r}")
+        raise Uncuttable(f"{text[-200:]!r} does not stand between {before!r} and {after!r}")
     return text[len(before) : len(text) - len(after)]
 
 
@@ -360,7 +262,7 @@ def _stripped(text: str, *, before: str = "", after: str = "") -> str:
 
 
 def _check_conversations(tokenizer: Any, native: bool, pieces: Pieces) -> None:
-    """Raise _Uncuttable unless pieces and template agree on whole conversations."""
+    """Raise Uncuttable unless pieces and template agree on whole conversations."""
     arguments = {"text": 'a "quoted" ü\nline', "list": [1, 2.5, True, None], "object": {"a": []}}
     call = Called(_SAMPLE_TOOL, Call(_NAME, arguments))
     first, second = User('Say "hello" <b>, ü 東京\nthen stop.'), User("And {now}?")
@@ -370,22 +272,24 @@ def _check_conversations(tokenizer: Any, native: bool, pieces: Pieces) -> None:
         [first, call, Result("done"), second],
         [first, call, Result("one"), call, Result("two"), second],
     ]
-    tools = [show_tool(_SAMPLE_TOOL, "full")]
-    prefix = _render(tokenizer, native, [_user(_ASK)], tools).split(_ASK)[0]
-    prefix = _stripped(prefix, after=pieces.user[0])
+    tools = [_SAMPLE_TOOL.as_openai()]
+    prefix = render(tokenizer, native, [user_message(ASK)], tools).split(ASK)[0]
+    prefix = stripped(prefix, after=pieces.user[0])
     if _NAME not in prefix:
-        raise _Uncuttable("the template does not show the tools before the first turn")
+        raise Uncuttable("the template does not show the tools before the first turn")
     for turns in conversations:
-        wanted = _render(tokenizer, native, _messages(turns), tools, generate=True)
+        wanted = render(tokenizer, native, _messages(turns), tools, generate=True)
         if render_prompt(pieces, prefix, turns) != wanted:
-            raise _Uncuttable(f"a conversation of {len(turns)} turns renders otherwise")
+            raise Uncuttable(f"a conversation of {len(turns)} turns renders otherwise")
 
 
 def _check_boundary(tokenizer: Any, pieces: Pieces) -> None:
     """Raise InputError unless a call's tokens are the same alone and after its prompt."""
     prompt = render_prompt(pieces, "", [User("Hello there.")])
     call = render_call(pieces, _SAMPLE_TOOL, Call(_NAME, {"text": "hello"}))
-    if _ids(tokenizer, prompt) + _ids(tokenizer, call) != _ids(tokenizer, prompt + call):
+    if token_ids(tokenizer, prompt) + token_ids(tokenizer, call) != token_ids(
+        tokenizer, prompt + call
+    ):
         raise InputError(
             f"{tokenizer.name_or_path}: the tokenizer joins the end of the prompt "
             f"({prompt[-20:]!r}) with the opening of a call ({call_opening(pieces, '')[:20]!r}); "
@@ -393,15 +297,6 @@ def _check_boundary(tokenizer: Any, pieces: Pieces) -> None:
         )
 
 
-def _check_prefix(tokenizer: Any, pieces: Pieces, prefix: str) -> None:
-    """Raise InputError unless the static prefix can be tokenized, and prefilled, by itself."""
-    turn = render_prompt(pieces, "", [User("Hello there.")])
-    if _ids(tokenizer, prefix) + _ids(tokenizer, turn) != _ids(tokenizer, prefix + turn):
-        raise InputError(
-            f"{tokenizer.name_or_path}: the tokenizer joins the system message with the user's "
-            "turn; use a chat template whose turns begin with a special token."
-        )
-
-
-def _ids(tokenizer: Any, text: str) -> list[int]:
+def token_ids(tokenizer: Any, text: str) -> list[int]:
+    """The ids of `text`, without any that the tokenizer would add."""
     return tokenizer.encode(text, add_special_tokens=False)

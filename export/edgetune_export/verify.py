@@ -195,12 +195,8 @@ def _check_blob(path: Path, manifest: Manifest, adapter: Adapter) -> str:
 def _check_prompts(bundle: Bundle) -> str:
     """Prompts, pieces and template hash against the template of the bundle's own tokenizer."""
     from edgetune_export.checkpoint import read_tokenizer
-    from edgetune_export.template import (
-        cut_pieces,
-        router_prompts,
-        template_sha256,
-        toolset_prompts,
-    )
+    from edgetune_export.prefixes import router_prompts, toolset_prompts
+    from edgetune_export.template import cut_pieces, template_sha256
 
     tokenizer = read_tokenizer(bundle.path)
     file = bundle.path / PROMPTS

@@ -42,9 +42,9 @@ def test_a_turn_of_the_user_opens_alike_whatever_is_said(tiny_base):
 
 def test_an_opening_that_is_joined_to_what_stands_before_is_refused(tiny_base):
     pieces = cut_pieces(tiny_base().tokenizer).model_copy(
-        update={"assistant": ("a", ""), "call_open": "b: "}
+        update={"assistant": ("", "a"), "user": ("b: ", "")}
     )
     joining = Tokenizer(models.BPE({"a": 0, "b": 1, "ab": 2, ":": 3, " ": 4}, [("a", "b")]))
     joining.pre_tokenizer = pre_tokenizers.Whitespace()
-    with pytest.raises(InputError, match=r"adapter.kind: alora .*'b: '.* to 'a' before"):
-        invocation_tokens(joining, pieces, "call")
+    with pytest.raises(InputError, match=r"adapter.invocation: turn .*'b: '.* to 'a' before"):
+        invocation_tokens(joining, pieces, "turn")

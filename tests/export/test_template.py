@@ -5,13 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from edgetune_export.template import (
-    cut_pieces,
-    rendered_by_template,
-    show_tool,
-    template_sha256,
-    toolset_prompts,
-)
+from edgetune_export.prefixes import show_tool, toolset_prompts
+from edgetune_export.template import cut_pieces, rendered_by_template, template_sha256
 from edgetune_runtime.calls import RESPOND_TOOL, Call
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.prompt import Called, Result, User, render_call, render_prompt

@@ -21,9 +21,10 @@ from edgetune.train.examples import adapters_data
 from edgetune.train.passes import loss_logits, measure
 from edgetune.train.quantizer_calibration import calibration_ids
 from edgetune_export.base import Base, Calibration, load_base
+from edgetune_export.prefixes import toolset_prompts
 from edgetune_export.quantize import dequantize
 from edgetune_export.run import Run, run_assets
-from edgetune_export.template import cut_pieces, toolset_prompts
+from edgetune_export.template import cut_pieces
 from edgetune_export.torch_engine import TorchEngine
 from edgetune_runtime.agent import Agent
 from edgetune_runtime.calls import Toolset

@@ -24,16 +24,6 @@ from edgetune_export.base import load_base
 from edgetune_runtime.errors import InputError
 
 
-@pytest.fixture(scope="module")
-def base(tiny_checkpoint, tmp_path_factory):
-    return load_base(tiny_checkpoint("qwen2"), tmp_path_factory.mktemp("base") / "base")
-
-
-@pytest.fixture
-def model(base):
-    return base.model()
-
-
 def examples(count: int, seed: int) -> tuple[Tokens, ...]:
     """Random ids; the last three are to be learnt."""
     generator = np.random.default_rng(seed)

@@ -14,23 +14,12 @@ from edgetune.train.batches import BatchSize, plan_steps
 from edgetune.train.examples import AdapterData, Tokens
 from edgetune.train.hard import HardTail, confusions
 from edgetune.train.passes import loss_logits
-from edgetune_export.base import load_base
 from edgetune_runtime.errors import InputError
 
 CPU = torch.device("cpu")
 
 NAMES = ((11, 12, 13), (11, 14), (15, 16, 13))
 """Three tools: two begin alike."""
-
-
-@pytest.fixture(scope="module")
-def base(tiny_checkpoint, tmp_path_factory):
-    return load_base(tiny_checkpoint("qwen2"), tmp_path_factory.mktemp("base") / "base")
-
-
-@pytest.fixture
-def model(base):
-    return base.model()
 
 
 @pytest.fixture

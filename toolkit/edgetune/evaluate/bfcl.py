@@ -135,7 +135,7 @@ def _answer(
     agent: Agent, tokenizer: Any, case: Case, abstain_below: float
 ) -> tuple[dict[str, Any] | None, str | None]:
     """What was called, and why it is not right."""
-    from edgetune_export.template import toolset_prompts
+    from edgetune_export.prefixes import toolset_prompts
 
     toolset, assets = case.toolset, agent.assets
     served = ToolsetAssets(

@@ -1,6 +1,6 @@
 """Which training examples are shown under other names, each with the prompts that list those.
 
-The prompts are cut by the same renderer as the toolset's own (`edgetune_export.template`). Knows
+The prompts are cut by the same renderer as the toolset's own (`edgetune_export.prefixes`). Knows
 neither masks of loss nor adapters.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from edgetune.data.records import Example
 from edgetune.data.renamed import rename
-from edgetune_export.template import toolset_prompts
+from edgetune_export.prefixes import toolset_prompts
 from edgetune_runtime.calls import Toolset
 from edgetune_runtime.prompt import ToolsetPrompts, ToolsShown
 

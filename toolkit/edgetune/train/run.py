@@ -43,7 +43,8 @@ from edgetune.train.router import router_data
 from edgetune.train.summary import RunSummary, adapter_metrics
 from edgetune.train.temperature import calibrate
 from edgetune_export.invocation import invocation_tokens
-from edgetune_export.template import cut_pieces, router_prompts, toolset_prompts
+from edgetune_export.prefixes import router_prompts, toolset_prompts
+from edgetune_export.template import cut_pieces
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import replaced_directory, write_bytes, write_json
 from edgetune_runtime.progress import console
