@@ -205,7 +205,7 @@ class ArgumentsSettings(RoleSettings):
     """`arguments`: what differs for the arguments adapters, and what they start from."""
 
     common_epochs: float = Field(default=0.0, ge=0)
-    """Passes of one adapter, not exported, over all tools' arguments: where each tool's starts."""
+    """Passes of one adapter, trained by `train`, over all tools' arguments: where each starts."""
     tools: dict[str, dict[str, Any]] = {}
     """By tool, keys of `train` with other values for its adapter: hard tools may take longer."""
     hold_copied: bool = True

@@ -165,6 +165,11 @@ def test_arguments_adapters_start_from_a_common_one(recipe, tmp_path):
         common, own = found["home.arguments"], found["home.arguments.set_alarm"]
         assert common.keys() == own.keys()
         assert all(torch.allclose(common[key], own[key], atol=1e-8) for key in common) == same
+    # `arguments.train` is not for the common one.
+    still_common, common = (
+        weights(tmp_path / name)["home.arguments"] for name in ("still", "moving")
+    )
+    assert all(torch.equal(still_common[key], common[key]) for key in common)
 
 
 def test_ctrl_c_leaves_a_state_that_resumes(recipe, tmp_path, monkeypatch, capsys):

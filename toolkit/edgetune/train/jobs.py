@@ -30,7 +30,7 @@ def plan_jobs(
                 f"{longest} tokens ('max_length', or what the base takes); show less of the tools "
                 "by 'prompt.tools', or raise 'max_length' where the base takes more."
             )
-        settings = config.train_of(data.role, data.tool)
+        settings = config.train if data.is_common else config.train_of(data.role, data.tool)
         lengths = [len(example.ids) for example in data.train]
         size = BatchSize(settings.batch_size or DEFAULT_BATCH_SIZE, settings.batch_tokens)
         if data.role == "monolithic":
