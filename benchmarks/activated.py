@@ -24,23 +24,21 @@ from edgetune.settings import MonolithicSettings
 from edgetune.train.run import train
 from edgetune_export.run import open_run
 
-SYSTEMS = {
-    "lora": {},
-    "alora, from the call on": {"kind": "alora", "invocation": "call"},
-    "alora, from the turn on": {"kind": "alora", "invocation": "turn"},
-}
+PLAIN = "lora"
+INVOCATIONS = {"call": "alora, from the call on", "turn": "alora, from the user's turn on"}
 
 
-def variant(config: TrainConfig, adapter: dict[str, str], seed: int) -> TrainConfig:
-    """The recipe with other settings of its adapters, without the monolithic baseline."""
+def variant(config: TrainConfig, invocation: str | None, seed: int) -> TrainConfig:
+    """The recipe with adapters of another kind, without the monolithic baseline."""
+    kind = {"kind": "alora", "invocation": invocation} if invocation else {"kind": "lora"}
     changed = {
-        "adapter": config.adapter.model_copy(update=adapter),
+        "adapter": config.adapter.model_copy(update=kind),
         "train": config.train.model_copy(update={"seed": seed}),
         "monolithic": MonolithicSettings(enabled=False),
     }
-    if adapter:
+    if invocation:
         changed["machine"] = config.machine.model_copy(update={"compile": False})
-    if adapter.get("invocation") == "turn" and config.prompt.tools == "none":
+    if invocation == "turn" and config.prompt.tools == "none":
         changed["prompt"] = config.prompt.model_copy(update={"tools": "names"})
     return config.model_copy(update=changed)
 
@@ -51,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("recipe", type=Path)
     parser.add_argument("output", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--invocations", nargs="+", choices=INVOCATIONS, default=[*INVOCATIONS])
     parser.add_argument("--data", type=Path, help="held-out records, as JSONL")
     parser.add_argument("--limit", type=int, help="evaluate on the first so many records")
     parser.add_argument("--json", metavar="FILE")
@@ -61,17 +60,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     held_out = HeldOut(options.data, options.limit)
     right = {}
-    for system, adapter in SYSTEMS.items():
+    for invocation in (None, *options.invocations):
         found = []
         for seed in options.seeds:
-            run = options.output / f"seed-{seed}-{adapter.get('invocation', 'lora')}"
-            train(variant(config, adapter, seed), run)
+            run = options.output / f"seed-{seed}-{invocation or PLAIN}"
+            train(variant(config, invocation, seed), run)
             found.append(held_out.right_calls(open_run(run)))
-        right[system] = np.stack(found)
-    plain, *activated = SYSTEMS
-    result = {"recipe": str(options.recipe)} | compared(
-        right, [(plain, system) for system in activated], options.seeds
-    )
+        right[INVOCATIONS[invocation] if invocation else PLAIN] = np.stack(found)
+    pairs = [(PLAIN, system) for system in right if system != PLAIN]
+    result = {"recipe": str(options.recipe)} | compared(right, pairs, options.seeds)
     title = f"{options.recipe}: {result['n']} requests"
     give(result, options.json, lambda: show(result, title))
 
