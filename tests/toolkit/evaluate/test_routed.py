@@ -36,7 +36,8 @@ class ScriptedRouter:
             toolsets={each.name: SimpleNamespace(toolset=each) for each in toolsets}
         )
 
-    def step(self, turns):
+    def step(self, turns, toolset):
+        assert toolset is None  # it is to be picked
         toolset, tool = SCRIPT[turns[-1].text]
         timing = {"ms": 3.0, "prefill_tokens": 20, "decode_steps": 4, "forced_tokens": 9}
         return Step(toolset, tool, ARGUMENTS.get(tool, {}), 0.9, {tool: 0.9}, timing)

@@ -7,7 +7,7 @@ what is to be evaluated, `score` counts, `table` and `report` show.
 import hashlib
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any, Literal
@@ -17,7 +17,7 @@ from edgetune.evaluate.reliability import Reliability, reliability
 from edgetune.evaluate.score import Outcome, Score, score
 from edgetune.evaluate.trajectories import trajectories_json
 from edgetune_runtime.agent import Agent, Step
-from edgetune_runtime.calls import RESPOND, Toolset
+from edgetune_runtime.calls import RESPOND, Call, Toolset
 from edgetune_runtime.decode import Decoded, Selection
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.progress import track
@@ -113,6 +113,17 @@ class EvalResult:
         return digest.hexdigest()
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What an agent gave for one example."""
+
+    outcome: Outcome
+    cost: Mapping[str, float]
+    """What it took: `ms` and counts, named as in `Step.timing`; empty where nothing was run."""
+    toolset: str | None
+    """The toolset that it selected from; None where nothing was selected."""
+
+
 def evaluate(
     agent: Agent,
     toolset_name: str,
@@ -133,11 +144,11 @@ def evaluate(
     """
     toolset = _toolset(agent, toolset_name)
     _check(examples, toolset, stage)
-    shown: Iterable[Example] = examples
-    if progress:
-        shown = track(examples, f"evaluating {agent.system} on {agent.engine.name}")
-    answers = [_answer(agent, toolset, example, stage) for example in shown]
-    outcomes = tuple(outcome for outcome, _ in answers)
+    answers = [
+        answer(agent, example, stage, toolset=toolset_name, owner=toolset_name)
+        for example in (track(examples, title(agent)) if progress else examples)
+    ]
+    outcomes = tuple(each.outcome for each in answers)
     return EvalResult(
         system=agent.system,
         engine=agent.engine.name,
@@ -145,7 +156,7 @@ def evaluate(
         stage=stage,
         examples=tuple(examples),
         outcomes=outcomes,
-        costs=tuple(cost for _, cost in answers if cost),
+        costs=tuple(each.cost for each in answers if each.cost),
         score=score(toolset, outcomes),
         abstain_below=agent.abstain_below,
         lengths=tuple(lengths),
@@ -183,48 +194,65 @@ def _check(examples: Sequence[Example], toolset: Toolset, stage: Stage) -> None:
             )
 
 
-def _answer(
-    agent: Agent, toolset: Toolset, example: Example, stage: Stage
-) -> tuple[Outcome, Mapping[str, float]]:
-    """What the agent gives for one example, and what that took."""
-    name, turns, expected = toolset.name, example.turns, example.call.tool
+def answer(
+    agent: Agent,
+    example: Example,
+    stage: Stage,
+    *,
+    toolset: str | None,
+    owner: str | None,
+    named: Callable[[str | None, str | None], str | None] = lambda _toolset, tool: tool,
+) -> Answer:
+    """What the agent gives for one example.
+
+    `toolset` is the one that it selects from; with None it picks one. `owner` is the toolset that
+    the expected tool is of. `named` says what a toolset's tool is called in the outcome.
+    """
+    turns, call = example.turns, example.call
+    expected = Call(str(named(owner, call.tool)), call.arguments)
     if stage == "all":
-        step = agent.step(turns, name)
+        step = agent.step(turns, toolset)
+        selected = named(step.toolset, step.tool)
         given: Step | Decoded = step
-        if step.tool != expected and expected != RESPOND:
-            given = agent.arguments(turns, name, expected)
-        return (
-            Outcome(
-                expected=example.call,
-                selected=step.tool,
-                given=None if expected == RESPOND else given.arguments,
-                called=step.arguments,
-                probability=step.probability,
-                abstained_from=step.abstained_from,
-                truncated=given.truncated,
-            ),
-            step.timing,
+        if selected != expected.tool and call.tool != RESPOND:
+            given = agent.arguments(turns, owner, call.tool)
+        outcome = Outcome(
+            expected,
+            selected,
+            given=None if call.tool == RESPOND else given.arguments,
+            called=step.arguments,
+            probability=step.probability,
+            abstained_from=named(step.toolset, step.abstained_from),
+            truncated=given.truncated,
         )
+        return Answer(outcome, step.timing, step.toolset)
     began = time.perf_counter()
     if stage == "selection":
-        selection = agent.select(turns, name)
+        routes = [agent.route(turns)] if toolset is None else []
+        picked = routes[0].name if routes else toolset
+        selection = agent.select(turns, picked)
         outcome = Outcome(
-            example.call,
-            selected=selection.name,
+            expected,
+            named(picked, selection.name),
             probability=selection.probability,
-            abstained_from=selection.abstained_from,
+            abstained_from=named(picked, selection.abstained_from),
         )
-        return outcome, _cost(began, selection)
-    if expected == RESPOND:
-        return Outcome(example.call), {}
-    decoded = agent.arguments(turns, name, expected)
-    outcome = Outcome(example.call, given=decoded.arguments, truncated=decoded.truncated)
-    return outcome, _cost(began, decoded)
+        return Answer(outcome, _cost(began, *routes, selection), picked)
+    if call.tool == RESPOND:
+        return Answer(Outcome(expected), {}, None)
+    decoded = agent.arguments(turns, owner, call.tool)
+    outcome = Outcome(expected, given=decoded.arguments, truncated=decoded.truncated)
+    return Answer(outcome, _cost(began, decoded), None)
 
 
-def _cost(began: float, done: Selection | Decoded) -> dict[str, float]:
+def title(agent: Agent) -> str:
+    """What the bar of an evaluation says."""
+    return f"evaluating {agent.system} on {agent.engine.name}"
+
+
+def _cost(began: float, *done: Selection | Decoded) -> dict[str, float]:
     return {
         "ms": 1000 * (time.perf_counter() - began),
-        "decode_steps": done.decode_steps,
-        "forced_tokens": done.forced_tokens,
+        "decode_steps": sum(each.decode_steps for each in done),
+        "forced_tokens": sum(each.forced_tokens for each in done),
     }

@@ -3,18 +3,16 @@
 What is counted of tools and arguments is `score`'s; here stands what routing adds to it.
 """
 
-import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, overload
+from typing import Any
 
 from edgetune.data.routed import RoutedStep
-from edgetune.evaluate.evaluate import EvalResult, Stage
-from edgetune.evaluate.score import Outcome, score
-from edgetune_runtime.agent import Agent, Step
-from edgetune_runtime.calls import RESPOND, Call, Toolset
-from edgetune_runtime.decode import Decoded
+from edgetune.evaluate.evaluate import EvalResult, Stage, answer, title
+from edgetune.evaluate.score import score
+from edgetune_runtime.agent import Agent
+from edgetune_runtime.calls import Toolset
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.progress import track
 
@@ -70,11 +68,11 @@ def evaluate_routed(
             f"data: no example to evaluate at stage '{stage}'; give records with calls of tools."
         )
     names = _Names({name: each.toolset for name, each in agent.assets.toolsets.items()})
-    shown: Iterable[RoutedStep] = steps
-    if progress:
-        shown = track(steps, f"evaluating {agent.system} on {agent.engine.name}")
-    answers = [_answer(agent, names, step, stage) for step in shown]
-    outcomes = tuple(outcome for outcome, _, _ in answers)
+    answers = [
+        answer(agent, step.example, stage, toolset=None, owner=step.toolset, named=names.of)
+        for step in (track(steps, title(agent)) if progress else steps)
+    ]
+    outcomes = tuple(each.outcome for each in answers)
     return RoutedResult(
         system=agent.system,
         engine=agent.engine.name,
@@ -82,12 +80,12 @@ def evaluate_routed(
         stage=stage,
         examples=tuple(step.example for step in steps),
         outcomes=outcomes,
-        costs=tuple(cost for _, _, cost in answers if cost),
+        costs=tuple(each.cost for each in answers if each.cost),
         score=score(names.together, outcomes),
         abstain_below=agent.abstain_below,
         lengths=tuple(lengths),
         expected_toolsets=tuple(step.toolset for step in steps),
-        toolsets=tuple(toolset for _, toolset, _ in answers),
+        toolsets=tuple(each.toolset for each in answers),
     )
 
 
@@ -97,64 +95,15 @@ class _Names:
     def __init__(self, toolsets: Mapping[str, Toolset]) -> None:
         self._counts = Counter(tool.name for each in toolsets.values() for tool in each.tools)
         tools = [
-            replace(tool, name=self.of(name, tool.name))
+            replace(tool, name=self._whole(name, tool.name))
             for name, toolset in toolsets.items()
             for tool in toolset.tools
         ]
         self.together = Toolset(", ".join(toolsets), "", tuple(tools))
 
-    @overload
-    def of(self, toolset: str | None, tool: str) -> str: ...
-    @overload
-    def of(self, toolset: str | None, tool: None) -> None: ...
     def of(self, toolset: str | None, tool: str | None) -> str | None:
-        return f"{toolset}.{tool}" if tool and self._counts[tool] > 1 else tool
+        """What `tool` of `toolset` is called; None for no tool."""
+        return None if tool is None else self._whole(toolset, tool)
 
-
-def _answer(
-    agent: Agent, names: _Names, step: RoutedStep, stage: Stage
-) -> tuple[Outcome, str | None, Mapping[str, float]]:
-    """What the agent gives for one step, the toolset that it picked, and what that took."""
-    turns, call = step.example.turns, step.example.call
-    expected = Call(names.of(step.toolset, call.tool), call.arguments)
-    if stage == "all":
-        done = agent.step(turns)
-        selected = names.of(done.toolset, done.tool)
-        given: Step | Decoded = done
-        if selected != expected.tool and call.tool != RESPOND:
-            given = agent.arguments(turns, step.toolset, call.tool)
-        outcome = Outcome(
-            expected,
-            selected,
-            None if call.tool == RESPOND else given.arguments,
-            done.arguments,
-            probability=done.probability,
-            abstained_from=names.of(done.toolset, done.abstained_from),
-            truncated=given.truncated,
-        )
-        return outcome, done.toolset, done.timing
-    began = time.perf_counter()
-    if stage == "selection":
-        route = agent.route(turns)
-        selection = agent.select(turns, route.name)
-        cost = {
-            "ms": 1000 * (time.perf_counter() - began),
-            "decode_steps": route.decode_steps + selection.decode_steps,
-            "forced_tokens": route.forced_tokens + selection.forced_tokens,
-        }
-        outcome = Outcome(
-            expected,
-            names.of(route.name, selection.name),
-            probability=selection.probability,
-            abstained_from=names.of(route.name, selection.abstained_from),
-        )
-        return outcome, route.name, cost
-    if call.tool == RESPOND:
-        return Outcome(expected), None, {}
-    decoded = agent.arguments(turns, step.toolset, call.tool)
-    cost = {
-        "ms": 1000 * (time.perf_counter() - began),
-        "decode_steps": decoded.decode_steps,
-        "forced_tokens": decoded.forced_tokens,
-    }
-    return Outcome(expected, given=decoded.arguments, truncated=decoded.truncated), None, cost
+    def _whole(self, toolset: str | None, tool: str) -> str:
+        return f"{toolset}.{tool}" if self._counts[tool] > 1 else tool
