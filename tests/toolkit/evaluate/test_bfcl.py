@@ -94,6 +94,18 @@ def test_the_command_writes_its_figures(tiny_run, files, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    "more", [["--toolset", "home"], ["--stage", "selection"], ["--temperature", "1"]]
+)
+def test_what_the_leaderboard_has_no_use_for_is_refused(tiny_run, files, monkeypatch, capsys, more):
+    command = ["edgetune", "eval", str(tiny_run()), "--format", "bfcl", "--data", str(files)]
+    monkeypatch.setattr("sys.argv", [*command, *more])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert more[0] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     "line", ['{"id": "x"}', '{"id": "multiple_0", "question": [], "function": []}']
 )
 def test_a_line_that_is_no_case_is_named(files, line):

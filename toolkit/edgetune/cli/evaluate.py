@@ -125,10 +125,12 @@ def evaluate(
             "--abstain-below contradicts --stage arguments, which selects nothing; leave one out."
         )
     if format_ is Format.bfcl:
-        if report is not None or stage is not Stage.all or system is System.monolithic:
+        others = (report is not None, stage is not Stage.all, system is System.monolithic)
+        if any(others) or toolset is not None or temperature:
             raise InputError(
-                "--format bfcl: lets the bare base answer, in both stages, without a report; leave "
-                "--system, --stage and --report out."
+                "--format bfcl: lets the bare base answer each case over its own tools, greedily, "
+                "in both stages, without a report; leave --system, --stage, --report, --toolset "
+                "and --temperature out."
             )
         from edgetune.evaluate.bfcl import evaluate_bfcl, read_cases
         from edgetune_export.checkpoint import read_tokenizer
