@@ -38,7 +38,8 @@ class Step:
     tool: str
     arguments: Mapping[str, Any]
     probability: float
-    """Of the tool (or of the one that was abstained from), among all names of the toolset."""
+    """Of the tool (or of the one that was abstained from), among all names of the toolset; times
+    that of the toolset, where it was picked."""
     probabilities: Mapping[str, float]
     """Of the names whose probability is known (all with `exact`)."""
     timing: Mapping[str, float]
@@ -119,7 +120,8 @@ class Agent:
             toolset = route.name
         chosen = self._toolset(toolset)
         route_ms = 1000 * (time.perf_counter() - begin) - prefill.swap_ms
-        selection = self.select(turns, chosen.toolset.name)
+        sure = 1.0 if route is None else route.probability
+        selection = self.select(turns, chosen.toolset.name, sure=sure)
         select_ms = 1000 * (time.perf_counter() - begin) - route_ms - prefill.swap_ms
         decoded = NO_ARGUMENTS
         if self.system == "decoupled":
@@ -169,10 +171,19 @@ class Agent:
             )
         opening = router.trie.opening_ids
         prompt = self._prefill.begin(router.adapter, router.prefix, turns, opening)
-        return select(self.engine, router.trie, prompt=prompt, exact=self.exact)
+        temperature = self._selection_temperature(router.adapter)
+        return select(
+            self.engine, router.trie, prompt=prompt, exact=self.exact, temperature=temperature
+        )
 
-    def select(self, turns: Sequence[Turn], toolset: str | None = None) -> Selection:
-        """The first stage alone: which tool comes next, `respond` where none is probable enough."""
+    def select(
+        self, turns: Sequence[Turn], toolset: str | None = None, *, sure: float = 1.0
+    ) -> Selection:
+        """The first stage alone: which tool comes next, `respond` where none is probable enough.
+
+        `sure` is how probable the toolset is, where it was picked: probabilities are told times
+        that.
+        """
         chosen = self._toolset(toolset)
         name = chosen.toolset.name
         if name not in self._tries:
@@ -187,7 +198,12 @@ class Agent:
             trie,
             prompt=self._prefill.begin(selector, prefix, turns, trie.opening_ids),
             exact=self.exact,
-            temperature=self.assets.adapters[selector].selection_temperature if selector else 1.0,
+            temperature=self._selection_temperature(selector),
+        )
+        found = replace(
+            found,
+            probability=sure * found.probability,
+            probabilities={name: sure * share for name, share in found.probabilities.items()},
         )
         if found.name != RESPOND and found.probability < self.abstain_below:
             return replace(found, name=RESPOND, abstained_from=found.name)
@@ -224,6 +240,9 @@ class Agent:
             temperature=self.temperature,
             rng=self._rng,
         )
+
+    def _selection_temperature(self, adapter: str | None) -> float:
+        return 1.0 if adapter is None else self.assets.adapters[adapter].selection_temperature
 
     def _has_parameters(self, toolset: ToolsetAssets, tool: str) -> bool:
         return tool != RESPOND and toolset.toolset[tool].has_parameters

@@ -116,6 +116,23 @@ def test_the_probability_of_every_toolset_is_exact(routed):
     assert sum(probabilities.values()) == pytest.approx(1)
 
 
+@pytest.mark.parametrize("abstain_below", [0.0, 0.999])
+def test_a_tool_is_as_probable_as_its_toolset_allows(routed, two, abstain_below):
+    """The engine's 20 nats, divided by the router's temperature, leave the toolset 0.953."""
+    lukewarm = dataclasses.replace(two.adapters["router"], selection_temperature=20 / 3)
+    unsure = dataclasses.replace(two, adapters={**two.adapters, "router": lukewarm})
+    agent, _ = routed(assets=unsure, abstain_below=abstain_below)
+    toolset = agent.route(REQUEST).probability
+    assert toolset == pytest.approx(1 / (1 + np.exp(-3)))
+    step = agent.step(REQUEST)
+    assert step.probability == pytest.approx(toolset, abs=1e-6)
+    assert (step.tool, step.abstained_from) == (
+        ("respond", "set_alarm") if abstain_below else ("set_alarm", None)
+    )
+    named = agent.step(REQUEST, "office")
+    assert (named.tool, named.probability) == ("set_alarm", pytest.approx(1, abs=1e-6))
+
+
 def test_one_toolset_is_never_routed(mock_assets, mock_engine):
     alone = dataclasses.replace(mock_assets, router=RouterAssets(PROMPTS, None))
     assert open_router(alone, trained=True) is None

@@ -45,8 +45,8 @@ class ScriptedRouter:
     def route(self, turns):
         return Selection(SCRIPT[turns[-1].text][0], 0.9, {}, False, 1, 5)
 
-    def select(self, turns, toolset):
-        return Selection(SCRIPT[turns[-1].text][1], 0.9, {}, False, 1, 5)
+    def select(self, turns, toolset, *, sure):
+        return Selection(SCRIPT[turns[-1].text][1], 0.9 * sure, {}, False, 1, 5)
 
     def arguments(self, turns, toolset, tool):
         return Decoded(ARGUMENTS.get(tool, {}), "", (), 3, 4)

@@ -116,6 +116,20 @@ def test_a_run_holds_each_toolset_and_one_router(run):
     assert seen["router"] == 30 * 12
 
 
+def test_what_selects_and_what_routes_is_calibrated(exported, run):
+    about = json.loads((run / "run.json").read_text())
+    fitted = {
+        entry["name"]: entry["selection_temperature"]
+        for entry in about["adapters"]
+        if "selection_temperature" in entry
+    }
+    assert {name.rpartition(".")[2] for name in fitted} == {"selector", "monolithic", "router"}
+    # It never errs on these few requests, of which its softmax is less sure than it could be.
+    assert fitted["router"] < 1
+    sources = open_bundle(exported).assets.adapters
+    assert {name: sources[name].selection_temperature for name in fitted} == fitted
+
+
 def test_the_bundle_holds(exported, run):
     result = verify(exported, run=run)
     assert result["ok"], [check for check in result["checks"] if not check["ok"]]

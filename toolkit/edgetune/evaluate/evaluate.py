@@ -230,7 +230,8 @@ def answer(
     if stage == "selection":
         routes = [agent.route(turns)] if toolset is None else []
         picked = routes[0].name if routes else toolset
-        selection = agent.select(turns, picked)
+        sure = routes[0].probability if routes else 1.0
+        selection = agent.select(turns, picked, sure=sure)
         outcome = Outcome(
             expected,
             named(picked, selection.name),

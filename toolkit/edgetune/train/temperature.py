@@ -9,6 +9,7 @@ as can be, mends that (Guo et al. 2017, arXiv:1706.04599) and leaves every choic
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +20,11 @@ from edgetune.train.prepare import read_json
 from edgetune_export.run import open_run, run_assets
 from edgetune_export.torch_engine import TorchEngine
 from edgetune_runtime.agent import Agent, System
+from edgetune_runtime.calls import RESPOND
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import write_json
 from edgetune_runtime.progress import console, track
+from edgetune_runtime.prompt import Turn
 from edgetune_runtime.trie import Branch, NameTrie
 
 EXAMPLES = 350
@@ -35,8 +38,15 @@ prior): the few mistakes of a good selector must not move T far, many may."""
 WIDEST = 10.0
 """T is looked for between 1 / `WIDEST` and `WIDEST`."""
 
-_SYSTEMS: Mapping[str, System] = {"selector": "decoupled", "monolithic": "monolithic"}
+_SYSTEMS: Mapping[str, System] = {
+    "router": "decoupled",
+    "selector": "decoupled",
+    "monolithic": "monolithic",
+}
 """Which system an adapter of a role selects in."""
+
+Asked = tuple[Sequence[Turn], str]
+"""What is asked of an adapter that selects, and the right name."""
 
 
 @dataclass(frozen=True)
@@ -54,17 +64,18 @@ def calibrate(
     """Give the adapters that select in the finished run at `directory` a temperature each.
 
     `dev` are the dev examples of each toolset. A temperature is written into `run.json`; an adapter
-    that has one keeps it. Without dev examples there is nothing to fit, and probabilities stay what
-    the softmax says. Raises Interrupted, with nothing written, once `stop` says so.
+    that has one keeps it. A router is asked for the toolset of those that call a tool: where none
+    is called, any toolset can say so. Without dev examples there is nothing to fit, and
+    probabilities stay what the softmax says. Raises Interrupted, with nothing written, once `stop`
+    says so.
     """
     about = read_json(directory / "run.json")
-    waiting = [
-        entry
+    asked = {
+        entry["name"]: _asked(entry, dev)
         for entry in about["adapters"]
-        if entry["role"] in _SYSTEMS
-        and "selection_temperature" not in entry
-        and dev.get(entry["toolset"])
-    ]
+        if entry["role"] in _SYSTEMS and "selection_temperature" not in entry
+    }
+    waiting = [entry for entry in about["adapters"] if asked.get(entry["name"])]
     if not waiting:
         return
     run = open_run(directory)
@@ -72,18 +83,20 @@ def calibrate(
     engine = TorchEngine(run.base)
     for entry in waiting:
         agent = Agent(assets, engine, system=_SYSTEMS[entry["role"]], exact=True)
-        trie = NameTrie(assets.tokenizer, assets.pieces, run.toolsets[entry["toolset"]].names)
-        examples = dev[entry["toolset"]]
-        asked = examples[:: -(-len(examples) // EXAMPLES)]
+        toolset = entry["toolset"]
+        names = run.toolsets[toolset].names if toolset else tuple(run.toolsets)
+        trie = NameTrie(assets.tokenizer, assets.pieces, names)
+        everything = asked[entry["name"]]
+        thinned = everything[:: -(-len(everything) // EXAMPLES)]
         answers: list[list[Choice]] = []
-        for example in track(asked, f"Calibrating {entry['name']}"):
+        for turns, right in track(thinned, f"Calibrating {entry['name']}"):
             if stop():
                 raise Interrupted
             try:
-                told = agent.select(example.turns, entry["toolset"]).probabilities
+                found = agent.select(turns, toolset) if toolset else agent.route(turns)
             except InputError:
                 continue  # longer than the context: training left such ones out, too
-            answers.append(list(choices_towards(trie, told, example.call.tool)))
+            answers.append(list(choices_towards(trie, found.probabilities, right)))
         choices = [choice for answer in answers for choice in answer]
         temperature = round(fit_temperature(choices), 4)
         entry["selection_temperature"] = temperature
@@ -95,6 +108,18 @@ def calibrate(
             soft_wrap=True,
         )
     write_json(directory / "run.json", about)
+
+
+def _asked(entry: Mapping[str, Any], dev: Mapping[str, Sequence[Example]]) -> list[Asked]:
+    """What the adapter of `entry` is asked: a tool of its toolset, or a router for the toolset."""
+    if entry["role"] != "router":
+        return [(example.turns, example.call.tool) for example in dev.get(entry["toolset"], ())]
+    return [
+        (example.turns, toolset)
+        for toolset, examples in dev.items()
+        for example in examples
+        if example.call.tool != RESPOND
+    ]
 
 
 def choices_towards(
