@@ -35,7 +35,8 @@ class ScriptedAgent:
         told = (chosen.probability, chosen.probabilities, timing, chosen.abstained_from)
         return Step(toolset, tool, arguments, *told)
 
-    def select(self, turns: Sequence[Turn], toolset: str) -> Selection:
+    def select(self, turns: Sequence[Turn], toolset: str, *, sure: float) -> Selection:
+        assert sure == 1  # no toolset was picked
         tool = self.script[turns[-1].text][0]
         if tool != RESPOND and self.abstain_below > 0.9:
             return Selection(RESPOND, 0.9, {tool: 0.9}, False, 1, 5, tool)
