@@ -35,7 +35,7 @@ class ScriptedAgent:
         told = (chosen.probability, chosen.probabilities, timing, chosen.abstained_from)
         return Step(toolset, tool, arguments, *told)
 
-    def select(self, turns: Sequence[Turn], toolset: str, *, sure: float) -> Selection:
+    def select(self, turns: Sequence[Turn], toolset: str, *, sure: float = 1.0) -> Selection:
         assert sure == 1  # no toolset was picked
         tool = self.script[turns[-1].text][0]
         if tool != RESPOND and self.abstain_below > 0.9:
