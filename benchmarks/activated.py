@@ -10,17 +10,14 @@ the turn to share. A run or a result that is there already is used again: the sa
 where it stopped.
 """
 
-import argparse
-from collections.abc import Sequence
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from seeds import HeldOut, compared, show
+from seeds import HeldOut, arguments, compared, show, variant
 
 from edgetune.cli.options import give
 from edgetune.config import TrainConfig, read_config
-from edgetune.settings import MonolithicSettings
 from edgetune.train.run import train
 from edgetune_export.run import open_run
 
@@ -28,32 +25,25 @@ PLAIN = "lora"
 INVOCATIONS = {"call": "alora, from the call on", "turn": "alora, from the user's turn on"}
 
 
-def variant(config: TrainConfig, invocation: str | None, seed: int) -> TrainConfig:
-    """The recipe with adapters of another kind, without the monolithic baseline."""
-    kind = {"kind": "alora", "invocation": invocation} if invocation else {"kind": "lora"}
-    changed = {
+def changes(config: TrainConfig, invocation: str | None) -> dict[str, Any]:
+    """The sections of the recipe that are others with adapters of this kind."""
+    if invocation is None:
+        return {"adapter": config.adapter.model_copy(update={"kind": "lora"})}
+    kind = {"kind": "alora", "invocation": invocation}
+    changed: dict[str, Any] = {
         "adapter": config.adapter.model_copy(update=kind),
-        "train": config.train.model_copy(update={"seed": seed}),
-        "monolithic": MonolithicSettings(enabled=False),
+        "machine": config.machine.model_copy(update={"compile": False}),
     }
-    if invocation:
-        changed["machine"] = config.machine.model_copy(update={"compile": False})
     if invocation == "turn" and config.prompt.tools == "none":
         changed["prompt"] = config.prompt.model_copy(update={"tools": "names"})
-    return config.model_copy(update=changed)
+    return changed
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main() -> None:
     """Train what is not trained yet, evaluate, print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("recipe", type=Path)
-    parser.add_argument("output", type=Path)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser = arguments(str(__doc__))
     parser.add_argument("--invocations", nargs="+", choices=INVOCATIONS, default=[*INVOCATIONS])
-    parser.add_argument("--data", type=Path, help="held-out records, as JSONL")
-    parser.add_argument("--limit", type=int, help="evaluate on the first so many records")
-    parser.add_argument("--json", metavar="FILE")
-    options = parser.parse_args(arguments)
+    options = parser.parse_args()
     config = read_config(options.recipe)
     if config.machine.threads is not None:
         torch.set_num_threads(config.machine.threads)
@@ -64,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         found = []
         for seed in options.seeds:
             run = options.output / f"seed-{seed}-{invocation or PLAIN}"
-            train(variant(config, invocation, seed), run)
+            train(variant(config, seed, changes(config, invocation)), run)
             found.append(held_out.right_calls(open_run(run)))
         right[INVOCATIONS[invocation] if invocation else PLAIN] = np.stack(found)
     pairs = [(PLAIN, system) for system in right if system != PLAIN]

@@ -10,19 +10,17 @@ they are evaluated on the test records that the recipe generates. A run or a res
 already is used again: the same command goes on where it stopped.
 """
 
-import argparse
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from seeds import HeldOut, compared, show
+from seeds import HeldOut, arguments, compared, show, variant
 
 from edgetune.cli.options import give
-from edgetune.config import TrainConfig, read_config
-from edgetune.settings import MonolithicSettings
+from edgetune.config import read_config
 from edgetune.train.run import train
 from edgetune_export.base import Method
 from edgetune_export.run import open_run
@@ -31,18 +29,6 @@ FLOAT = "float base, adapters trained on float"
 MIXED = "int4 base, adapters trained on float"
 INT4 = "int4 base, adapters trained on int4"
 DIFFERENCES = ((FLOAT, MIXED), (FLOAT, INT4), (MIXED, INT4))
-
-
-def variant(config: TrainConfig, checkpoint: Path, method: Method, seed: int) -> TrainConfig:
-    """The recipe on `checkpoint`, made a base by `method`, without the monolithic baseline."""
-    base = {"model": str(checkpoint), "quantization": method}
-    return config.model_copy(
-        update={
-            "base": config.base.model_copy(update=base),
-            "train": config.train.model_copy(update={"seed": seed}),
-            "monolithic": MonolithicSettings(enabled=False),
-        }
-    )
 
 
 def one_seed(runs: Mapping[str, Path], held_out: HeldOut) -> dict[str, NDArray[np.bool_]]:
@@ -58,18 +44,12 @@ def one_seed(runs: Mapping[str, Path], held_out: HeldOut) -> dict[str, NDArray[n
     }
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main() -> None:
     """Train what is not trained yet, evaluate, print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("recipe", type=Path)
-    parser.add_argument("output", type=Path)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser = arguments(str(__doc__))
     parser.add_argument("--checkpoint", type=Path, default=Path("checkpoints/nano"))
     parser.add_argument("--method", choices=("mse", "rtn", "gptq"), default="mse")
-    parser.add_argument("--data", type=Path, help="held-out records, as JSONL")
-    parser.add_argument("--limit", type=int, help="evaluate on the first so many records")
-    parser.add_argument("--json", metavar="FILE")
-    options = parser.parse_args(arguments)
+    options = parser.parse_args()
     config = read_config(options.recipe)
     if config.machine.threads is not None:
         torch.set_num_threads(config.machine.threads)
@@ -80,7 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         runs = {}
         for system, method in methods.items():
             runs[system] = options.output / f"seed-{seed}-{method}"
-            train(variant(config, options.checkpoint, method, seed), runs[system])
+            base = {"model": str(options.checkpoint), "quantization": method}
+            changes = {"base": config.base.model_copy(update=base)}
+            train(variant(config, seed, changes), runs[system])
         found.append(one_seed(runs, HeldOut(options.data, options.limit)))
     right = {system: np.stack([each[system] for each in found]) for system in (FLOAT, MIXED, INT4)}
     result = {

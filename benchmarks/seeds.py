@@ -6,6 +6,7 @@ seeds, and what is resampled is the difference, over seeds and requests alike (p
 bootstrap). With three seeds it is a rough one.
 """
 
+import argparse
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,10 +18,12 @@ from numpy.typing import NDArray
 from rich.console import Console, Group
 from rich.table import Table
 
+from edgetune.config import TrainConfig
 from edgetune.data.records import read_records
 from edgetune.evaluate.compare import read_result
 from edgetune.evaluate.evaluate import evaluate
 from edgetune.evaluate.intervals import RESAMPLES
+from edgetune.settings import MonolithicSettings
 from edgetune_export.run import Run, run_assets
 from edgetune_export.torch_engine import TorchEngine
 from edgetune_runtime.agent import Agent
@@ -71,6 +74,27 @@ class HeldOut:
         right = np.ones(result.n, dtype=np.bool_)
         right[[each.index for each in result.wrong if "call_exact_match" in each.figures]] = False
         return right
+
+
+def arguments(about: str) -> argparse.ArgumentParser:
+    """What every comparison over seeds is told; `about` is the benchmark's docstring."""
+    parser = argparse.ArgumentParser(description=about.splitlines()[0])
+    parser.add_argument("recipe", type=Path)
+    parser.add_argument("output", type=Path, help="where runs and their results are kept")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--data", type=Path, help="held-out records, as JSONL")
+    parser.add_argument("--limit", type=int, help="evaluate on the first so many records")
+    parser.add_argument("--json", metavar="FILE")
+    return parser
+
+
+def variant(config: TrainConfig, seed: int, changes: Mapping[str, Any]) -> TrainConfig:
+    """The recipe with another seed and other sections, without the monolithic baseline."""
+    same = {
+        "train": config.train.model_copy(update={"seed": seed}),
+        "monolithic": MonolithicSettings(enabled=False),
+    }
+    return config.model_copy(update=same | dict(changes))
 
 
 def difference(first: str, second: str, right: Mapping[str, Right]) -> Difference:

@@ -201,7 +201,7 @@ def answer(
     *,
     toolset: str | None,
     owner: str | None,
-    named: Callable[[str | None, str | None], str | None] = lambda _toolset, tool: tool,
+    named: Callable[[str | None, str], str] = lambda _toolset, tool: tool,
 ) -> Answer:
     """What the agent gives for one example.
 
@@ -209,7 +209,7 @@ def answer(
     the expected tool is of. `named` says what a toolset's tool is called in the outcome.
     """
     turns, call = example.turns, example.call
-    expected = Call(str(named(owner, call.tool)), call.arguments)
+    expected = Call(named(owner, call.tool), call.arguments)
     if stage == "all":
         step = agent.step(turns, toolset)
         selected = named(step.toolset, step.tool)
@@ -222,7 +222,7 @@ def answer(
             given=None if call.tool == RESPOND else given.arguments,
             called=step.arguments,
             probability=step.probability,
-            abstained_from=named(step.toolset, step.abstained_from),
+            abstained_from=step.abstained_from and named(step.toolset, step.abstained_from),
             truncated=given.truncated,
         )
         return Answer(outcome, step.timing, step.toolset)
@@ -236,7 +236,7 @@ def answer(
             expected,
             named(picked, selection.name),
             probability=selection.probability,
-            abstained_from=named(picked, selection.abstained_from),
+            abstained_from=selection.abstained_from and named(picked, selection.abstained_from),
         )
         return Answer(outcome, _cost(began, *routes, selection), picked)
     if call.tool == RESPOND:

@@ -95,15 +95,12 @@ class _Names:
     def __init__(self, toolsets: Mapping[str, Toolset]) -> None:
         self._counts = Counter(tool.name for each in toolsets.values() for tool in each.tools)
         tools = [
-            replace(tool, name=self._whole(name, tool.name))
+            replace(tool, name=self.of(name, tool.name))
             for name, toolset in toolsets.items()
             for tool in toolset.tools
         ]
         self.together = Toolset(", ".join(toolsets), "", tuple(tools))
 
-    def of(self, toolset: str | None, tool: str | None) -> str | None:
-        """What `tool` of `toolset` is called; None for no tool."""
-        return None if tool is None else self._whole(toolset, tool)
-
-    def _whole(self, toolset: str | None, tool: str) -> str:
+    def of(self, toolset: str | None, tool: str) -> str:
+        """What `tool` of `toolset` is called."""
         return f"{toolset}.{tool}" if self._counts[tool] > 1 else tool
