@@ -1,13 +1,17 @@
 """The command line: bad input is one sentence on standard error, with exit code 2."""
 
 import json
+import os
+import signal
 import sys
+import tempfile
 
 import pytest
 
 import edgetune.data
 import edgetune.tools.reader
 import edgetune.tools.schema
+from edgetune import cli
 from edgetune.cli import main
 from edgetune.cli.export import Target
 from edgetune_export import targets
@@ -83,3 +87,19 @@ def test_abstaining_contradicts_a_stage_without_a_selection(monkeypatch, capsys,
     command = ("eval", tmp_path, "--data", "x.jsonl", "--abstain-below", 0.5)
     assert run(monkeypatch, *command, "--stage", "arguments") == 2
     assert "--abstain-below contradicts --stage arguments" in capsys.readouterr().err
+
+
+def test_a_process_that_is_asked_to_end_tidies_up(monkeypatch, tmp_path):
+    def verb():
+        with tempfile.TemporaryDirectory(dir=tmp_path):
+            os.kill(os.getpid(), signal.SIGTERM)
+            pytest.fail("went on")
+
+    monkeypatch.setattr(cli, "app", verb)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            main()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert not any(tmp_path.iterdir())

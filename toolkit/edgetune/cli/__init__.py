@@ -5,6 +5,7 @@ purpose become one sentence and exit code 2; everything else is a bug and shows 
 """
 
 import logging
+import signal
 import sys
 
 import typer
@@ -56,7 +57,11 @@ app.add_typer(nano.app, name="nano")
 
 
 def main() -> None:
-    """Run the command line; the entry point that `pip` installs."""
+    """Run the command line; the entry point that `pip` installs.
+
+    A process that is asked to end does as after Ctrl-C: it saves or tidies away what it began.
+    """
+    signal.signal(signal.SIGTERM, lambda _number, _frame: signal.raise_signal(signal.SIGINT))
     try:
         app()
         return
