@@ -89,17 +89,20 @@ def test_abstaining_contradicts_a_stage_without_a_selection(monkeypatch, capsys,
     assert "--abstain-below contradicts --stage arguments" in capsys.readouterr().err
 
 
-def test_a_process_that_is_asked_to_end_tidies_up(monkeypatch, tmp_path):
+@pytest.mark.parametrize("ctrl_c", [signal.default_int_handler, signal.SIG_IGN])
+def test_a_process_that_is_asked_to_end_tidies_up(monkeypatch, tmp_path, ctrl_c):
     def verb():
         with tempfile.TemporaryDirectory(dir=tmp_path):
             os.kill(os.getpid(), signal.SIGTERM)
             pytest.fail("went on")
 
     monkeypatch.setattr(cli, "app", verb)
-    before = signal.getsignal(signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    signal.signal(signal.SIGINT, ctrl_c)
     try:
         with pytest.raises(KeyboardInterrupt):
             main()
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     assert not any(tmp_path.iterdir())

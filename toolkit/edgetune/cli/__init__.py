@@ -7,6 +7,7 @@ purpose become one sentence and exit code 2; everything else is a bug and shows 
 import logging
 import signal
 import sys
+from types import FrameType
 
 import typer
 from rich.markup import escape
@@ -61,7 +62,7 @@ def main() -> None:
 
     A process that is asked to end does as after Ctrl-C: it saves or tidies away what it began.
     """
-    signal.signal(signal.SIGTERM, lambda _number, _frame: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, _as_ctrl_c)
     try:
         app()
         return
@@ -75,6 +76,14 @@ def main() -> None:
             "'pip install edgetune[all]', or the extra that the README names."
         )
     sys.exit(2)
+
+
+def _as_ctrl_c(_number: int, frame: FrameType | None) -> None:
+    """Does what Ctrl-C does now, also where a shell had the process ignore that."""
+    pressed = signal.getsignal(signal.SIGINT)
+    if not callable(pressed):
+        raise KeyboardInterrupt
+    pressed(signal.SIGINT, frame)
 
 
 def _say(sentence: str) -> None:
