@@ -13,12 +13,18 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from tokenizers import Tokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
 from transformers.initialization import no_init_weights
 
 from edgetune_runtime.errors import InputError
 
 FAMILIES = ("llama", "qwen2", "qwen3")
+SPLIT_SAMPLE = """He's got  12,345 caf\u00e9s; I'LL pay $6.70 (NOW)!
+
+<tool_call>
+{"name": "get_x", "arguments": {"city": "New York", "days": [1, 20], "far": true}}"""
+"""Text on which tokenizers that split in different ways give different tokens."""
 
 
 class Checkpoint:
@@ -137,9 +143,21 @@ def read_config(directory: Path) -> Any:
 
 
 def read_tokenizer(directory: Path) -> Any:
-    """transformers' fast tokenizer of a base."""
+    """transformers' fast tokenizer of a base, which splits text as its tokenizer.json says.
+
+    AutoTokenizer takes the class of the model's family (transformers 5), which splits text in that
+    family's way even where tokenizer.json says another: then a base that was trained with its own
+    tokenizer would read tokens that it never met.
+    """
     try:
         tokenizer = AutoTokenizer.from_pretrained(directory, trust_remote_code=False)
+        file = directory / "tokenizer.json"
+        if file.is_file():
+            wanted = (
+                Tokenizer.from_file(str(file)).encode(SPLIT_SAMPLE, add_special_tokens=False).ids
+            )
+            if tokenizer.encode(SPLIT_SAMPLE, add_special_tokens=False) != wanted:
+                tokenizer = PreTrainedTokenizerFast.from_pretrained(directory)
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{directory}: its tokenizer does not load ({error}).") from error
     if not tokenizer.is_fast:

@@ -8,7 +8,7 @@ import onnx
 import pytest
 import torch
 from onnx import numpy_helper
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from edgetune_export.base import Base, load_base
 from edgetune_export.onnx import export_onnx, write_onnx_adapter
@@ -249,10 +249,13 @@ def test_stock_genai_gives_the_same_greedy_tokens(
         assert len(found) == 24 or found[-1] in base.end_tokens
 
 
-def test_stock_genai_reads_the_tokenizer_and_its_limits(tiny_base, exported):
+def test_stock_genai_reads_the_tokenizer_and_its_limits(tiny_checkpoint, exported, tmp_path):
     import onnxruntime_genai as genai
 
-    base = tiny_base("qwen2")
+    checkpoint = shutil.copytree(tiny_checkpoint("qwen2"), tmp_path / "checkpoint")
+    # With Qwen2's class, by whose name genai knows how text is split.
+    AutoTokenizer.from_pretrained(checkpoint).save_pretrained(checkpoint)
+    base = load_base(checkpoint, tmp_path / "base")
     directory = exported(base)
     tokenizer = genai.Tokenizer(genai.Model(str(directory)))
     text = '<|im_start|>user\nset an alarm for 7:30<|im_end|>\n<tool_call>\n{"name": "set_alarm"'

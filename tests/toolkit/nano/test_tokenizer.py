@@ -1,5 +1,7 @@
 """nano's tokenizer: nothing lost, and a span has the same pieces wherever it stands."""
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from edgetune.nano.invent import invent_record, rng_for
 from edgetune.nano.rendering import render
 from edgetune.nano.tokenizer import SPECIAL
 from edgetune.nano.words import pseudo_phrase
+from edgetune_export.checkpoint import read_tokenizer
 
 
 def pieces(tokenizer: PreTrainedTokenizerFast, text: str) -> list[str]:
@@ -59,3 +62,15 @@ def test_auto_tokenizer_loads_what_is_saved(
     assert loaded.chat_template == tokenizer.chat_template
     assert loaded.model_max_length == 2048
     assert loaded.tokenize("Add Zarkon to my list") == tokenizer.tokenize("Add Zarkon to my list")
+
+
+def test_a_checkpoint_of_another_family_s_class_is_read_as_its_tokenizer_says(
+    tokenizer: PreTrainedTokenizerFast,
+    tokenizer_file: Path,
+    tiny_checkpoint: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    shutil.copytree(tokenizer_file.parent, tmp_path, dirs_exist_ok=True)
+    shutil.copyfile(tiny_checkpoint("qwen2") / "config.json", tmp_path / "config.json")
+    text = '{"name": "go", "arguments": {"place": "Oslo"}}'
+    assert read_tokenizer(tmp_path).tokenize(text) == tokenizer.tokenize(text)
