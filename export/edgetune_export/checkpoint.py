@@ -158,7 +158,7 @@ def read_tokenizer(directory: Path) -> Any:
             )
             if tokenizer.encode(SPLIT_SAMPLE, add_special_tokens=False) != wanted:
                 tokenizer = PreTrainedTokenizerFast.from_pretrained(directory)
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # tokenizers raises nothing more special for a file it cannot read
         raise InputError(f"{directory}: its tokenizer does not load ({error}).") from error
     if not tokenizer.is_fast:
         raise InputError(f"{directory}: a fast tokenizer is needed; add its tokenizer.json.")

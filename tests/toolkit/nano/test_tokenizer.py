@@ -1,5 +1,6 @@
 """nano's tokenizer: nothing lost, and a span has the same pieces wherever it stands."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from edgetune.nano.rendering import render
 from edgetune.nano.tokenizer import SPECIAL
 from edgetune.nano.words import pseudo_phrase
 from edgetune_export.checkpoint import read_tokenizer
+from edgetune_runtime.errors import InputError
 
 
 def pieces(tokenizer: PreTrainedTokenizerFast, text: str) -> list[str]:
@@ -74,3 +76,15 @@ def test_a_checkpoint_of_another_family_s_class_is_read_as_its_tokenizer_says(
     shutil.copyfile(tiny_checkpoint("qwen2") / "config.json", tmp_path / "config.json")
     text = '{"name": "go", "arguments": {"place": "Oslo"}}'
     assert read_tokenizer(tmp_path).tokenize(text) == tokenizer.tokenize(text)
+
+
+@pytest.mark.parametrize("part", ["model", "pre_tokenizer"])
+def test_a_tokenizer_that_cannot_be_read_is_one_sentence(
+    tokenizer_file: Path, tmp_path: Path, part: str
+) -> None:
+    shutil.copytree(tokenizer_file.parent, tmp_path, dirs_exist_ok=True)
+    state = json.loads(tokenizer_file.read_text())
+    state[part] = {"type": "Nonsense"}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(state))
+    with pytest.raises(InputError, match="its tokenizer does not load"):
+        read_tokenizer(tmp_path)
