@@ -14,6 +14,7 @@ from transformers import Qwen2ForCausalLM
 from edgetune.nano import batches as bt
 from edgetune.nano.attention import PLAIN
 from edgetune.nano.recipe import Recipe
+from edgetune.train.passes import autocast, best_precision
 
 HELD_OUT = 7_919
 """Added to the seed: tools and requests that training never sees."""
@@ -24,6 +25,7 @@ class Objective:
 
     def __init__(self, model: Qwen2ForCausalLM, recipe: Recipe, device: torch.device) -> None:
         self.model, self.device = model, device
+        self.precision = best_precision("auto", device)
         if device.type == "cpu":
             model.set_attn_implementation(PLAIN)
         self.weights = torch.tensor(
@@ -39,11 +41,11 @@ class Objective:
         length = ids.shape[1]
         seen = (branch[:, :, None] == branch[:, None, :]) | (branch[:, None, :] == 0)
         seen &= torch.ones(length, length, dtype=torch.bool, device=self.device).tril()
-        mask = torch.zeros(seen.shape, dtype=torch.bfloat16, device=self.device)
+        mask = torch.zeros(seen.shape, dtype=getattr(torch, self.precision), device=self.device)
         mask = mask.masked_fill(~seen, torch.finfo(mask.dtype).min)[:, None]
         positions = torch.from_numpy(batch.positions).to(self.device)
         weight = self.weights[torch.from_numpy(batch.kinds.astype(np.int64)).to(self.device)][:, 1:]
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with autocast(self.device, self.precision):
             hidden = self.model.model(
                 input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False
             ).last_hidden_state

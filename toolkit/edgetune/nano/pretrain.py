@@ -25,6 +25,7 @@ from edgetune.nano.recipe import Recipe, rate_factor, read_recipe
 from edgetune.nano.straight_through import quantized
 from edgetune.nano.tokenizer import make_tokenizer, spaced_pairs
 from edgetune.train.allocator import keep_freed_memory
+from edgetune_runtime.progress import console
 
 
 def pretrain(config: Path, output: Path, stop_at: int | None = None) -> Path:
@@ -53,6 +54,11 @@ def pretrain(config: Path, output: Path, stop_at: int | None = None) -> Path:
     optimizers = make_optimizers(model, recipe)
     done = restore(output, model, optimizers)
     objective = Objective(model, recipe, device)
+    if objective.precision == "float32":
+        console.print(
+            "This processor has no bfloat16 instructions, in which Muon computes: steps will take "
+            "many times as long as on one that has them, or on a GPU."
+        )
     held_out = held_out_batches(recipe, tokenizer_file)
     last = min(recipe.steps, stop_at or recipe.steps)
     saved_at = time.monotonic()
