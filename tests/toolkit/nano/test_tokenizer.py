@@ -54,7 +54,7 @@ def test_junctures_of_json_are_tokens_apart_from_values(
     tokenizer: PreTrainedTokenizerFast,
 ) -> None:
     tokens = tokenizer.tokenize('{"name": "go", "arguments": {"place": "Oslo"}}')
-    assert {'":Ġ"', '",Ġ"', '":Ġ{"', '"}}'} <= set(tokens)
+    assert {'":', 'Ġ"', '",', 'Ġ{"', '"}}'} <= set(tokens)
 
 
 def test_auto_tokenizer_loads_what_is_saved(

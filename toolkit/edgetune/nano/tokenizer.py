@@ -3,8 +3,10 @@ tokens wherever it stands, but for the space before it.
 
 Pieces of words are learnt without spaces; then the frequent ones get a second entry with a space
 before them, merged last. So `Oslo` after a quote and ` Oslo` after a word are cut alike, and JSON's
-junctures (`": "`, `", "`, `{"`) are tokens apart from the words: copying a span of the request into
-the arguments is copying tokens. It knows text alone: not the model, nor what the text means.
+junctures (`":`, `",`, `{"`) are tokens apart from the words: copying a span of the request into the
+arguments is copying tokens. Text is split as Qwen2 splits it, for that is how transformers and
+onnxruntime-genai split for any model of Qwen2's shape. It knows text alone: not the model, nor what
+the text means.
 """
 
 import json
@@ -14,8 +16,18 @@ from importlib import resources
 from itertools import pairwise
 from pathlib import Path
 
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import (
+    AddedToken,
+    Regex,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    trainers,
+)
 from transformers import PreTrainedTokenizerFast
+from transformers.models.qwen2.tokenization_qwen2 import PRETOKENIZE_REGEX
 
 from edgetune.nano.invent import invent_record
 from edgetune.nano.rendering import render
@@ -32,12 +44,9 @@ SPECIAL = (
     "<tool_response>",
     "</tool_response>",
 )
-JUNCTURE = r'["{}\[\]:,]+(?: ["{\[]+)?'
-APART = JUNCTURE + r"|\p{L}+|\p{N}|[^\s\p{L}\p{N}]|\s"
-"""How the pieces of words are learnt: without the space before a word."""
-SPACED = JUNCTURE + r"| ?\p{L}+| ?\p{N}| ?[^\s\p{L}\p{N}]|\s"
-"""How text is split: a word with the space before it."""
-STEMS = 2304
+APART = r'["{}\[\]:,]+|\p{L}+|\p{N}|[^\s\p{L}\p{N}]|\s'
+"""How pieces are learnt: JSON's punctuation, and words without the space before them."""
+STEMS = 2336
 """Entries learnt apart; the others are the most frequent of them with a space before."""
 SPACE = "Ġ"
 
@@ -55,6 +64,7 @@ def train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
     kept = list(texts)
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = _splitting(APART)
+    tokenizer.normalizer = normalizers.NFC()
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=STEMS,
@@ -113,7 +123,7 @@ def _with_spaces(tokenizer: Tokenizer, texts: list[str]) -> Tokenizer:
             merges.append([SPACE, piece])
             vocabulary[SPACE + piece] = len(vocabulary)
     spaced = Tokenizer.from_str(json.dumps(state))
-    spaced.pre_tokenizer = _splitting(SPACED)
+    spaced.pre_tokenizer = _splitting(PRETOKENIZE_REGEX)
     return spaced
 
 
