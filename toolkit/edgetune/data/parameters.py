@@ -44,6 +44,7 @@ def _field(tool: Tool, name: str, required: bool) -> Field:
         "concept" if text else "exact",
         before_object=bool(text and about) and all(concept.before_object for concept in about),
         after_verb=bool(text and about) and all(concept.after_verb for concept in about),
+        names_object=bool(text and about) and all(concept.names_object for concept in about),
         pseudo_name=not (about or listed or "const" in schema),
         name=name,
         speak=speaker(tool, name),

@@ -26,7 +26,7 @@ from edgetune.nano.rendering import render
 CONTEXT, REQUEST, OPENING, NAME, STRUCTURE, VALUE, PSEUDO = range(7)
 OPEN = '<|im_start|>assistant\n<tool_call>\n{"name": "'
 ARGUMENTS = '", "arguments": '
-LONGEST = 900
+LONGEST = 1200
 """Tokens of a group at most."""
 MULTIPLE = 32
 """Batches are padded to multiples of this, so that few shapes occur."""

@@ -123,6 +123,10 @@ def degree(rng: Random) -> str:
     )
 
 
+def measure_unit(rng: Random) -> str:
+    return rng.choice(lx.MEASURE_UNITS)
+
+
 def folder(rng: Random) -> str:
     start = rng.choice(["/", "~/", "", "./"])
     stem = rng.choice(lx.NOUNS)

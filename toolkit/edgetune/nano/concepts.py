@@ -35,6 +35,8 @@ class Concept:
     """May stand right before the object: "a {v} restaurant"."""
     after_verb: bool = False
     """May stand as the thing itself: "play {v}"."""
+    names_object: bool = False
+    """May stand for the object: "a novel" where the tool is about books."""
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,8 @@ class _Said:
     slots: list[str]
     """The others, with connectors."""
     values: dict[str, Any]
+    object: str = ""
+    """A value that stands for the object: "a novel" where the tool is about books."""
 
 
 def invent_request(rng: Random, invented: Invented, copy_drill: bool = False) -> Request:
@@ -106,12 +108,14 @@ def _say(rng: Random, chosen: list[Field], opening: str, lower: bool) -> _Said:
             said.slots.append(rng.choice(lx.NAMED).format(n=human, v=text))
         elif town is not None and item.rival in wider and rng.random() < 0.6:
             said.slots[town] += rng.choice([" ", ", "]) + text
+        elif item.names_object and "{o}" in opening and not said.object and rng.random() < 0.5:
+            said.object = text
         elif item.before_object and "{o}" in opening and not said.modifiers and rng.random() < 0.45:
             said.modifiers.append(text)
         elif item.after_verb and not said.heads and rng.random() < 0.55:
             said.heads.append(text)
         else:
-            said.slots.append(rng.choice(item.connectors).format(v=text))
+            said.slots.append(rng.choice(item.connectors).format(n=human, v=text))
             if item.rival == "city":
                 town = len(said.slots) - 1
     return said
@@ -140,6 +144,7 @@ def _value(rng: Random, item: Field) -> tuple[str, Any]:
 
 def _sentence(rng: Random, said: _Said, opening: str, subject: str, copy_drill: bool) -> str:
     """Opening, object and slots as one sentence."""
+    subject = said.object or subject
     noun = " ".join([*said.modifiers, subject])
     unsaid, slots = said.heads, said.slots
     if said.heads and rng.random() < 0.75 and not said.modifiers:

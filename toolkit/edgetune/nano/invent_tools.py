@@ -22,9 +22,14 @@ from edgetune.nano.concepts import (
 )
 from edgetune.nano.domains import ACTIONS, DOMAINS, Domain
 from edgetune.nano.words import pseudo_stem
+from edgetune.nano.wordy import describe_at_length
 
 SPECIAL = ("enum", "bool")
 """Entries of a domain that are no concepts: a parameter with listed values, a boolean one."""
+REPEATED = ("unknown", "quantity", "whole", *SPECIAL)
+"""What a tool may have several parameters of."""
+WORDY_SHARE = 0.3
+"""Of the tools that are no drills, those with long descriptions."""
 RIVAL_SHARE = 0.35
 """Of the tools that are no drills, those with parameters that only their values tell apart."""
 
@@ -43,6 +48,7 @@ class Field:
     type: str = "string"
     before_object: bool = False
     after_verb: bool = False
+    names_object: bool = False
     said: dict[bool, Sequence[str]] = field(default_factory=dict)
     pseudo_name: bool = False
     name: str = ""
@@ -126,6 +132,8 @@ def invent_tool(
     fields = list(kept.values())
     if rng.random() < 0.5:
         fields.sort(key=lambda f: not f.required)
+    if not copy_drill and rng.random() < WORDY_SHARE:
+        describe_at_length(rng, function, fields, ACTIONS[action].verbs, objects)
     if fields or rng.random() < 0.5:
         function["parameters"] = {
             "type": "object",
@@ -217,7 +225,7 @@ def _fields(
             entry = rng.choice(special)
         else:
             entry = pick_concept(rng).key
-        if entry in taken and entry not in ("unknown", *SPECIAL):
+        if entry in taken and entry not in REPEATED:
             if roll < 0.5:
                 pool = [k for k in pool if k not in taken]
             continue
@@ -245,7 +253,7 @@ def _rivals(rng: Random, keys: Sequence[str], objects: Sequence[str]) -> list[Fi
     for key in chosen:
         item = _field(rng, key, objects, False)
         item.rival, item.required, item.kind = key, rng.random() < 0.1, "concept"
-        item.pseudo_name, item.before_object = False, False
+        item.pseudo_name = item.before_object = item.names_object = False
         item.words, item.connectors = rng.choice(rivals.names[key]), rivals.connectors
         item.schema = {"type": "string"}
         if rng.random() < 0.5 and CONCEPTS[key].descriptions:
@@ -262,7 +270,7 @@ def _tell_apart(rng: Random, pair: RolePair, first: Field, second: Field) -> Non
             pair.names[role],
             False,
         )
-        item.before_object = item.after_verb = False
+        item.before_object = item.after_verb = item.names_object = False
         item.schema.pop("description", None)
         if rng.random() < 0.6:
             item.schema["description"] = pair.descriptions[role]
@@ -342,5 +350,6 @@ def _concept_field(
         type=type_,
         before_object=concept.before_object,
         after_verb=concept.after_verb,
+        names_object=concept.names_object and not pseudo,
         pseudo_name=pseudo,
     )

@@ -86,6 +86,9 @@ def place(rng: Random) -> str:
 
 
 def landmark(rng: Random) -> str:
+    if rng.random() < 0.5:
+        known = rng.choice(lx.LANDMARKS)
+        return known if rng.random() < 0.7 else known.lower()
     head = title_words(rng, 1, 2) if rng.random() < 0.5 else pseudo_stem(rng, (1, 3)).capitalize()
     return head + " " + rng.choice(lx.LANDMARK_KINDS)
 

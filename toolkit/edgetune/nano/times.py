@@ -83,9 +83,9 @@ def date(rng: Random) -> str:
             f"{n} {unit} and {rng.randint(1, 9)} {rng.choice(['days', 'weeks'])} from now",
             month,
             f"christmas {rng.choice(['', 'day', 'eve'])}".strip(),
-            "new year's eve",
-            "labor day",
-            "easter",
+            rng.choice(lx.HOLIDAYS),
+            rng.choice(lx.HOLIDAYS),
+            f"{rng.choice(lx.HOLIDAYS)} {year}",
             rng.choice(["summer", "winter", "spring", "autumn", "fall"]),
             f"{weekday} the {ordinal(day)}",
         ]

@@ -1,6 +1,6 @@
-"""Titles of made-up works, artists, playlists, services, and short free texts.
+"""Titles of works, artists, playlists, services, and short free texts.
 
-It knows how such names look; every work in it is invented.
+It knows how such names look, and the best known of them; most are invented.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,9 @@ from edgetune.nano.words import (
 
 
 def work_title(rng: Random) -> str:
-    """The title of a made-up song, book, film or game."""
+    """The title of a song, book, film or game; one in eight is a known one."""
+    if rng.random() < 0.12:
+        return recase(rng, rng.choice(lx.KNOWN_WORKS))
     adj, noun, verb = (
         lambda: words.adjective(rng),
         lambda: words.noun(rng),
@@ -72,6 +74,8 @@ def work_title(rng: Random) -> str:
 
 
 def artist(rng: Random) -> str:
+    if rng.random() < 0.3:
+        return recase(rng, rng.choice(lx.MUSICIANS))
     roll = rng.random()
     if roll < 0.5:
         return full_name(rng)
