@@ -28,14 +28,15 @@ def ship(run: Path, checkpoints: Path) -> Base:
         raise InputError(
             f"{source}: no model there; run `edgetune nano pretrain` to its end first."
         )
-    base = load_base(source, PACKAGE_BASE, name="nano")
-    size = sum(file.stat().st_size for file in base.directory.iterdir())
-    if size > MOST_BYTES:
-        raise InputError(
-            f"{base.directory}: the base takes {size} bytes, at most {MOST_BYTES} may be shipped; "
-            "pretrain a smaller one."
-        )
+    with replaced_directory(PACKAGE_BASE) as fresh:
+        load_base(source, fresh, name="nano")
+        size = sum(file.stat().st_size for file in fresh.iterdir())
+        if size > MOST_BYTES:
+            raise InputError(
+                f"{source}: as int4 the base takes {size} bytes, at most {MOST_BYTES} may be "
+                "shipped; pretrain a smaller one."
+            )
     with replaced_directory(checkpoints / "nano") as fresh:
         for file in sorted(source.iterdir()):
             shutil.copyfile(file, fresh / file.name)
-    return base
+    return Base(PACKAGE_BASE)
