@@ -1,6 +1,7 @@
 """Requests for any toolset, made from its schemas alone."""
 
 import json
+import re
 
 import pytest
 from typer.testing import CliRunner
@@ -164,3 +165,60 @@ def test_a_parameter_that_no_value_fits_is_named_and_nothing_is_written(tmp_path
     with pytest.raises(InputError, match=r"go.code: no value satisfies"):
         generate_records(source, tmp_path / "data", {"train": 10})
     assert not (tmp_path / "data").exists()
+
+
+def is_said(value, text):
+    """Whether a string, or each string of a list, stands in `text` as whole words."""
+    if isinstance(value, list):
+        return all(is_said(entry, text) for entry in value)
+    return re.search(rf"(?<!\w){re.escape(value)}(?!\w)", text) is not None
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        tool(
+            "book_restaurant",
+            **{name: {"type": "string"} for name in ("restaurant_type", "dish", "city")},
+        ),
+        tool("order_pizza", product={"type": "string"}),
+        tool("play_media", title={"type": "string"}, media_type={"type": "string"}),
+        tool("order_food", items={"type": "array", "items": {"type": "string"}}),
+        tool("note", text={"type": "string", "examples": ["dear Ann\nbye", "two  spaces"]}),
+        tool("pay", currency={"type": "string", "minLength": 3, "maxLength": 3}),
+    ],
+    ids=lambda each: each["function"]["name"],
+)
+def test_every_string_stands_in_its_request_in_whole_words(asked):
+    made = generate(tools_from_list([asked], "tools.json", "one"), 300, 0, "train")
+    found = [(text, call["arguments"]) for text, call in calls(made) if call]
+    assert sum(bool(arguments) for _, arguments in found) > 100
+    for text, arguments in found:
+        assert all(is_said(value, text) for value in arguments.values()), (text, arguments)
+
+
+def test_alternatives_among_required_parameters_are_served():
+    either = tool("find_person", email={"type": "string"}, phone={"type": "string"})
+    either["function"]["parameters"]["anyOf"] = [{"required": ["email"]}, {"required": ["phone"]}]
+    made = generate(tools_from_list([either], "tools.json", "one"), 60, 0, "train")
+    assert {tuple(call["arguments"]) for _, call in calls(made) if call} >= {("email",), ("phone",)}
+
+
+def test_a_schema_that_contains_itself_is_served():
+    node = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+    node["properties"]["children"] = {"type": "array", "items": {"$ref": "#/$defs/node"}}
+    tree = tool("grow_tree", root={"$ref": "#/$defs/node"}, required=["root"])
+    tree["function"]["parameters"]["$defs"] = {"node": node}
+    made = generate(tools_from_list([tree], "tools.json", "one"), 30, 0, "train")
+    assert any("children" in call["arguments"]["root"] for _, call in calls(made) if call)
+
+
+def test_a_tool_for_which_no_request_can_be_made_is_named():
+    hidden = tool("hidden")
+    hidden["function"]["parameters"] = {
+        "type": "object",
+        "allOf": [{"properties": {"name": {"type": "string"}}, "required": ["name"]}],
+    }
+    toolset = tools_from_list([*TOOLS, hidden], "tools.json", "office")
+    with pytest.raises(InputError, match="made for 'hidden' fits its schema"):
+        generate(toolset, 100, 0, "train")

@@ -37,6 +37,7 @@ def generate(toolset: Toolset, count: int, seed: int, split: str) -> list[dict[s
     rng = Random(f"{toolset.name} {split} {seed}")
     tools = [_for_split(as_invented(tool), split) for tool in toolset.tools]
     seen: set[str] = set()
+    made: set[str] = set()
     records: list[dict[str, Any]] = []
     misses = dict.fromkeys(toolset.names, 0)
     while len(records) < count:
@@ -52,8 +53,16 @@ def generate(toolset: Toolset, count: int, seed: int, split: str) -> list[dict[s
                     )
                 continue
             seen.add(key)
+            made.add(request.name)
             call = RESPOND_CALL if known else Call(request.name, request.arguments)
             records.append(as_source(request.text, call))
+    for name, missed in misses.items():
+        if missed and name not in made:
+            raise InputError(
+                f"{toolset.name}: none of the {missed} requests that were made for '{name}' fits "
+                "its schema; put its parameters under 'properties' of its own, or write its "
+                "records yourself."
+            )
     del records[count:]
     rng.shuffle(records)
     return records

@@ -17,6 +17,8 @@ from edgetune_runtime.errors import InputError
 
 LONG_ENOUGH = 24
 """Bytes after which a walk takes the shortest way to an end."""
+_TYPED = [byte for byte in range(0x20, 0x7F) if byte != ord("\\")]
+"""Bytes of what people type; others, such as parts of rare letters, where nothing else goes on."""
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 
 
@@ -31,7 +33,8 @@ def arbitrary_arguments(tool: Tool, rng: Random) -> dict[str, Any]:
     state, text = table.start, bytearray()
     while not table.final[state]:
         after = table.transitions[state]
-        states = {int(number) for number in after if number}
+        typed = {int(number) for number in after[_TYPED] if number}
+        states = typed or {int(number) for number in after if number}
         if len(text) > LONG_ENOUGH:
             nearest = min(left[number] for number in states)
             states = {number for number in states if left[number] == nearest}

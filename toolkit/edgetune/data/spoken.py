@@ -22,6 +22,9 @@ Speak = Callable[[Random], Spoken]
 
 TRIES = 20
 """Draws of a typed value that the schema may refuse, before the automaton makes one."""
+DEEPEST = 4
+"""Objects within objects that are made by type; a schema may contain itself."""
+_DEFINITIONS = ("$defs", "definitions")
 _GENERIC = ("unknown", "title", "message")
 """Concepts for a string of which nothing is known."""
 
@@ -50,8 +53,9 @@ def plain_schema(schema: Any, root: Mapping[str, Any], depth: int = 0) -> Mappin
 def speaker(tool: Tool, name: str) -> Speak:
     """Makes values of the parameter `name` of `tool`, all of which satisfy its schema."""
     schema = plain_schema(tool.properties[name], tool.parameters)
-    only = {"properties": {name: tool.properties[name]}, "required": [name]}
-    alone = Tool(f"{tool.name}.{name}", parameters={**tool.parameters, **only})
+    only = {"type": "object", "properties": {name: tool.properties[name]}, "required": [name]}
+    named = {key: tool.parameters[key] for key in _DEFINITIONS if key in tool.parameters}
+    alone = Tool(f"{tool.name}.{name}", parameters={**named, **only})
     typed = _typed(schema, split_words(name), tool.parameters)
 
     def speak(rng: Random) -> Spoken:
@@ -59,10 +63,18 @@ def speaker(tool: Tool, name: str) -> Speak:
             text, value = typed(rng)  # type: ignore[misc]
             if arguments_problem(alone, {name: value}) is None:
                 return text, value
-        value = arbitrary_arguments(alone, rng)[name]
+        for _ in range(TRIES):
+            value = arbitrary_arguments(alone, rng)[name]
+            if _is_sayable(as_text(value)):
+                break
         return as_text(value), value
 
     return speak
+
+
+def _is_sayable(value: Any) -> bool:
+    """Whether `value` is a text that stands in a request as it is: on one line, singly spaced."""
+    return isinstance(value, str) and " ".join(value.split()) == value
 
 
 def as_text(value: Any) -> str:
@@ -76,7 +88,9 @@ def as_text(value: Any) -> str:
     return "nothing" if value is None else str(value)
 
 
-def _typed(schema: Mapping[str, Any], words: str, root: Mapping[str, Any]) -> Speak | None:
+def _typed(
+    schema: Mapping[str, Any], words: str, root: Mapping[str, Any], depth: int = 0
+) -> Speak | None:
     """Makes values that mostly satisfy `schema`; None where it says too little to know how."""
     kind = schema.get("type")
     if "const" in schema:
@@ -92,10 +106,10 @@ def _typed(schema: Mapping[str, Any], words: str, root: Mapping[str, Any]) -> Sp
         numbers = concepts_of(words, schema.get("description", ""), TYPES[kind])
         return lambda rng: _number(rng, schema, numbers)
     if kind == "array" and isinstance(schema.get("items"), Mapping):
-        item = _typed(plain_schema(schema["items"], root), words, root)
+        item = _typed(plain_schema(schema["items"], root), words, root, depth)
         return item and (lambda rng: _array(rng, schema, item))
-    if kind == "object" and schema.get("properties"):
-        return _object(schema, root)
+    if kind == "object" and schema.get("properties") and depth < DEEPEST:
+        return _object(schema, root, depth + 1)
     if kind == "string":
         strings = concepts_of(words, schema.get("description", ""), TYPES[kind])
         return lambda rng: _string(rng, schema, strings)
@@ -107,7 +121,7 @@ def _member(member: Any) -> Spoken:
 
 
 def _string(rng: Random, schema: Mapping[str, Any], concepts: list[Concept]) -> Spoken:
-    examples = [entry for entry in schema.get("examples", ()) if isinstance(entry, str)]
+    examples = [entry for entry in schema.get("examples", ()) if _is_sayable(entry)]
     make = _FORMATS.get(schema.get("format", ""))
     if make is None and examples and rng.random() < 0.3:
         text = rng.choice(examples)
@@ -143,11 +157,11 @@ def _array(rng: Random, schema: Mapping[str, Any], item: Speak) -> Spoken:
     return _listed([text for text, _ in spoken]), [value for _, value in spoken]
 
 
-def _object(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Speak | None:
+def _object(schema: Mapping[str, Any], root: Mapping[str, Any], depth: int) -> Speak | None:
     required = schema.get("required", ())
     parts = {}
     for name, inner in schema["properties"].items():
-        part = _typed(plain_schema(inner, root), split_words(name), root)
+        part = _typed(plain_schema(inner, root), split_words(name), root, depth)
         if part is not None:
             parts[name] = part
         elif name in required:

@@ -4,6 +4,7 @@ A request says the values of some parameters, verbatim, in any order and many sh
 question, terse, slot first, with or without connectors. It knows nothing of tokens or training.
 """
 
+import re
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -56,7 +57,7 @@ def invent_request(rng: Random, invented: Invented, copy_drill: bool = False) ->
     if (
         not lower
         and rng.random() < 0.6
-        and not any(isinstance(x, str) and body.startswith(x) for x in said.values.values())
+        and not any(body.startswith(text) for text in _texts(list(said.values.values())))
     ):
         body = body[:1].upper() + body[1:]
     arguments = {f.name: said.values[f.name] for f in invented.fields if f.name in said.values}
@@ -142,6 +143,12 @@ def _value(rng: Random, item: Field) -> tuple[str, Any]:
     return text, number
 
 
+def _texts(values: list[Any]) -> list[str]:
+    """The strings among `values`, and in its lists."""
+    inner = [_texts(value) for value in values if isinstance(value, list)]
+    return [value for value in values if isinstance(value, str)] + [x for xs in inner for x in xs]
+
+
 def _sentence(rng: Random, said: _Said, opening: str, subject: str, copy_drill: bool) -> str:
     """Opening, object and slots as one sentence."""
     subject = said.object or subject
@@ -149,12 +156,13 @@ def _sentence(rng: Random, said: _Said, opening: str, subject: str, copy_drill: 
     unsaid, slots = said.heads, said.slots
     if said.heads and rng.random() < 0.75 and not said.modifiers:
         head = said.heads[0]
-        if rng.random() < 0.6 and "{o}" in opening:
+        if not said.object and rng.random() < 0.6 and "{o}" in opening:
             text = opening.replace("{o}", head)
         else:
             text = f"{opening.replace('{o}', subject)} {head}"
-        if "a " + head in text and rng.random() < 0.8:
-            text = text.replace("a " + head, head, 1)
+        article = rf"\ba (?={re.escape(head)})"
+        if re.search(article, text) and rng.random() < 0.8:
+            text = re.sub(article, "", text, count=1)
     else:
         bare = "{o}" not in opening and said.modifiers
         text = f"{opening} {noun}" if bare else opening.replace("{o}", noun)
