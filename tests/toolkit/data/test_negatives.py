@@ -1,7 +1,10 @@
 """Requests that no tool serves: how many are missing, and that no tool serves them."""
 
+import itertools
+
 import pytest
 
+from edgetune.data import negatives
 from edgetune.data.negatives import missing_negatives, request_key, unserved_records
 from edgetune.data.records import Example
 from edgetune.tools.reader import builtin_tools
@@ -70,7 +73,20 @@ def test_what_another_tool_does_to_it_is_left_out():
 
 
 def test_too_many_are_refused(monkeypatch):
-    monkeypatch.setattr("edgetune.data.negatives.FRUITLESS", 0)
-    monkeypatch.setattr("edgetune.data.negatives._draw", lambda tools, rng: "hello")
+    monkeypatch.setattr(negatives, "FRUITLESS", 2)
+    for kind in ("_talk", "_foreign", "_almost"):
+        monkeypatch.setattr(negatives, kind, lambda tools, rng: "hello")
     with pytest.raises(InputError, match=r"only 1 of 5 .* lower 'data\.negatives'"):
         unserved_records(TABLES, 5, 0)
+
+
+def test_half_of_them_are_almost_served_however_many_draws_that_takes(monkeypatch):
+    drawn = itertools.count()
+
+    def seldom(tools, rng):
+        number = next(drawn)
+        return f"almost {number}" if number % 10 == 0 else None
+
+    monkeypatch.setattr(negatives, "_almost", seldom)
+    made = texts(unserved_records(TABLES, 300, 0))
+    assert 0.4 < sum(text.startswith("almost") for text in made) / len(made) < 0.6

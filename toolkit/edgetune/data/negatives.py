@@ -25,10 +25,12 @@ from edgetune_runtime.calls import RESPOND, RESPOND_CALL, Tool, Toolset
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.prompt import Called
 
-TALK_SHARE, FOREIGN_SHARE = 0.25, 0.25
-"""Of the requests: talk, and requests on other subjects; tools almost serve the rest."""
-FRUITLESS = 200
-"""Draws, above ten times the requests that are wanted, that may yield nothing new."""
+_SHARES = (0.25, 0.25, 0.5)
+"""Of the requests: talk, requests on other subjects, and such as a tool almost serves."""
+TRIES = 50
+"""Draws of one kind of request, for some come too near to a tool, before the kind is drawn anew."""
+FRUITLESS = 20
+"""Kinds in a row that may yield nothing new."""
 
 _ALIKE = (
     {
@@ -67,11 +69,13 @@ def unserved_records(
     tools = [_known(tool) for tool in toolset.tools]
     seen = {request_key(text) for text in known}
     records: list[dict[str, Any]] = []
-    for _ in range(FRUITLESS + 10 * count):
-        if len(records) == count:
-            break
-        text = _draw(tools, rng)
-        if text is not None and request_key(text) not in seen:
+    fruitless = 0
+    while len(records) < count and fruitless < FRUITLESS:
+        draw = rng.choices((_talk, _foreign, _almost), _SHARES)[0]
+        made = (draw(tools, rng) for _ in range(TRIES))
+        text = next((text for text in made if text and request_key(text) not in seen), None)
+        fruitless = fruitless + 1 if text is None else 0
+        if text is not None:
             seen.add(request_key(text))
             records.append(as_source(text, RESPOND_CALL))
     if len(records) < count:
@@ -106,14 +110,22 @@ def request_key(text: str) -> str:
     return " ".join(re.findall(r"\w+", text.casefold()))
 
 
-def _draw(tools: Sequence[_Known], rng: Random) -> str | None:
-    """One request; None where this draw came too near to a tool."""
-    roll = rng.random()
-    if roll < TALK_SHARE:
-        return chit_chat(rng).text
-    if roll < TALK_SHARE + FOREIGN_SHARE:
-        other = invent_tool(rng)
-        return None if _spoken_of(other.objects, tools) else _said(other, rng)
+# Each makes one request, or None where this draw came too near to a tool.
+
+
+def _talk(tools: Sequence[_Known], rng: Random) -> str | None:
+    """Something that is no request for any tool."""
+    return chit_chat(rng).text
+
+
+def _foreign(tools: Sequence[_Known], rng: Random) -> str | None:
+    """A request on a subject that no tool has."""
+    other = invent_tool(rng)
+    return None if _spoken_of(other.objects, tools) else _said(other, rng)
+
+
+def _almost(tools: Sequence[_Known], rng: Random) -> str | None:
+    """A request that a tool almost serves."""
     near = rng.choice(tools)
     if rng.random() < 0.5:
         return _other_object(near, tools, rng)
