@@ -74,7 +74,7 @@ def test_a_run_answers_every_case_by_its_bare_base(tiny_run, files):
 
 def test_whoever_abstains_always_is_right_where_no_tool_fits(tiny_run, files):
     run = tiny_run()
-    (files.parent / "possible_answer" / files.name).unlink()
+    files = files.rename(files.parent / "BFCL_v4_irrelevance.json")
     agent, tokenizer = open_system(run, system="base"), read_tokenizer(run / "base")
     cases = read_cases(files)
     assert cases[0].answer is None
@@ -105,10 +105,46 @@ def test_what_the_leaderboard_has_no_use_for_is_refused(tiny_run, files, monkeyp
     assert more[0] in capsys.readouterr().err
 
 
+def entry(**changed):
+    question = [[{"role": "user", "content": "Find Oslo, please."}]]
+    made = {"id": "multiple_0", "question": question, "function": FUNCTIONS}
+    return json.dumps({**made, **changed})
+
+
 @pytest.mark.parametrize(
-    "line", ['{"id": "x"}', '{"id": "multiple_0", "question": [], "function": []}']
+    "line",
+    [
+        '{"id": "x"}',
+        '{"id": "multiple_0", "question": [], "function": []}',
+        entry(function=[]),
+        entry(function=[{"name": "go"}]),
+        entry(question=[[{"role": "user", "content": "Z\udcfcrich"}]]),
+    ],
 )
 def test_a_line_that_is_no_case_is_named(files, line):
     files.write_text(line)
     with pytest.raises(InputError, match=r"multiple.json:1: is no case"):
         read_cases(files)
+
+
+def test_a_file_without_cases_is_named(files):
+    files.write_text("\n")
+    with pytest.raises(InputError, match="holds no cases"):
+        read_cases(files)
+
+
+@pytest.mark.parametrize("truth", [[], [{"geo.find": {}}, {"geo.find": {}}], None])
+def test_an_answer_of_several_calls_or_none_is_refused(files, truth):
+    answers = files.parent / "possible_answer" / files.name
+    answers.write_text(json.dumps({"id": "multiple_0", "ground_truth": truth}))
+    with pytest.raises(InputError, match="'ground_truth' was expected to hold one call"):
+        read_cases(files)
+
+
+def test_only_irrelevant_tools_need_no_answers(files):
+    alone = files.parent / "x.json"
+    alone.write_text(files.read_text())
+    with pytest.raises(InputError, match="its answers were expected in"):
+        read_cases(alone)
+    irrelevant = alone.rename(files.parent / "BFCL_v4_live_irrelevance.json")
+    assert [case.answer for case in read_cases(irrelevant)] == [None, None]

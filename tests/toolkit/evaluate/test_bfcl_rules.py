@@ -41,6 +41,9 @@ def problem(kind, allowed, value, **more):
         ("dict", [{"a": [1, 2]}], {"a": 3}, False),
         ("dict", [{"a": [1, 2]}], {"a": 1, "c": 1}, False),
         ("dict", [{"a": [1], "b": [2]}], {"a": 1}, False),
+        # Within an object, lists are compared as they are.
+        ("dict", [{"a": [["x Y"]]}], {"a": ["x Y"]}, True),
+        ("dict", [{"a": [["x Y"]]}], {"a": ["XY"]}, False),
     ],
 )
 def test_a_value_is_right_as_the_leaderboard_has_it(kind, allowed, value, right):
@@ -55,6 +58,10 @@ def test_a_value_is_right_as_the_leaderboard_has_it(kind, allowed, value, right)
         ("string", [["a b", "C"]], ["AB", "c"], True),
         ("string", [["a"], ["b"]], ["b"], True),
         ("string", [["a"]], [1], False),
+        # A list that may be left out may as well be empty.
+        ("string", [["a"], ""], [], True),
+        ("string", [["a"], ""], [1], False),
+        ("string", [["a"]], [], False),
         ("dict", [[{"a": [1]}, {"a": [2]}]], [{"a": 1}, {"a": 2}], True),
         ("dict", [[{"a": [1]}, {"a": [2]}]], [{"a": 1}], False),
     ],

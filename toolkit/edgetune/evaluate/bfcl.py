@@ -50,25 +50,51 @@ class Case:
 def read_cases(path: Path, answers: Path | None = None) -> list[Case]:
     """The cases of a file of the leaderboard's.
 
-    `answers` is by default the file of the same name in `possible_answer` beside it; a file without
-    one holds questions that no tool fits. Raises InputError for a line that is no such case.
+    `answers` is by default the file of the same name in `possible_answer` beside it; a file of
+    irrelevant tools has none. Raises InputError for a line that is no such case, or whose answer is
+    not one call.
     """
     beside = path.parent / "possible_answer" / path.name
     source = answers or (beside if beside.is_file() else None)
-    known = {} if source is None else {e["id"]: e["ground_truth"] for e in _objects(source)}
+    if source is None and "irrelevance" not in path.name:
+        raise InputError(
+            f"{path}: its answers were expected in {beside}; put them there (only the "
+            "leaderboard's files of irrelevant tools, by that name, have none)."
+        )
+    known = _answers(source) if source else {}
     cases = []
     for number, entry in enumerate(_objects(path), 1):
         try:
             question = next(m["content"] for m in entry["question"][0] if m["role"] == "user")
+            question.encode()
             functions = {each["name"]: each for each in entry["function"]}
-            answer = None if source is None else known[entry["id"]][0]
-            cases.append(Case(entry["id"], question, functions, answer))
-        except (KeyError, IndexError, TypeError, StopIteration) as error:
+            answer = None if source is None else known[entry["id"]]
+            case = Case(entry["id"], question, functions, answer)
+            if not case.toolset.tools:
+                raise ValueError("it has no tools")
+        except (LookupError, TypeError, AttributeError, StopIteration, ValueError) as error:
             raise InputError(
                 f"{path}:{number}: is no case of the leaderboard's single-turn categories "
                 f"({type(error).__name__}: {error}); give one, and the answers that belong to it."
             ) from error
+        cases.append(case)
+    if not cases:
+        raise InputError(f"{path}: holds no cases; give a file of the leaderboard's.")
     return cases
+
+
+def _answers(path: Path) -> dict[str, Mapping[str, Mapping[str, Allowed]]]:
+    """The one call that is right, by the case's id."""
+    answers: dict[str, Mapping[str, Mapping[str, Allowed]]] = {}
+    for number, entry in enumerate(_objects(path), 1):
+        try:
+            (answers[entry["id"]],) = entry["ground_truth"]
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                f"{path}:{number}: 'ground_truth' was expected to hold one call; give one of the "
+                "leaderboard's categories in which one call answers a question (simple, multiple)."
+            ) from error
+    return answers
 
 
 def json_schema(described: Any) -> Any:

@@ -61,6 +61,8 @@ def _value_problem(value: Any, schema: Mapping[str, Any], allowed: Allowed) -> s
         value = float(value)
     if not _has_type(value, wanted, inner, allowed):
         return f"{value!r} is no {schema['type']}"
+    if wanted is list and value == [] and "" in allowed:
+        return None  # as there: an empty list is as good as none
     is_variable = _type_of(allowed) not in (None, wanted)
     if is_variable:
         right = value in allowed
@@ -78,10 +80,10 @@ def _value_problem(value: Any, schema: Mapping[str, Any], allowed: Allowed) -> s
 def _has_type(value: Any, wanted: type, inner: type | None, allowed: Allowed) -> bool:
     kind = type(value)
     if kind is wanted:
-        if inner is None:
+        # As there: where a list may be left out, the types of its entries are not looked at.
+        if inner is None or not all(isinstance(each, list) for each in allowed):
             return True
-        lists = [each for each in allowed if isinstance(each, list)]
-        return any(all(_has_type(entry, inner, None, each) for entry in value) for each in lists)
+        return any(all(_has_type(entry, inner, None, each) for entry in value) for each in allowed)
     return kind is _type_of(allowed)
 
 
@@ -92,7 +94,7 @@ def _type_of(allowed: Allowed) -> type | None:
 def _same_object(value: Mapping[str, Any], allowed: Mapping[str, Allowed]) -> bool:
     """Each of whose keys has a list of allowed values in turn."""
     return all(
-        key in allowed and normal(entry) in [normal(each) for each in allowed[key]]
+        key in allowed and _normal_text(entry) in [_normal_text(each) for each in allowed[key]]
         for key, entry in value.items()
     ) and all(key in value or "" in values for key, values in allowed.items())
 
@@ -107,7 +109,11 @@ def _same_objects(value: Sequence[Any], allowed: Sequence[Any]) -> bool:
 def normal(value: Any) -> Any:
     """A string, or the strings of a list, as the leaderboard compares them."""
     if isinstance(value, list):
-        return [normal(entry) if isinstance(entry, str) else entry for entry in value]
+        return [_normal_text(entry) for entry in value]
+    return _normal_text(value)
+
+
+def _normal_text(value: Any) -> Any:
     if isinstance(value, str):
         return _IGNORED.sub("", value).lower().replace("'", '"')
     return value
