@@ -36,6 +36,7 @@ class Teacher(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.asked, self.keys, self.made = [], set(), 0
         self.status, self.useless, self.fail_after = 200, "", None
+        self.raw, self.usage = None, {"prompt_tokens": 100, "completion_tokens": 50}
 
     @property
     def url(self):
@@ -69,14 +70,14 @@ class Handler(BaseHTTPRequestHandler):
             "created": 1,
             "model": body["model"],
             "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-            "usage": {"prompt_tokens": 100, "completion_tokens": 50, "total_tokens": 150},
+            "usage": {**teacher.usage, "total_tokens": 150},
         }
         if status != 200:
             answer = {"error": {"message": "no such model"}}
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", "text/html" if teacher.raw else "application/json")
         self.end_headers()
-        self.wfile.write(json.dumps(answer).encode())
+        self.wfile.write(teacher.raw or json.dumps(answer).encode())
 
     def log_message(self, *_):
         pass
@@ -100,7 +101,7 @@ def tools(tmp_path):
 
 
 def called(path):
-    for line in path.read_text().splitlines():
+    for line in path.read_text().strip().split("\n"):
         calls = json.loads(line)["messages"][1].get("tool_calls")
         yield calls[0]["function"] if calls else {"name": "respond", "arguments": {}}
 
@@ -198,3 +199,38 @@ def test_a_teacher_without_a_model_is_refused(tools, tmp_path):
     command = ["data", "generate", "--tools", str(tools), "-o", str(tmp_path / "data")]
     done = CliRunner().invoke(app, [*command, "--teacher", "http://127.0.0.1:9/v1"])
     assert isinstance(done.exception, InputError) or done.exit_code == 2
+
+
+def test_an_endpoint_that_speaks_something_else_is_named(teacher, tools, tmp_path):
+    teacher.raw = b"<html>Welcome</html>"
+    with pytest.raises(InputError, match="something else than the protocol's JSON"):
+        generate_with_teacher(read_tools(tools), tmp_path / "data", {"train": 3}, teacher.url, "m")
+
+
+@pytest.mark.parametrize("key", ["", "sk-x"])
+def test_an_address_that_is_none_is_named(tools, tmp_path, monkeypatch, key):
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with pytest.raises(InputError, match="is no address"):
+        generate_with_teacher(
+            read_tools(tools), tmp_path / "data", {"train": 3}, "http://host:8000x/v1", "m"
+        )
+
+
+def test_one_record_that_cannot_be_written_spoils_no_other(teacher, tools, tmp_path, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "")
+    teacher.usage = {}
+    entries = [
+        {"request": "bad \udcfc", "arguments": {"minutes": 1}},
+        {"request": "worse", "arguments": {"minutes": float("nan")}},
+    ]
+    good = [{"request": f"wait {n}\u2028minutes", "arguments": {"minutes": n}} for n in range(3)]
+    teacher.useless = json.dumps({"records": [*entries, *good]})
+    toolset, output = read_tools(tools), tmp_path / "data"
+    with pytest.raises(InputError, match="no usable record for 'lock'"):
+        generate_with_teacher(toolset, output, {"train": 9}, teacher.url, "m")
+    # What was paid for is read again, a line separator within a request notwithstanding.
+    assert len((output / UNFINISHED).read_bytes().split(b"\n")) == 5
+    teacher.useless = ""
+    usage = generate_with_teacher(toolset, output, {"train": 9}, teacher.url, "m")
+    assert len(list(called(output / "train.jsonl"))) == 9
+    assert (usage.prompt_tokens, usage.completion_tokens) == (0, 0)

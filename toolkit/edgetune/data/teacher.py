@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import openai
+from openai.types.chat import ChatCompletion
 
 from edgetune.data.records import as_source, parse_record, record_problem, write_jsonl
 from edgetune_runtime.calls import RESPOND, RESPOND_CALL, Call, Toolset
@@ -60,8 +61,8 @@ class Usage:
         """Count an answer of the endpoint."""
         self.requests += 1
         if answer.usage is not None:
-            self.prompt_tokens += answer.usage.prompt_tokens
-            self.completion_tokens += answer.usage.completion_tokens
+            self.prompt_tokens += answer.usage.prompt_tokens or 0
+            self.completion_tokens += answer.usage.completion_tokens or 0
 
 
 @dataclass
@@ -90,8 +91,11 @@ def generate_with_teacher(
     Raises InputError where the endpoint cannot be used, gives nothing that fits a tool, or
     `output` holds the unfinished work of other tools or another model.
     """
-    key = os.environ.get("OPENAI_API_KEY", "none")
-    client = openai.OpenAI(base_url=url, api_key=key, max_retries=RETRIES)
+    key = os.environ.get("OPENAI_API_KEY") or "none"
+    try:
+        client = openai.OpenAI(base_url=url, api_key=key, max_retries=RETRIES)
+    except Exception as error:  # whatever the client's library makes of an address
+        raise InputError(f"{url}: is no address ({error}); check --teacher.") from error
     wanted = _quotas(toolset, counts)
     kept = _open(output / UNFINISHED, toolset, model)
     usage, fruitless = Usage(), 0
@@ -148,11 +152,14 @@ def _open(path: Path, toolset: Toolset, model: str) -> _Kept:
     found = None
     if path.exists():
         # A line that was being written when the run was killed is asked for again.
-        whole, ended, _ = path.read_text(encoding="utf-8").rpartition("\n")
-        path.write_text(whole + ended, encoding="utf-8")
+        whole, ended, _ = path.read_bytes().rpartition(b"\n")
+        path.write_bytes(whole + ended)
         try:
-            found, *rest = [json.loads(line) for line in whole.splitlines()]
-            kept.records = [line for line in rest if {"split", "tool", "record"} <= line.keys()]
+            lines = [json.loads(line) for line in whole.split(b"\n") if line]
+            found = lines[0] if lines else None
+            kept.records = [
+                line for line in lines[1:] if {"split", "tool", "record"} <= line.keys()
+            ]
         except (ValueError, AttributeError) as error:
             raise InputError(f"{path}: is damaged ({error}); remove it to start anew.") from error
     if kept.records and found != header:
@@ -196,6 +203,11 @@ def _ask(client: openai.OpenAI, model: str, prompt: str, usage: Usage) -> str:
             f"{client.base_url}: refuses with status {error.status_code} "
             f"({_short(error.message)}); check --teacher, --model and OPENAI_API_KEY."
         ) from error
+    if not isinstance(answer, ChatCompletion):
+        raise InputError(
+            f"{client.base_url}: answers with something else than the protocol's JSON "
+            f"({_short(str(answer))}); check --teacher, which mostly ends in /v1."
+        )
     usage.add(answer)
     return (answer.choices[0].message.content or "") if answer.choices else ""
 
@@ -221,7 +233,10 @@ def _keep(
         if isinstance(text, str) and text.strip() and isinstance(arguments, dict):
             call = RESPOND_CALL if tool == RESPOND else Call(tool, arguments)
             record = as_source(text.strip(), call)
-            problem = record_problem(parse_record(1, json.dumps(record)), toolset)
+            try:
+                problem = record_problem(parse_record(1, json.dumps(record)), toolset)
+            except InputError as error:
+                problem = str(error)
             if problem is None and text.strip().casefold() not in said:
                 said.add(text.strip().casefold())
                 kept.add(split, tool, record)
