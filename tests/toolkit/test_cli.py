@@ -78,9 +78,11 @@ def test_an_evaluation_without_data_says_what_it_takes(monkeypatch, capsys, tmp_
     assert "--data: found none" in capsys.readouterr().err
     assert run(monkeypatch, "eval", "--compare", tmp_path / "a.json", tmp_path / "b.json") == 2
     assert "a.json: cannot be read" in capsys.readouterr().err
-    for other in ((tmp_path,), ("--data", "x.jsonl"), ("--abstain-below", 0.5)):
+    options = (("--data", "x"), ("--abstain-below", 0.5), ("--report", "r.html"), ("--limit", 1))
+    for other in ((tmp_path,), *options):
         assert run(monkeypatch, "eval", *other, "--compare", "a.json", "b.json") == 2
-        assert f"{other[0]}: found both" in capsys.readouterr().err
+        name = other[0] if len(other) > 1 else "BUNDLE|RUN"
+        assert f"--compare and {name}: found both" in capsys.readouterr().err
 
 
 def test_abstaining_contradicts_a_stage_without_a_selection(monkeypatch, capsys, tmp_path):

@@ -56,6 +56,10 @@ def test_a_name_of_two_toolsets_needs_the_records_word(tmp_path, toolsets):
     ("record", "what"),
     [
         ({**as_source("sing", Call("play_song")), "toolset": "car"}, "'toolset' is 'car'"),
+        (
+            {**as_source("sing", Call("play_song")), "toolset": ["home"]},
+            "'toolset' is \\['home'\\]",
+        ),
         ({**as_source("sing", Call("play_song")), "toolset": "home"}, "no tool of 'home'"),
         (as_source("fly", Call("fly")), r"no tool of 'home \+ music'"),
         (as_source("rain?", Call("get_weather", {"days": 3})), "'city' is missing"),

@@ -43,6 +43,7 @@ class Stage(StrEnum):
 
 
 def evaluate(
+    context: typer.Context,
     path: Annotated[
         Path | None,
         typer.Argument(metavar="BUNDLE|RUN", help="A bundle, or a run (evaluated in torch)."),
@@ -96,10 +97,10 @@ def evaluate(
     tools that it never saw, and scores by the leaderboard's own rules.
     """
     if compared is not None:
-        if path is not None or data is not None or abstain_below:
-            other = path or ("--abstain-below" if data is None else "--data")
+        besides = _given_besides(context, "compared", "threads", "json_target")
+        if besides:
             raise InputError(
-                f"--compare and {other}: found both; --compare takes "
+                f"--compare and {besides[0]}: found both; --compare takes "
                 "two results and evaluates nothing, so give it alone."
             )
         _compare(*compared, json_target)
@@ -167,6 +168,17 @@ def evaluate(
     if report is not None:
         write_report(report, [result])
     give(result.as_json(), json_target, lambda: Console().print(result_view(result)))
+
+
+def _given_besides(context: typer.Context, *names: str) -> list[str]:
+    """What stands on the command line, but for the parameters called `names`."""
+    given = []
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if source and source.name == "COMMANDLINE" and parameter.name not in names:
+            is_option = parameter.param_type_name == "option"
+            given.append(parameter.opts[0] if is_option else "BUNDLE|RUN")
+    return given
 
 
 def _compare(first: Path, second: Path, json_target: str | None) -> None:

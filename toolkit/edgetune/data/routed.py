@@ -40,7 +40,7 @@ def read_routed(path: Path, toolsets: Mapping[str, Toolset]) -> list[list[Routed
 
 def _steps(record: Record, toolsets: Mapping[str, Toolset]) -> list[RoutedStep]:
     own = record.source.get("toolset")
-    if own is not None and own not in toolsets:
+    if own is not None and (not isinstance(own, str) or own not in toolsets):
         raise InputError(
             f"'toolset' is {own!r}, expected one of {', '.join(toolsets)}; correct it."
         )

@@ -119,7 +119,8 @@ def comparison_view(comparison: Comparison, first: str, second: str) -> Renderab
         caption_justify="left",
     )
     for column in ("A", "B", "B - A", "wrong in A alone", "in B alone", "p"):
-        table.add_column(column, justify="right")
+        width = len("+0.000 (+0.000…+0.000)") if column == "B - A" else None
+        table.add_column(column, justify="right", min_width=width)
     for name, figure in comparison.figures.items():
         table.add_row(
             name.replace("_", " "),
