@@ -13,7 +13,7 @@ import json
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,8 @@ from edgetune_runtime.routing import as_tools
 BASE = "base"
 DECODE_STEPS = 3
 """Rows of logits after the prefill's own: enough to see a wrong position or K/V."""
+SMALLEST_CONTEXT = 1024
+"""Tokens that every engine's KV cache holds at least, where the base's own context does."""
 CALLS = 6
 """Held-out requests whose calls are compared."""
 CALL_TOKENS = 64
@@ -179,38 +181,36 @@ def _sample_ids(
     name = adapter.toolset if adapter and adapter.toolset else next(iter(assets.toolsets))
     toolset = assets.toolsets[name]
     wanted = adapter.tool if adapter else None
-    sample = next(
-        (s for s in samples(run, toolset.toolset) if wanted is None or s.tool.name == wanted), None
-    )
-    if sample is None:
-        tool = toolset.toolset[wanted] if wanted else RESPOND_TOOL
-        sample = Sample("Hello.", tool, RESPOND_CALL)
+    tool = toolset.toolset[wanted] if wanted else RESPOND_TOOL
+    fitting = (s for s in samples(run, toolset.toolset) if wanted is None or s.tool.name == wanted)
     if adapter is None:
         prefix = toolset.prompts.base
     elif adapter.role == "router" and assets.router is not None:
         prefix = assets.router.prompts.adapter
         (tool,) = as_tools([toolset.toolset])
-        sample = Sample(sample.request, tool, Call(tool.name))
+        fitting = (Sample(s.request, tool, Call(tool.name)) for s in fitting)
     elif adapter.tool:
         prefix = toolset.prompts.arguments[adapter.tool]
     else:
         prefix = toolset.prompts.selector
-    prompt = _encode(assets, render_prompt(assets.pieces, prefix, [User(sample.request)]))
-    call = _encode(assets, render_call(assets.pieces, sample.tool, sample.call))
     steps = DECODE_STEPS
     if adapter is not None:
         # PEFT runs the bare base where it does not find the whole invocation of an activated LoRA.
         steps = max(steps, len(read_adapter(run, adapter).invocation) + 1)
     limit = run.base.shape.context_length
-    if adapter is None:
-        # More tools than the base can read are no reason not to export their adapters.
-        prompt = prompt[-(limit - steps) :]
-    if len(prompt) + steps > limit:
-        raise InputError(
-            f"{run.path}: a prompt of {len(prompt)} tokens does not fit the base's context of "
-            f"{limit}; show less of the tools ('prompt.tools') or shorten the records."
-        )
-    return np.array([*prompt, *call[:steps]], np.int64), steps + 1
+    # Training leaves out records that are too long, so they are no reason not to export.
+    for sample in chain(fitting, [Sample("Hello.", tool, RESPOND_CALL)]):
+        prompt = _encode(assets, render_prompt(assets.pieces, prefix, [User(sample.request)]))
+        if adapter is None:
+            # Nor are more tools than the base can read, or an engine's KV cache can hold.
+            prompt = prompt[-(min(limit, SMALLEST_CONTEXT) - steps) :]
+        if len(prompt) + steps <= limit:
+            call = _encode(assets, render_call(assets.pieces, sample.tool, sample.call))
+            return np.array([*prompt, *call[:steps]], np.int64), steps + 1
+    raise InputError(
+        f"{run.path}: the shortest prompt, of {len(prompt)} tokens, does not fit the base's "
+        f"context of {limit}; show less of the tools ('prompt.tools')."
+    )
 
 
 def _encode(assets: Assets, text: str) -> list[int]:
@@ -235,16 +235,27 @@ def _calls(run: Run, assets: Assets) -> tuple[list[ReferenceCall], int, int]:
     rounds = []
     for each in track(engines if chosen else [], "Making reference calls"):
         agent = Agent(assets, each, system="decoupled", max_tokens=tokens)
-        steps = [agent.step([User(request)]) for request in chosen]
-        rounds.append([(step.toolset, step.tool, dict(step.arguments)) for step in steps])
-    kept = [
-        ReferenceCall(toolset, request, tool, arguments)
-        for request, ((toolset, tool, arguments), *others) in zip(
-            chosen, zip(*rounds, strict=True), strict=True
-        )
-        if all(other == (toolset, tool, arguments) for other in others)
+        rounds.append([_call(agent, request) for request in chosen])
+    made = [
+        (request, first, others)
+        for request, (first, *others) in zip(chosen, zip(*rounds, strict=True), strict=True)
+        if first is not None
     ]
-    return kept, tokens, len(chosen) - len(kept)
+    kept = [
+        ReferenceCall(first[0], request, first[1], first[2])
+        for request, first, others in made
+        if all(other == first for other in others)
+    ]
+    return kept, tokens, len(made) - len(kept)
+
+
+def _call(agent: Agent, request: str) -> tuple[str, str, dict[str, Any]] | None:
+    """Toolset, tool and arguments; None for a request that the base's context does not hold."""
+    try:
+        step = agent.step([User(request)])
+    except InputError:
+        return None
+    return step.toolset, step.tool, dict(step.arguments)
 
 
 def _spread(run: Run, toolset: Any) -> Iterator[Sample]:

@@ -186,7 +186,7 @@ def samples(run: Run, toolset: Toolset) -> Iterator[Sample]:
         if path.is_file():
             with path.open(encoding="utf-8") as lines:
                 for line in lines:
-                    sample = _sample(json.loads(line), toolset)
+                    sample = _sample(json.loads(line), toolset) if line.strip() else None
                     if sample is not None:
                         yield sample
 
