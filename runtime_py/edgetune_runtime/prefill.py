@@ -70,6 +70,7 @@ class Prefill:
         """
         known = len(self._base_read)
         if not known or ids[:known] != self._base_read or self._engine.position < known:
+            self._base_read = ()  # whatever fails below, the cache no longer holds it
             self.swap_ms += self._pool.activate(None)
             unread = self._after_static(None, prefix, ids)
         else:
