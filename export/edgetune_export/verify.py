@@ -122,6 +122,12 @@ def _climb(ladder: _Ladder, engine: str | None, run: Run | None) -> None:
     manifest = ladder.open("manifest", lambda: (read_manifest(path), "as its digest says"))
     if manifest is None:
         return ladder.leave()
+    runnable = [target.name for target in manifest.targets if has_engine(target)]
+    if engine is not None and engine not in runnable:
+        raise InputError(
+            f"--engine {engine}: {path} has {runnable} to be run here; choose one of these or "
+            "export with that target."
+        )
     # All of these are tried, so that what is wrong is named as closely as can be.
     ladder.check("files", _check_files, path, manifest)
     for adapter in manifest.adapters:
@@ -140,7 +146,6 @@ def _climb(ladder: _Ladder, engine: str | None, run: Run | None) -> None:
     for target in manifest.targets:
         if not has_engine(target):
             ladder.check(f"{target.name}: structure", _check_structure, bundle, target)
-    runnable = [target.name for target in manifest.targets if has_engine(target)]
     for name in runnable if engine is None else [engine]:
         stand = ladder.open(f"engine: {name}", partial(_open, bundle, name, wanted))
         if stand is not None:

@@ -272,3 +272,8 @@ def test_the_size_of_a_delta_is_exact_for_wide_slots():
     b = rng.standard_normal((8, 4864)).astype(np.float32) * 1e-3
     wanted = np.linalg.norm(a.astype(np.float64) @ b.astype(np.float64))
     assert delta_norm(a, b) == pytest.approx(wanted, rel=1e-9)
+
+
+def test_an_engine_that_the_bundle_has_no_target_for_is_bad_input(exported):
+    with pytest.raises(InputError, match=r"--engine executorch: .*has \['onnx'\]"):
+        verify(exported, engine="executorch")
