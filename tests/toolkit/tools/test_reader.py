@@ -83,3 +83,10 @@ def test_bad_tools_are_refused_by_a_sentence_that_names_the_file(tmp_path, value
 def test_missing_file_names_the_built_in_toolsets(tmp_path):
     with pytest.raises(InputError, match="phone_actions"):
         read_tools(tmp_path / "none.json")
+
+
+def test_a_description_that_is_given_stands_for_the_files_own(tmp_path, weather_toolset):
+    path = written(tmp_path / "tools.json", dump_toolsets([weather_toolset]))
+    assert read_tools(path, description="All at home.").description == "All at home."
+    assert read_tools("phone_actions", description="A phone.").description == "A phone."
+    assert read_tools("phone_actions").description == builtin_tools("phone_actions").description

@@ -7,6 +7,7 @@ every schema is a valid JSON Schema. Knows nothing of records, prompts or models
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -31,15 +32,20 @@ def read_tools(source: Path | str, name: str | None = None, description: str = "
     after its folder where the file is just `tools.json`. Raises InputError.
     """
     if str(source) in BUILT_IN:
-        return builtin_tools(str(source))
+        return _described(builtin_tools(str(source)), description)
     path = Path(source)
     value = _read_json(path)
     if isinstance(value, dict) and "toolsets" in value:
         entry, where = _pick(value["toolsets"], name, path)
         toolset = parse_toolset(entry, where)
         _check(toolset, where)
-        return toolset
+        return _described(toolset, description)
     return tools_from_list(value, str(path), name or _name_of(path), description)
+
+
+def _described(toolset: Toolset, description: str) -> Toolset:
+    """`toolset` with `description` instead of its own, where there is one."""
+    return replace(toolset, description=description) if description else toolset
 
 
 def tools_from_list(value: Any, where: str, name: str, description: str = "") -> Toolset:
