@@ -108,3 +108,15 @@ def test_a_process_that_is_asked_to_end_tidies_up(monkeypatch, tmp_path, ctrl_c)
         for number, handler in before.items():
             signal.signal(number, handler)
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("verb", [("run", "{}", "hello"), ("eval", "{}", "--data", "x.jsonl")])
+def test_a_negative_seed_is_refused(monkeypatch, capsys, tmp_path, verb):
+    arguments = [part.format(tmp_path) for part in verb]
+    assert run(monkeypatch, *arguments, "--seed", "-1") == 2
+    assert "--seed" in capsys.readouterr().err
+
+
+def test_a_request_that_is_no_utf8_is_one_sentence(monkeypatch, capsys, tmp_path):
+    assert run(monkeypatch, "run", tmp_path, "Z\udcfcrich") == 2
+    assert "REQUEST: found bytes that are no UTF-8" in capsys.readouterr().err

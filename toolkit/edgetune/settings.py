@@ -142,7 +142,7 @@ class TrainSettings(Section):
     """AdamW's decoupled weight decay."""
     gradient_clip: float = Field(default=1.0, gt=0)
     """The largest norm of a step's gradient."""
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
     """Seed of initial weights, order and dropout."""
     evaluations: int = Field(default=4, ge=1)
     """How often an adapter is measured on the dev records, evenly spread, the last at its end."""

@@ -67,7 +67,7 @@ def evaluate(
         int | None, typer.Option(min=1, help="Only the first so many records.")
     ] = None,
     temperature: Annotated[float, typer.Option(min=0.0, help="Sample the arguments.")] = 0.0,
-    seed: Annotated[int, typer.Option(help="Seed of the sampling.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the sampling.")] = 0,
     max_tokens: MaxTokensOption = 256,
     report: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also write an HTML report.")

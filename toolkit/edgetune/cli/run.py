@@ -16,6 +16,7 @@ from edgetune.cli.options import (
     ThreadsOption,
     give,
 )
+from edgetune_runtime.errors import InputError
 
 if TYPE_CHECKING:
     from edgetune_runtime.agent import Step
@@ -32,7 +33,7 @@ def run(
     engine: EngineOption = None,
     threads: ThreadsOption = None,
     temperature: Annotated[float, typer.Option(min=0.0, help="0 takes the likeliest token.")] = 0.0,
-    seed: Annotated[int, typer.Option(help="Seed of the sampling above temperature 0.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the sampling above temperature 0.")] = 0,
     max_tokens: MaxTokensOption = 256,
     exact: Annotated[
         bool, typer.Option("--exact", help="Probabilities of every tool, not the likely ones.")
@@ -49,6 +50,12 @@ def run(
     from edgetune_runtime.engines import open_engine
     from edgetune_runtime.prompt import User
 
+    try:
+        request.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"REQUEST: found bytes that are no UTF-8 ({error.reason}); set the terminal to UTF-8."
+        ) from error
     opened = open_bundle(bundle)
     agent = Agent(
         opened.assets,
