@@ -12,8 +12,10 @@ from safetensors.torch import load_file
 from edgetune.config import read_config
 from edgetune.data import copied
 from edgetune.evaluate.system import open_system
+from edgetune.train import prepare as prepare_module
 from edgetune.train import run as run_module
 from edgetune.train.run import TrainingStopped, train
+from edgetune_export.base import Base
 from edgetune_export.bundle import write_bundle
 from edgetune_export.run import open_run
 from edgetune_export.verify import verify
@@ -385,3 +387,62 @@ def test_the_selector_mines_its_own_confusions_in_as_many_steps(recipe, tmp_path
     assert json.loads(written.read_text())["start"] == 3
     with pytest.raises(InputError, match=r"selector\.hard_negatives\.epochs: 2' contradicts"):
         train(recipe("selector: {hard_negatives: {epochs: 2}}\n"), tmp_path / "other")
+
+
+def failing(*_, **__):
+    raise InputError("no disk")
+
+
+def test_an_adapter_whose_files_are_gone_is_trained_anew(recipe, tmp_path):
+    train(recipe(), tmp_path / "run")
+    shutil.copytree(tmp_path / "run", tmp_path / "whole")
+    shutil.rmtree(tmp_path / "run" / "adapters" / "home.arguments.set_alarm")
+    with pytest.raises(InputError, match="it trains it anew"):
+        open_system(tmp_path / "run")
+    assert train(recipe(), tmp_path / "run").as_json()["complete"]
+    assert_same_weights(tmp_path / "run", tmp_path / "whole")
+
+
+def test_records_that_lie_in_the_run_are_never_removed(recipe, tmp_path, monkeypatch):
+    config = recipe()
+    with monkeypatch.context() as patch:
+        patch.setattr(prepare_module, "load_base", failing)
+        with pytest.raises(InputError, match="no disk"):
+            train(config, tmp_path / "run")
+    path = tmp_path / "recipe.yaml"
+    path.write_text(path.read_text().replace("train: train.jsonl", "train: run/data/train.jsonl"))
+    with pytest.raises(InputError, match=r"train\.jsonl: lies in .*move it"):
+        train(read_config(path), tmp_path / "run")
+    assert (tmp_path / "run" / "data" / "train.jsonl").exists()
+
+
+def test_a_start_that_failed_leaves_the_negatives_as_they_were(recipe, tmp_path, monkeypatch):
+    config = recipe(data=", negatives: 0.5")
+    with monkeypatch.context() as patch:
+        patch.setattr(prepare_module, "load_base", failing)
+        with pytest.raises(InputError, match="no disk"):
+            train(config, tmp_path / "run")
+    written = tmp_path / "run" / "data" / "negatives.jsonl"
+    first = written.read_text()
+    train(config, tmp_path / "run")
+    assert written.read_text() == first
+
+
+def test_hard_negatives_that_cannot_be_are_refused_before_anything_is_trained(
+    recipe, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(Base, "model", failing)
+    with pytest.raises(InputError, match=r"selector\.hard_negatives\.epochs: 2' contradicts"):
+        train(recipe("selector: {hard_negatives: {epochs: 2}}\n"), tmp_path / "run")
+
+
+def test_blank_lines_and_records_that_are_too_long_hinder_no_export(recipe, tmp_path):
+    config = recipe("monolithic: {enabled: false}\n")
+    for name in ("train", "dev"):
+        path = tmp_path / f"{name}.jsonl"
+        long = record("weather in " + "far " * 3000, "get_weather", city="far")
+        path.write_text(f"\n{json.dumps(long)}\n\n{path.read_text()}\n")
+    train(config, tmp_path / "run")
+    write_bundle(open_run(tmp_path / "run"), tmp_path / "bundle", ["onnx"])
+    result = verify(tmp_path / "bundle", run=tmp_path / "run")
+    assert result["ok"], result

@@ -57,7 +57,7 @@ def prepare(config: TrainConfig, output: Path) -> Prepared:
     base_source = _base_source(config)
     _check_quantization(config, Path(base_source))
     sources = _sources(config, toolsets, base_source)
-    started = _reopen(output, config, sources)
+    started = _reopen(output, config, sources, [Path(base_source), *_paths(config)])
     if not started:
         write_json(output / "run.json", _run(config, sources))
         write_json(output / "tools.json", dump_toolsets(toolsets))
@@ -145,8 +145,13 @@ def _run(config: TrainConfig, sources: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _reopen(output: Path, config: TrainConfig, sources: Mapping[str, str]) -> bool:
-    """Whether `output` holds this very run, with all it starts from; InputError for another's."""
+def _reopen(
+    output: Path, config: TrainConfig, sources: Mapping[str, str], paths: Sequence[Path]
+) -> bool:
+    """Whether `output` holds this very run, with all it starts from; InputError for another's.
+
+    `paths` are those that the recipe names.
+    """
     if not output.exists() or (output.is_dir() and not any(output.iterdir())):
         return False
     if not (output / "run.json").is_file():
@@ -165,6 +170,12 @@ def _reopen(output: Path, config: TrainConfig, sources: Mapping[str, str]) -> bo
     ):
         if ours != theirs and not found["adapters"] and not (output / "state").exists():
             # It stopped before anything was trained, over a mistake in a record for instance.
+            for path in paths:
+                if path.resolve().is_relative_to(output.resolve()):
+                    raise InputError(
+                        f"{path}: lies in {output}, which holds the beginning of a run of another "
+                        f"{what} and would be made anew; move it, or choose another --output."
+                    )
             shutil.rmtree(output)
             return False
         if ours != theirs:
@@ -216,7 +227,7 @@ def _toolset(config: TrainConfig, index: int) -> Toolset:
                 f"'{name}: {settings.name}' contradicts '{tools}: {settings.tools}', whose name is "
                 f"given; remove '{name}'."
             )
-        return read_tools(settings.tools)
+        return read_tools(settings.tools, description=settings.description)
     return read_tools(config.locate(settings.tools, tools), settings.name, settings.description)
 
 
@@ -244,6 +255,18 @@ def _base_source(config: TrainConfig) -> str:
             "'base.revision'."
         )
     return str(path)
+
+
+def _paths(config: TrainConfig) -> list[Path]:
+    """The files of tools and records that the recipe names."""
+    found = []
+    for index, listed in enumerate(config.listed):
+        data = listed.data
+        named = {"tools": listed.tools, "data.train": data.train, "data.dev": data.dev}
+        for key, given in named.items():
+            if given is not None and given not in BUILT_IN:
+                found.append(config.locate(given, config.field(index, key)))
+    return found
 
 
 def _sources(config: TrainConfig, toolsets: Sequence[Toolset], base_source: str) -> dict[str, str]:

@@ -112,6 +112,7 @@ def _write_negatives(
     known = [
         turn.text
         for part in sorted(directory.glob("*.jsonl"))
+        if part.name != NEGATIVES  # of a start that stopped
         for record in read_records(part, toolset)
         for turn in record.turns
         if isinstance(turn, User)

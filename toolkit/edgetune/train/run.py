@@ -80,6 +80,7 @@ def _train(config: TrainConfig, output: Path, pressed: threading.Event) -> RunSu
     precision = best_precision(config.machine.precision, device)
     prepared = prepare(config, output)
     jobs = _jobs(config, prepared)
+    tails = {job.data.name: _hard_tail(job, prepared, config) for job in jobs}
     done = _finished(output, jobs)
     waiting = [job for job in jobs if job.data.name not in done]
     if waiting:
@@ -90,8 +91,9 @@ def _train(config: TrainConfig, output: Path, pressed: threading.Event) -> RunSu
                     continue
                 _stop_if(pressed)
                 display.begin(job.data.name, len(job.plan), index, len(jobs))
+                tail = tails[job.data.name]
                 done[job.data.name] = _one(
-                    model, job, prepared, config, precision, display, pressed
+                    model, job, prepared, config, tail, precision, display, pressed
                 )
                 _record(output, jobs, prepared, done)
         del model  # calibration needs the memory
@@ -170,6 +172,7 @@ def _one(
     job: Job,
     prepared: Prepared,
     config: TrainConfig,
+    tail: HardTail | None,
     precision: Precision,
     display: Display,
     pressed: threading.Event,
@@ -191,7 +194,7 @@ def _one(
             state,
             state_every=config.machine.state_every,
             watcher=display,
-            tail=_hard_tail(job, prepared, config),
+            tail=tail,
             stop=pressed.is_set,
         )
         metrics = adapter_metrics(job, trained)
@@ -222,7 +225,11 @@ def _line(job: Job, trained: Trained, metrics: dict[str, Any]) -> str:
 
 def _finished(output: Path, jobs: list[Job]) -> dict[str, dict[str, Any]]:
     """The metrics of the adapters that are done already."""
-    listed = {entry["name"]: entry for entry in read_json(output / "run.json")["adapters"]}
+    listed = {
+        entry["name"]: entry
+        for entry in read_json(output / "run.json")["adapters"]
+        if (output / "adapters" / entry["name"] / "adapter_model.safetensors").is_file()
+    }
     if not listed:
         return {}
     metrics = read_json(output / "metrics.json")["adapters"]
