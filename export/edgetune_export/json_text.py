@@ -61,7 +61,8 @@ def string_matching(pattern: str, least: int = 0, most: int | None = None) -> No
     Raises ValueError with the reason where the pattern is not regular or not supported.
     """
     try:
-        machine = parse_pattern(anchored(pattern)).to_fsm()
+        # Nothing may follow that is not the pattern's: a lookahead that reaches further is refused.
+        machine = parse_pattern(anchored(pattern)).to_fsm(prefix_postfix=(0, 0))
         if least or most is not None:
             bound = "" if most is None else str(most)
             machine &= parse_pattern(f"(?:.|\n){{{least},{bound}}}").to_fsm()
@@ -147,13 +148,24 @@ def _complement(codes: Iterable[int]) -> Ranges:
     return (*ranges, (low, _UNICODE_END))
 
 
+def _ranges(codes: Iterable[int]) -> Ranges:
+    """`codes` as ranges: one edge of the automaton each, so that their number counts."""
+    ranges: list[tuple[int, int]] = []
+    for code in sorted(codes):
+        if ranges and ranges[-1][1] == code - 1:
+            ranges[-1] = (ranges[-1][0], code)
+        else:
+            ranges.append((code, code))
+    return tuple(ranges)
+
+
 def _graph(machine: FSM) -> Node:
     """A character automaton of interegular as a graph of byte expressions."""
     symbols: Mapping[int, list[Any]] = machine.alphabet.by_transition
     listed = [ord(s) for group in symbols.values() for s in group if s is not anything_else]
     ranges = {}
     for key, group in symbols.items():
-        plain = tuple((ord(s), ord(s)) for s in group if s is not anything_else)
+        plain = _ranges(ord(s) for s in group if s is not anything_else)
         ranges[key] = plain + (_complement(listed) if anything_else in group else ())
     order = [machine.initial, *sorted(set(machine.states) - {machine.initial})]
     place = {state: index for index, state in enumerate(order)}

@@ -5,10 +5,14 @@ and its negation for what neither takes, so that what is accepted holds for eith
 module knows patterns alone, neither JSON nor bytes.
 """
 
+import re
+
 _SPACE = r" \t\n\r\f\v" + "\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 _CLASSES = {"s": _SPACE, "d": "0-9", "w": "A-Za-z0-9_"}
 """What both readers take, as the inside of a character class."""
-_NOT_SPACE = f"[^{_SPACE}\\x1c-\\x1f\\x85\ufeff]"
+_SPACE_OF_EITHER = _SPACE + "\\x1c-\\x1f\\x85\ufeff"
+"""What one reader or the other takes for a space."""
+_NOT_SPACE = f"[^{_SPACE_OF_EITHER}]"
 _NEGATED = {"S": _NOT_SPACE, "D": r"[ !-/:-~]", "W": r"[ !-/:-@\[-\^`{-~]"}
 """Characters that neither reader takes for a space, a digit, a letter; of the last two, ASCII's."""
 _EVERYTHING = ("[\\s\\S]", "[\\d\\D]", "[\\w\\W]", "[\\S\\s]", "[\\D\\d]", "[\\W\\w]", "[^]")
@@ -37,6 +41,8 @@ def _explicit(pattern: str) -> str:
                 written += _NEGATED[escaped]
             elif escaped in _CLASSES:
                 inside = _CLASSES[escaped]
+                if escaped == "s" and in_class and re.search(r"\[\^[^\]]*$", written):
+                    inside = _SPACE_OF_EITHER  # [^\s…]: neither reader may take it for a space
                 written += inside if in_class else f"[{inside}]"
             else:
                 written += letter + escaped
