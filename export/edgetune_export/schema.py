@@ -28,7 +28,7 @@ from edgetune_export.regular import (
     disjoint,
     minimal,
 )
-from edgetune_runtime.calls import Tool
+from edgetune_runtime.calls import Tool, followed
 from edgetune_runtime.errors import GrammarError
 
 FREE_DEPTH = 2
@@ -80,6 +80,11 @@ _ANNOTATIONS = {
     "definitions",
     "contentEncoding",
     "contentMediaType",
+    # OpenAPI's
+    "discriminator",
+    "example",
+    "externalDocs",
+    "xml",
 }
 _BY_TYPE = {
     "object": {"properties", "required", "additionalProperties"},
@@ -92,6 +97,10 @@ _BY_TYPE = {
 }
 _COMBINED = ("$ref", "anyOf", "oneOf", "allOf")
 _UNDERSTOOD = {"type", "enum", "const", "format", *_COMBINED}.union(*_BY_TYPE.values())
+
+
+def _is_annotation(keyword: str) -> bool:
+    return keyword in _ANNOTATIONS or keyword.startswith("x-")
 
 
 def arguments_language(tool: Tool) -> Node:
@@ -121,15 +130,17 @@ class _Compiler:
         if not isinstance(schema, Mapping):
             raise self._error(field, f"is {schema!r}, which is no JSON Schema")
         for keyword in schema:
-            if keyword not in _UNDERSTOOD | _ANNOTATIONS and not keyword.startswith("x-"):
+            if keyword not in _UNDERSTOOD and not _is_annotation(keyword):
                 if keyword == "uniqueItems" and not schema[keyword]:
+                    continue
+                if keyword == "propertyNames" and schema[keyword] in (True, {}, {"type": "string"}):
                     continue
                 raise self._error(field, f"uses '{keyword}'")
         if ("enum" in schema or "const" in schema) and "$ref" not in schema:
             return self._listed(schema, field)
         for keyword in _COMBINED:
             if keyword in schema:
-                rest = {k: v for k, v in schema.items() if k != keyword and k not in _ANNOTATIONS}
+                rest = {k: v for k, v in schema.items() if k != keyword and not _is_annotation(k)}
                 return self._combined(keyword, schema[keyword], rest, field, depth)
         return Either(tuple(self._typed(t, schema, field, depth) for t in _types(schema)))
 
@@ -175,14 +186,30 @@ class _Compiler:
             finally:
                 self._inside.pop()
         if keyword == "allOf":
+            before = len(self._inside)
             for part in parts:
-                rest = self._merged(part, rest, field)
-            return self.value(rest, field, depth)
+                rest = self._merged(self._followed(part, field), rest, field)
+            try:
+                return self.value(rest, field, depth)
+            finally:
+                del self._inside[before:]
         schemas = [self._merged(part, rest, field) for part in parts]
         nodes = [self.value(schema, f"{field}.{keyword}", depth) for schema in schemas]
         if keyword == "oneOf":
             self._check_apart(schemas, nodes, field)
         return Either(tuple(nodes))
+
+    def _followed(self, part: Any, field: str) -> Any:
+        """`part` of an `allOf` with a reference at its top replaced by what it names, so that the
+        parts' properties stay in their order; within `_inside` until the caller is done."""
+        while isinstance(part, Mapping) and "$ref" in part:
+            reference = part["$ref"]
+            if self._inside.count(reference) >= REFERENCE_DEPTH:
+                return False
+            self._inside.append(reference)
+            rest = {k: v for k, v in part.items() if k != "$ref" and not _is_annotation(k)}
+            part = self._merged(self._resolved(reference, field), rest, field)
+        return part
 
     def _merged(self, part: Any, rest: Mapping[str, Any], field: str) -> Any:
         """One schema that asks for both; refused where both say something about the same."""
@@ -190,7 +217,7 @@ class _Compiler:
             return part
         if part is True:
             return dict(rest)
-        merged = {k: v for k, v in part.items() if k not in _ANNOTATIONS}
+        merged = {k: v for k, v in part.items() if not _is_annotation(k)}
         if _closes(merged, rest) or _closes(rest, merged):
             raise self._error(field, "combines two objects of which one closes itself")
         for key, value in rest.items():
@@ -222,20 +249,19 @@ class _Compiler:
         return schema if isinstance(schema, Mapping) else {}
 
     def _resolved(self, reference: str, field: str) -> Any:
-        found: Any = self._root
         if not reference.startswith("#"):
             raise self._error(field, f"refers to '{reference}' outside the schema")
-        for part in reference[1:].split("/")[1:]:
-            part = part.replace("~1", "/").replace("~0", "~")
-            if not isinstance(found, Mapping) or part not in found:
-                raise self._error(field, f"refers to '{reference}', which is not there")
-            found = found[part]
-        return found
+        if reference[1:2] not in ("", "/"):
+            raise self._error(field, f"refers to the anchor '{reference}' instead of a path")
+        try:
+            return followed(reference, self._root)
+        except LookupError as error:
+            raise self._error(field, f"refers to '{reference}', which is not there") from error
 
     def _object(self, schema: Mapping[str, Any], field: str, depth: int) -> Node:
         properties = dict(schema.get("properties", {}))
         required = schema.get("required", [])
-        additional = schema.get("additionalProperties", not properties)
+        additional = schema.get("additionalProperties", "properties" not in schema)
         for key in required:
             if key not in properties:
                 if additional is False:

@@ -4,9 +4,12 @@ Nothing here knows how a call is rendered for a model (`prompt`) or how it is de
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain, repeat
 from typing import Any
+from urllib.parse import unquote
 
 RESPOND = "respond"
 """Reserved tool name: no tool is needed, the assistant answers in words."""
@@ -88,37 +91,81 @@ def order_arguments(tool: Tool, arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _ordered(schema: Any, value: Any, root: Mapping[str, Any]) -> Any:
+    parts = list(_parts(schema, value, root))
     if isinstance(value, Mapping):
-        properties: dict[str, Any] = {}
-        for part in _parts(schema, root):
-            properties |= {
-                k: v for k, v in part.get("properties", {}).items() if k not in properties
-            }
+        properties = _properties(parts)
         ordered = {
             key: _ordered(properties[key], value[key], root) for key in properties if key in value
         }
-        return ordered | {key: value[key] for key in value if key not in ordered}
+        more = _first(parts, "additionalProperties", {})
+        return ordered | {k: _ordered(more, v, root) for k, v in value.items() if k not in ordered}
     if isinstance(value, list):
-        items = [part["items"] for part in _parts(schema, root) if "items" in part]
-        return [_ordered(items[0] if items else {}, item, root) for item in value]
+        wanted = chain(_first(parts, "prefixItems", ()), repeat(_first(parts, "items", {})))
+        return [_ordered(each, item, root) for each, item in zip(wanted, value, strict=False)]
     return value
 
 
-def _parts(schema: Any, root: Mapping[str, Any], depth: int = 8) -> Iterator[Mapping[str, Any]]:
-    """`schema`, then what it refers to and combines; references are paths within `root`."""
+def _first(parts: Sequence[Mapping[str, Any]], keyword: str, otherwise: Any) -> Any:
+    return next((part[keyword] for part in parts if keyword in part), otherwise)
+
+
+def _properties(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for part in parts:
+        found |= {k: v for k, v in part.get("properties", {}).items() if k not in found}
+    return found
+
+
+def _parts(
+    schema: Any, value: Any, root: Mapping[str, Any], depth: int = 8
+) -> Iterator[Mapping[str, Any]]:
+    """`schema`, then what it refers to and combines, of alternatives first those that `value` fits;
+    references are paths within `root`."""
     if not isinstance(schema, Mapping) or not depth:
         return
     yield schema
     reference = schema.get("$ref")
     if isinstance(reference, str):
-        target: Any = root
-        for part in reference.split("/")[1:]:
-            part = part.replace("~1", "/").replace("~0", "~")
-            target = target.get(part) if isinstance(target, Mapping) else None
-        yield from _parts(target, root, depth - 1)
-    for keyword in ("allOf", "anyOf", "oneOf"):
-        for part in schema.get(keyword, []):
-            yield from _parts(part, root, depth - 1)
+        with suppress(LookupError):
+            yield from _parts(followed(reference, root), value, root, depth - 1)
+    for keyword in ("anyOf", "oneOf"):
+        branches = schema.get(keyword, [])
+        for part in sorted(branches, key=lambda part: not _fits(part, value, root, depth - 1)):
+            yield from _parts(part, value, root, depth - 1)
+    for part in schema.get("allOf", []):
+        yield from _parts(part, value, root, depth - 1)
+
+
+def _fits(schema: Any, value: Any, root: Mapping[str, Any], depth: int) -> bool:
+    """Whether an object has the keys of `schema`, and what it fixes them to."""
+    if not isinstance(value, Mapping):
+        return True
+    parts = list(_parts(schema, value, root, depth))
+    properties = _properties(parts)
+    fixed = {
+        key: child.get("enum", [child["const"]] if "const" in child else [value[key]])
+        for key, child in properties.items()
+        if key in value and isinstance(child, Mapping)
+    }
+    return (
+        (value.keys() <= properties.keys() or bool(_first(parts, "additionalProperties", False)))
+        and all(key in value for part in parts for key in part.get("required", ()))
+        and all(value[key] in allowed for key, allowed in fixed.items())
+    )
+
+
+def followed(reference: str, root: Any) -> Any:
+    """What `reference`, a path such as `#/$defs/place`, names in `root`. Raises LookupError."""
+    found = root
+    for part in unquote(reference).split("/")[1:]:
+        key = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(found, list) and key.isdecimal():
+            found = found[int(key)]
+        elif isinstance(found, Mapping):
+            found = found[key]
+        else:
+            raise LookupError(reference)
+    return found
 
 
 def arguments_json(tool: Tool, arguments: Mapping[str, Any]) -> str:

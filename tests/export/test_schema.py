@@ -187,6 +187,19 @@ ACCEPTED = [
     (of(a={"type": "string", "pattern": "^[\\s\\S]$"}), {"a": "\u2003"}, {"a": ""}),
     (of(a={"type": "string", "pattern": "^[^\\s,]+$"}), {"a": "aé"}, {"a": "a\u00a0b"}),
     (of(a={"type": "string", "pattern": "^\\D\\W$"}), {"a": "a-"}, {"a": "٣-"}),
+    (of(a={"type": "string", "pattern": "^[^\\s,]+$"}), {"a": "ab"}, {"a": "a\x85b"}),
+    (of(a={"type": "string", "pattern": "^[a-z0-9_-]+$", "minLength": 1, "maxLength": 255}),
+     {"a": "a-1"}, {"a": ""}),
+    (of(a={"type": "object", "properties": {}}), {"a": {}}, {"a": {"x": 1}}),
+    (of(a={"anyOf": [{"type": "string"}, {"type": "null"}]}, b={"$ref": "#/properties/a/anyOf/0"}),
+     {"a": None, "b": "x"}, {"a": "x", "b": None}),
+    ({**of(a={"$ref": "#/$defs/a%20b"}), "$defs": {"a b": {"const": 1}}}, {"a": 1}, {"a": 2}),
+    ({**of(a={"allOf": [{"$ref": "#/$defs/x"}, of(y={"type": "integer"})], "x-order": 1}),
+      "$defs": {"x": {**of(x={"type": "integer"}), "x-order": 2}}},
+     {"a": {"x": 1, "y": 2}}, {"a": {"y": 2, "x": 1}}),
+    (of(a={"type": "object", "propertyNames": {"type": "string"},
+           "additionalProperties": {"type": "integer"}, "example": {"b": 1}}),
+     {"a": {"b": 1}}, {"a": {"b": "x"}}),
 ]  # fmt: skip
 
 
@@ -226,6 +239,9 @@ def test_additional_keys_never_repeat_a_declared_one():
             "closes itself",
         ),
         ("parameters.a", {"type": "string", "pattern": "^[\\S-]$"}, "within brackets"),
+        ("parameters.a", {"type": "string", "pattern": "^(?!foo)[a-z]+$"}, "not supported"),
+        ("parameters.a", {"$ref": "#place"}, "the anchor '#place'"),
+        ("parameters.a", {"type": "object", "propertyNames": {"maxLength": 3}}, "'propertyNames'"),
     ],
 )
 def test_what_cannot_be_compiled_is_named(field, schema, what):

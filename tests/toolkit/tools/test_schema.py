@@ -126,3 +126,52 @@ def test_keys_behind_a_reference_are_put_in_order_before_they_are_judged():
         parameters={"properties": {"to": {"$ref": "#/$defs/place"}}, "$defs": {"place": place}},
     )
     assert arguments_problem(tool, {"to": {"zip": "1", "street": "x"}}) is None
+
+
+def of(**properties):
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+TEXT = {"type": "string"}
+TAGGED = [of(type={"const": "text"}, text=TEXT), of(url=TEXT, type={"const": "image"})]
+PERSON = {"allOf": [{"$ref": "#/$defs/person"}, {"properties": {"age": TEXT}}]}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "arguments"),
+    [
+        # Of alternatives, the one that the value fits says the order.
+        (of(part={"oneOf": TAGGED}), {"part": {"type": "image", "url": "x"}}),
+        # Objects under keys of any name, and at fixed places.
+        (
+            of(by_name={"type": "object", "additionalProperties": of(b=TEXT, a=TEXT)}),
+            {"by_name": {"k": {"a": "1", "b": "2"}}},
+        ),
+        (
+            of(pair={"type": "array", "prefixItems": [of(b=TEXT, a=TEXT)], "items": False}),
+            {"pair": [{"a": "1", "b": "2"}]},
+        ),
+        # Own properties, then those of an alternative, then those of allOf.
+        (
+            {
+                "properties": {"own": TEXT},
+                "allOf": [{"properties": {"all": TEXT}}],
+                "anyOf": [{"properties": {"any": TEXT}}],
+            },
+            {"all": "1", "any": "2", "own": "3"},
+        ),
+        # A definition that another schema adds keys to.
+        (
+            {**of(who=PERSON), "$defs": {"person": of(name=TEXT)}},
+            {"who": {"age": "1", "name": "Ann"}},
+        ),
+    ],
+)
+def test_keys_in_any_order_are_a_call_wherever_their_object_stands(parameters, arguments):
+    assert arguments_problem(Tool("go", parameters=parameters), arguments) is None
+
+
+def test_a_definition_that_is_added_to_is_closed_as_a_whole():
+    tool = Tool("go", parameters={**of(who=PERSON), "$defs": {"person": of(name=TEXT)}})
+    problem = arguments_problem(tool, {"who": {"name": "x", "town": "y"}}) or ""
+    assert "'who.town' is no parameter" in problem

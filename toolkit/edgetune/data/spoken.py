@@ -4,6 +4,7 @@ Typed makers where the schema says enough, a walk through its automaton where it
 satisfies its schema, always. Knows one parameter: nothing of sentences or tools.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
@@ -14,7 +15,7 @@ from edgetune.nano.codes import email, url
 from edgetune.nano.concepts import CONCEPTS, Concept
 from edgetune.nano.words import number_word, pseudo_stem
 from edgetune.tools.schema import arguments_problem
-from edgetune_runtime.calls import Tool
+from edgetune_runtime.calls import Tool, followed
 
 Spoken = tuple[str, Any]
 """A value as a request says it, and as the call has it."""
@@ -34,11 +35,13 @@ def plain_schema(schema: Any, root: Mapping[str, Any], depth: int = 0) -> Mappin
     if not isinstance(schema, Mapping) or depth > 8:
         return {}
     if isinstance(schema.get("$ref"), str):
-        target: Any = root
-        for part in schema["$ref"].removeprefix("#/").split("/"):
-            target = target.get(part, {}) if isinstance(target, Mapping) else {}
+        try:
+            target = followed(schema["$ref"], root)
+        except LookupError:
+            return {}
         rest = {key: value for key, value in schema.items() if key != "$ref"}
-        return plain_schema({**target, **rest}, root, depth + 1)
+        named = target if isinstance(target, Mapping) else {}
+        return plain_schema({**named, **rest}, root, depth + 1)
     for key in ("allOf", "anyOf", "oneOf"):
         branches = [b for b in schema.get(key, ()) if isinstance(b, Mapping)]
         branches = [branch for branch in branches if branch.get("type") != "null"]
@@ -53,8 +56,11 @@ def plain_schema(schema: Any, root: Mapping[str, Any], depth: int = 0) -> Mappin
 def speaker(tool: Tool, name: str) -> Speak:
     """Makes values of the parameter `name` of `tool`, all of which satisfy its schema."""
     schema = plain_schema(tool.properties[name], tool.parameters)
-    only = {"type": "object", "properties": {name: tool.properties[name]}, "required": [name]}
     named = {key: tool.parameters[key] for key in _DEFINITIONS if key in tool.parameters}
+    properties = {name: tool.properties[name]}
+    if any(f"#/{key}" in json.dumps(tool.parameters) for key in ("properties", "items")):
+        properties |= tool.properties  # some are defined by others
+    only = {"type": "object", "properties": properties, "required": [name]}
     alone = Tool(f"{tool.name}.{name}", parameters={**named, **only})
     typed = _typed(schema, split_words(name), tool.parameters)
 

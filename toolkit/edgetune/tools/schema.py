@@ -6,7 +6,7 @@ unknown key is refused unless the schema allows it in so many words, `1.0` is no
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from functools import lru_cache
 from typing import Any
 
@@ -95,7 +95,7 @@ def strict_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
     top = dict(schema) | {"type": "object"}
     if "properties" not in top and not any(key in top for key in (*_COMBINED, "$ref")):
         top["properties"] = {}
-    return _closed(top, part_of_object=False)
+    return _closed(top, set(_extended(top)), part_of_object=False)
 
 
 class _Key:
@@ -122,31 +122,59 @@ def _validator(key: _Key) -> jsonschema.protocols.Validator:
     return _Strict(schema, format_checker=_FORMATS, registry=Registry())
 
 
-def _closed(schema: Any, *, part_of_object: bool) -> Any:
-    """`part_of_object`: an outer schema adds keys to the same object and closes it itself."""
+def _closed(schema: Any, extended: Set[str], *, part_of_object: bool) -> Any:
+    """`part_of_object`: an outer schema adds keys to the same object and closes it itself, as it
+    does to the objects that `extended` refers to."""
     if not isinstance(schema, Mapping):
         return schema
     closed = dict(schema)
     combines = any(key in schema for key in (*_COMBINED, "$ref", "if", "dependentSchemas"))
-    is_whole = any(key in schema for key in ("properties", "patternProperties", "allOf"))
     for key in _NESTED_MAPS:
         if isinstance(schema.get(key), Mapping):
             inner = part_of_object if key == "dependentSchemas" else False
             closed[key] = {
-                name: _closed(value, part_of_object=inner) for name, value in schema[key].items()
+                name: _closed(
+                    value, extended, part_of_object=inner or f"#/{key}/{name}" in extended
+                )
+                for name, value in schema[key].items()
             }
     for key in _NESTED_ONE:
         if key in schema:
-            closed[key] = _closed(schema[key], part_of_object=False)
+            closed[key] = _closed(schema[key], extended, part_of_object=False)
     if isinstance(schema.get("prefixItems"), list):
-        closed["prefixItems"] = [_closed(i, part_of_object=False) for i in schema["prefixItems"]]
+        closed["prefixItems"] = [
+            _closed(item, extended, part_of_object=False) for item in schema["prefixItems"]
+        ]
     for key in _COMBINED:
         if isinstance(schema.get(key), list):
-            inner = part_of_object or is_whole
-            closed[key] = [_closed(branch, part_of_object=inner) for branch in schema[key]]
-    if is_whole and not part_of_object and not any(key in schema for key in _SAYS_WHAT_ELSE):
+            inner = part_of_object or _is_whole(schema)
+            closed[key] = [
+                _closed(branch, extended, part_of_object=inner) for branch in schema[key]
+            ]
+    says = any(key in schema for key in _SAYS_WHAT_ELSE)
+    if _is_whole(schema) and not part_of_object and not says:
         closed["unevaluatedProperties" if combines else "additionalProperties"] = False
     return closed
+
+
+def _is_whole(schema: Mapping[str, Any]) -> bool:
+    """Whether `schema` lists the keys of an object, or puts them together."""
+    return any(key in schema for key in ("properties", "patternProperties", "allOf"))
+
+
+def _extended(schema: Any) -> Iterator[str]:
+    """References to objects to which another schema adds keys."""
+    if isinstance(schema, Mapping):
+        if _is_whole(schema):
+            combined = [part for key in _COMBINED for part in schema.get(key, ())]
+            for part in (schema, *combined):
+                if isinstance(part, Mapping) and isinstance(part.get("$ref"), str):
+                    yield part["$ref"]
+        for value in schema.values():
+            yield from _extended(value)
+    elif isinstance(schema, list):
+        for value in schema:
+            yield from _extended(value)
 
 
 def _references(schema: Any) -> Iterator[str]:
@@ -167,7 +195,12 @@ def _sentence(error: ValidationError) -> str:
     if error.validator == "required":
         missing = next(key for key in wanted if key not in instance)
         return f"'{_inner(error, missing)}' is missing, the schema requires it."
-    if error.validator in ("additionalProperties", "unevaluatedProperties"):
+    if error.validator == "unevaluatedProperties":
+        # What combined schemas know of is the library's to say: it names the others alone.
+        unknown = [key for key in instance if repr(key) in error.message]
+        if unknown:
+            return f"'{_inner(error, unknown[0])}' is no parameter; remove it."
+    if error.validator == "additionalProperties":
         known = schema.get("properties", {})
         unknown = [key for key in instance if key not in known]
         if wanted is False and unknown:
