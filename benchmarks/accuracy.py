@@ -92,13 +92,14 @@ def main() -> None:
     compared = given.work / "compared.json"
     pair = [given.work / f"{system}.json" for system in SYSTEMS[1:]]
     edgetune("eval", "--compare", *pair, "--json", compared)
-    adapters = json.loads((run / "metrics.json").read_text())["adapters"].values()
-    minutes = sum(adapter["seconds"] for adapter in adapters) / 60
+    metrics = json.loads((run / "metrics.json").read_text())
+    minutes = sum(adapter["seconds"] for adapter in metrics["adapters"].values()) / 60
     seed = yaml.safe_load(given.recipe.read_text())["train"].get("seed", 0)
     about = (
         f"`{given.recipe}`, seed {seed}, {results['base']['n']} requests, int4 bundle on ONNX "
         f"Runtime; {date.today().isoformat()}, {os.cpu_count()} processor cores: {minutes:.0f} "
-        f"minutes of training, {(time.monotonic() - began) / 60:.0f} of export and evaluation."
+        f"minutes of training in {metrics['precision']}, "
+        f"{(time.monotonic() - began) / 60:.0f} of export and evaluation."
     )
     block = table(results, json.loads(compared.read_text()), about)
     if given.into is None:

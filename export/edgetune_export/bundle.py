@@ -92,7 +92,7 @@ def write_bundle(
             fresh,
             Manifest(
                 edgetune=_version(),
-                name=output.name,
+                name=output.resolve().name,
                 base=_base(run),
                 tokenizer_sha256=sha256_file(fresh / TOKENIZER),
                 template_sha256=template_sha256(run.base.tokenizer),
@@ -228,6 +228,7 @@ def _base(run: Run) -> Base:
 
 def _write_zip(directory: Path, output: Path) -> None:
     """`output`.zip, whole or not at all; its one top-level folder is called as the bundle is."""
+    output = output.resolve()
     target = output.with_name(output.name + ".zip")
     handle = tempfile.NamedTemporaryFile(  # noqa: SIM115 - renamed, so not the context's to remove
         prefix=f".{target.name}.", dir=output.parent, delete=False

@@ -44,8 +44,16 @@ def replaced_directory(target: Path) -> Iterator[Path]:
 
 
 def write_bytes(target: Path, content: bytes) -> None:
-    """Write `target` beside itself, then rename: a reader sees the old file or the new one."""
+    """Write `target` beside itself, then rename: a reader sees the old file or the new one.
+
+    A link is followed; a pipe or a device is written to as it is.
+    """
     with _named(target):
+        if target.exists() and not target.is_file() and not target.is_dir():
+            with target.open("wb") as device:
+                device.write(content)
+            return
+        target = target.resolve()
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         try:

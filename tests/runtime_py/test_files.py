@@ -58,3 +58,17 @@ def test_bytes_are_written_beside_and_renamed(tmp_path):
 def test_a_path_that_leaves_the_bundle_is_refused(tmp_path, path):
     with pytest.raises(BundleError, match="leaves the bundle"):
         inside(tmp_path, path)
+
+
+def test_a_link_is_followed_and_a_pipe_is_written_to(tmp_path):
+    (tmp_path / "there.json").write_text("old")
+    (tmp_path / "link.json").symlink_to(tmp_path / "there.json")
+    write_bytes(tmp_path / "link.json", b"new")
+    assert (tmp_path / "link.json").is_symlink()
+    assert (tmp_path / "there.json").read_bytes() == b"new"
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    write_bytes(tmp_path / "pipe", b"through")
+    assert os.read(reader, 10) == b"through"
+    os.close(reader)
+    assert not (tmp_path / "pipe").is_file()

@@ -90,3 +90,9 @@ def test_a_description_that_is_given_stands_for_the_files_own(tmp_path, weather_
     assert read_tools(path, description="All at home.").description == "All at home."
     assert read_tools("phone_actions", description="A phone.").description == "A phone."
     assert read_tools("phone_actions").description == builtin_tools("phone_actions").description
+
+
+def test_half_of_a_surrogate_pair_is_no_text(tmp_path):
+    path = written(tmp_path / "x.json", [function(properties={"a": {"enum": ["\ud800"]}})])
+    with pytest.raises(InputError, match=r"x\.json: is not JSON"):
+        read_tools(path)

@@ -25,6 +25,7 @@ from edgetune.nano.recipe import Recipe, rate_factor, read_recipe
 from edgetune.nano.straight_through import quantized
 from edgetune.nano.tokenizer import make_tokenizer, spaced_pairs
 from edgetune.train.allocator import keep_freed_memory
+from edgetune_runtime.errors import InputError
 from edgetune_runtime.progress import console
 
 
@@ -40,7 +41,12 @@ def pretrain(config: Path, output: Path, stop_at: int | None = None) -> Path:
         The Hugging Face directory of the latest weights.
     """
     recipe = read_recipe(config)
-    output.mkdir(parents=True, exist_ok=True)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{output}: cannot be made a folder ({error.strerror}); choose another --output."
+        ) from error
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     keep_freed_memory()
     if recipe.threads:

@@ -68,7 +68,9 @@ def builtin_tools(name: str) -> Toolset:
 
 def _read_json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(path.read_text(encoding="utf-8"))
+        json.dumps(value, ensure_ascii=False).encode()  # half of a surrogate pair is no text
+        return value
     except OSError as error:
         raise InputError(
             f"{path}: cannot be read ({error.strerror}); give a tools.json or one of the built-in "
