@@ -15,6 +15,7 @@ _SPACE_OF_EITHER = _SPACE + "\\x1c-\\x1f\\x85\ufeff"
 _NOT_SPACE = f"[^{_SPACE_OF_EITHER}]"
 _NEGATED = {"S": _NOT_SPACE, "D": r"[ !-/:-~]", "W": r"[ !-/:-@\[-\^`{-~]"}
 """Characters that neither reader takes for a space, a digit, a letter; of the last two, ASCII's."""
+_NEGATED_CLASS = re.compile(r"(?<!\\)\[\^(?:[^\]\\]|\\.)*\]")
 _EVERYTHING = ("[\\s\\S]", "[\\d\\D]", "[\\w\\W]", "[\\S\\s]", "[\\D\\d]", "[\\W\\w]", "[^]")
 
 
@@ -31,6 +32,7 @@ def _explicit(pattern: str) -> str:
     r"""`pattern` with `\s`, `\d`, `\w` and their negations written out."""
     for everything in _EVERYTHING:
         pattern = pattern.replace(everything, "(?:.|\n)")
+    pattern = _NEGATED_CLASS.sub(_in_ascii, pattern)
     written, in_class, letters = "", False, iter(pattern)
     for letter in letters:
         if letter == "\\":
@@ -51,6 +53,15 @@ def _explicit(pattern: str) -> str:
             in_class = letter == "["
         written += letter
     return written
+
+
+def _in_ascii(found: re.Match[str]) -> str:
+    r"""A negated class with `\d` or `\w`, of which readers differ beyond ASCII, as what it takes of
+    ASCII."""
+    if not re.search(r"\\[dw]", found[0]):
+        return found[0]
+    printable = map(chr, range(0x20, 0x7F))
+    return f"[{''.join(re.escape(each) for each in printable if re.fullmatch(found[0], each))}]"
 
 
 def _whole_match(branch: str) -> str:

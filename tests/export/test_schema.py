@@ -188,6 +188,8 @@ ACCEPTED = [
     (of(a={"type": "string", "pattern": "^[^\\s,]+$"}), {"a": "aé"}, {"a": "a\u00a0b"}),
     (of(a={"type": "string", "pattern": "^\\D\\W$"}), {"a": "a-"}, {"a": "٣-"}),
     (of(a={"type": "string", "pattern": "^[^\\s,]+$"}), {"a": "ab"}, {"a": "a\x85b"}),
+    (of(a={"type": "string", "pattern": "^[^\\w\\s]+$"}), {"a": "-]^"}, {"a": "é"}),
+    (of(a={"type": "string", "pattern": "^[^\\d,]+$"}), {"a": "ab"}, {"a": "٣"}),
     (of(a={"type": "string", "pattern": "^[a-z0-9_-]+$", "minLength": 1, "maxLength": 255}),
      {"a": "a-1"}, {"a": ""}),
     (of(a={"type": "object", "properties": {}}), {"a": {}}, {"a": {"x": 1}}),
