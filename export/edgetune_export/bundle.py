@@ -66,10 +66,11 @@ def write_bundle(
     chips = find_chips(socs)
     if blob_dtype not in ("float32", "float16"):
         raise InputError(f"--blob-type {blob_dtype}: unknown, expected float32 or float16.")
-    if output.exists() and not (output / MANIFEST).is_file() and any(_entries(output)):
+    ours = all((output / name).is_file() for name in (MANIFEST, DIGEST))
+    if output.exists() and not ours and any(_entries(output)):
         raise InputError(
-            f"{output}: exists and is no bundle (it has no {MANIFEST}); choose another --output or "
-            "remove it."
+            f"{output}: exists and is no bundle (which has {MANIFEST} and {DIGEST}); choose "
+            "another --output or remove it."
         )
     merged = None if merge is None else run.adapter(merge)
     assets = run_assets(run)

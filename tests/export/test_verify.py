@@ -277,3 +277,12 @@ def test_the_size_of_a_delta_is_exact_for_wide_slots():
 def test_an_engine_that_the_bundle_has_no_target_for_is_bad_input(exported):
     with pytest.raises(InputError, match=r"--engine executorch: .*has \['onnx'\]"):
         verify(exported, engine="executorch")
+
+
+def test_a_folder_with_another_programs_manifest_is_left_alone(tiny_run, tmp_path):
+    (tmp_path / "web").mkdir()
+    for name in ("manifest.json", "index.html"):
+        (tmp_path / "web" / name).write_text("{}")
+    with pytest.raises(InputError, match="exists and is no bundle"):
+        write_bundle(open_run(tiny_run()), tmp_path / "web", ["onnx"])
+    assert (tmp_path / "web" / "index.html").exists()

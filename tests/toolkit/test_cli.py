@@ -120,3 +120,18 @@ def test_a_negative_seed_is_refused(monkeypatch, capsys, tmp_path, verb):
 def test_a_request_that_is_no_utf8_is_one_sentence(monkeypatch, capsys, tmp_path):
     assert run(monkeypatch, "run", tmp_path, "Z\udcfcrich") == 2
     assert "REQUEST: found bytes that are no UTF-8" in capsys.readouterr().err
+
+
+def test_an_empty_request_is_refused(monkeypatch, capsys, tmp_path):
+    assert run(monkeypatch, "run", tmp_path, "  ") == 2
+    assert "REQUEST: found nothing" in capsys.readouterr().err
+
+
+def test_what_a_disk_refuses_is_one_sentence(monkeypatch, capsys, tmp_path):
+    def refused(_path):
+        raise PermissionError(13, "Permission denied", str(tmp_path / "locked.yaml"))
+
+    monkeypatch.setattr("edgetune.config.read_config", refused)
+    assert run(monkeypatch, "train", tmp_path / "locked.yaml") == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith(f"error: {tmp_path / 'locked.yaml'}: cannot be read or written")

@@ -71,10 +71,11 @@ def run_demo(output: Path, *, fresh: bool = False) -> dict[str, Any]:
     config = read_config(recipe)
     try:
         summary = train(config, run_path).as_json()
-    except OtherRun:
-        console.print("An earlier demo of another recipe or base stands there: starting over.\n")
-        _remove(output)
-        summary = train(config, run_path).as_json()
+    except OtherRun as error:
+        raise InputError(
+            f"{run_path}: holds another run (an earlier demo, or your own); give --fresh to remove "
+            f"it with {bundle_path} and {report_path}, or choose another --output."
+        ) from error
     train_view.show(summary, console)
 
     _say(

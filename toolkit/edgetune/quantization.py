@@ -20,7 +20,7 @@ from edgetune.evaluate.evaluate import evaluate
 from edgetune.train.examples import adapters_data
 from edgetune.train.passes import loss_logits, measure
 from edgetune.train.quantizer_calibration import calibration_ids
-from edgetune_export.base import Base, Calibration, load_base
+from edgetune_export.base import WEIGHTS, Base, Calibration, load_base
 from edgetune_export.prefixes import toolset_prompts
 from edgetune_export.quantize import dequantize
 from edgetune_export.run import Run, run_assets
@@ -103,10 +103,11 @@ def quantize_checkpoint(
             f"{checkpoint}: is a base already, made by {Base(Path(checkpoint)).method}; give the "
             "float checkpoint that it was made of."
         )
-    if output.exists() and not (output / "base.json").is_file() and any(_entries(output)):
+    ours = all((output / name).is_file() for name in ("base.json", WEIGHTS))
+    if output.exists() and not ours and any(_entries(output)):
         raise InputError(
-            f"{output}: exists and is no base (it has no base.json); choose another --output or "
-            "remove it."
+            f"{output}: exists and is no base (which has base.json and {WEIGHTS}); choose another "
+            "--output or remove it."
         )
     calibration: Calibration | None = None
     if calibrate_on is not None:

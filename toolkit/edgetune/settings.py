@@ -20,7 +20,9 @@ ALTERNATIVES = (("epochs", "steps"), ("batch_size", "batch_tokens"))
 class Section(BaseModel):
     """Keys that are not known are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
 
 class BaseSettings(Section):

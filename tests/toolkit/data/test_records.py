@@ -5,7 +5,7 @@ import json
 import pytest
 
 from edgetune.data.find_tools import find_tools
-from edgetune.data.records import parse_record, read_records
+from edgetune.data.records import as_source, parse_record, read_records
 from edgetune_runtime.calls import RESPOND_CALL, RESPOND_TOOL, Call
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.prompt import Called, Result, User
@@ -144,3 +144,19 @@ def test_data_without_tools_is_refused(tmp_path):
 def test_real_requests_are_valid(shared_data):
     data = shared_data / "snips" / "dev.jsonl"
     assert len(read_records(data, find_tools(data))) == 677
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_record(tmp_path, weather_toolset):
+    path = tmp_path / "windows.jsonl"
+    line = json.dumps(as_source("rain in Oslo", Call("get_weather", {"city": "Oslo"})))
+    path.write_bytes(b"\xef\xbb\xbf" + line.encode() + b"\r\n")
+    assert len(read_records(path, weather_toolset)) == 1
+
+
+@pytest.mark.parametrize("key", ["function_call", "tool_call"])
+def test_a_call_under_another_key_is_not_taken_for_none(tmp_path, weather_toolset, key):
+    answer = {"role": "assistant", "content": "", key: {"name": "get_weather", "arguments": "{}"}}
+    messages = [{"role": "user", "content": "rain?"}, answer]
+    (tmp_path / "old.jsonl").write_text(json.dumps({"messages": messages}))
+    with pytest.raises(InputError, match=f"has the key '{key}', expected a list 'tool_calls'"):
+        read_records(tmp_path / "old.jsonl", weather_toolset)

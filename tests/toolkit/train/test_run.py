@@ -416,6 +416,17 @@ def test_records_that_lie_in_the_run_are_never_removed(recipe, tmp_path, monkeyp
     assert (tmp_path / "run" / "data" / "train.jsonl").exists()
 
 
+def test_starting_again_removes_nothing_but_the_runs_own_files(recipe, tmp_path, monkeypatch):
+    config = recipe()
+    with monkeypatch.context() as patch:
+        patch.setattr(prepare_module, "load_base", failing)
+        with pytest.raises(InputError, match="no disk"):
+            train(config, tmp_path / "run")
+    (tmp_path / "run" / "notes.txt").write_text("mine")
+    assert train(recipe(rank=2), tmp_path / "run").as_json()["complete"]
+    assert (tmp_path / "run" / "notes.txt").read_text() == "mine"
+
+
 def test_a_start_that_failed_leaves_the_negatives_as_they_were(recipe, tmp_path, monkeypatch):
     config = recipe(data=", negatives: 0.5")
     with monkeypatch.context() as patch:

@@ -75,6 +75,9 @@ def main() -> None:
             f"this needs the package '{error.name}', which is not installed; run "
             "'pip install edgetune[all]', or the extra that the README names."
         )
+    except OSError as error:
+        where = error.filename or "the standard output"
+        _say(f"{where}: cannot be read or written ({error.strerror or error}); look what it is.")
     sys.exit(2)
 
 

@@ -203,6 +203,6 @@ def _show_check(result: dict[str, Any]) -> None:
         counts.add_row(name, str(count))
     console.print(counts)
     console.print(
-        f"{result['path']}: {result['lines']} records, {result['kept']} kept, "
+        f"{escape(result['path'])}: {result['lines']} records, {result['kept']} kept, "
         f"{len(result['dropped'])} dropped, {len(result['duplicates'])} duplicates"
     )

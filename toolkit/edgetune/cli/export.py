@@ -66,6 +66,7 @@ def export(
     targets = [str(name) for name in target or [Target.onnx]]
     if soc and Target.qnn not in targets:
         raise InputError("--soc: is for --target qnn, which was not asked for; add it.")
+    written = output.resolve()  # "." is another folder afterwards
     write_bundle(
         open_run(run),
         output,
@@ -75,7 +76,7 @@ def export(
         socs=soc or DEFAULT_CHIPS,
         zip=zip_file,
     )
-    manifest = open_bundle(output, check=False).manifest
+    manifest = open_bundle(written, check=False).manifest
     result = {
         "bundle": str(output),
         "targets": targets,
@@ -88,6 +89,7 @@ def export(
 
 def _show(result: dict[str, Any]) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     sizes: dict[str, tuple[int, int]] = {}
@@ -95,7 +97,7 @@ def _show(result: dict[str, Any]) -> None:
         part = file["path"].split("/")[0] if "/" in file["path"] else "(top level)"
         count, size = sizes.get(part, (0, 0))
         sizes[part] = (count + 1, size + file["bytes"])
-    table = Table("part", title=f"{result['bundle']}", title_justify="left")
+    table = Table("part", title=escape(result["bundle"]), title_justify="left")
     table.add_column("files", justify="right")
     table.add_column("MB", justify="right")
     for part, (count, size) in sorted(sizes.items()):

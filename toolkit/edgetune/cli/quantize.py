@@ -100,11 +100,13 @@ def _records(path: Path, tools: str | None, limit: int | None = None) -> "Record
 
 def _show(result: dict[str, Any]) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     console = Console()
     console.print(
-        f"{result['base']}: int4 by {result['method']}, weights {result['weights_sha256'][:12]}, "
+        f"{escape(result['base'])}: int4 by {result['method']}, "
+        f"weights {result['weights_sha256'][:12]}, "
         f"off by {result['weight_error']:.4f} of their root mean square"
     )
     if result["float"] is None:

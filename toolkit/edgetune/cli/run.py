@@ -56,6 +56,8 @@ def run(
         raise InputError(
             f"REQUEST: found bytes that are no UTF-8 ({error.reason}); set the terminal to UTF-8."
         ) from error
+    if not request.strip():
+        raise InputError("REQUEST: found nothing, expected what the user says; give it in quotes.")
     opened = open_bundle(bundle)
     agent = Agent(
         opened.assets,

@@ -36,9 +36,11 @@ def train(
 
 def show(result: dict[str, Any], console: Console) -> None:
     """Print what was trained."""
+    from rich.markup import escape
     from rich.table import Table
 
-    table = Table("adapter", title=f"{result['output']}", title_justify="left")
+    table = Table(title=escape(result["output"]), title_justify="left")
+    table.add_column("adapter", overflow="fold")
     for column in ("examples", "steps", "minutes", "dev loss", "dev exact"):
         table.add_column(column, justify="right")
     for name, adapter in result["adapters"].items():

@@ -10,6 +10,7 @@ be an object or a JSON string. What a model sees of it (rendering, tokens, masks
 """
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -107,6 +108,8 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
     try:
         with path.open("rb") as file:
             for number, line in enumerate(file, 1):
+                if number == 1:
+                    line = line.removeprefix(BOM_UTF8)
                 if line.strip():
                     # Bytes that are no UTF-8 must spoil their own line alone.
                     yield number, line.decode("utf-8", errors="surrogateescape").strip()
@@ -191,6 +194,9 @@ def _answered(waiting: list[tuple[str | None, Call]], call_id: Any, where: str) 
 
 def _calls(message: Mapping[str, Any], where: str) -> list[tuple[str | None, Call]]:
     entries = message.get("tool_calls")
+    for key in ("function_call", "tool_call"):
+        if message.get(key):
+            raise InputError(f"{where} has the key '{key}', expected a list 'tool_calls'.")
     if entries is None:
         return []
     if not isinstance(entries, list):

@@ -68,7 +68,7 @@ def builtin_tools(name: str) -> Toolset:
 
 def _read_json(path: Path) -> Any:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(path.read_text(encoding="utf-8-sig"))
         json.dumps(value, ensure_ascii=False).encode()  # half of a surrogate pair is no text
         return value
     except OSError as error:

@@ -28,6 +28,9 @@ from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import sha256_file, write_json
 from edgetune_runtime.toolsets import dump_toolsets, toolset_sha256
 
+_WRITTEN = ("run.json", "tools.json", "base", "data")
+"""What a run consists of before anything is trained."""
+
 
 class OtherRun(InputError):
     """The output holds a run of another recipe, of other data or of another base."""
@@ -176,7 +179,11 @@ def _reopen(
                         f"{path}: lies in {output}, which holds the beginning of a run of another "
                         f"{what} and would be made anew; move it, or choose another --output."
                     )
-            shutil.rmtree(output)
+            for name in _WRITTEN:
+                if (output / name).is_dir():
+                    shutil.rmtree(output / name)
+                else:
+                    (output / name).unlink(missing_ok=True)
             return False
         if ours != theirs:
             raise OtherRun(
