@@ -136,7 +136,8 @@ def test_a_folder_that_is_no_bundle_is_never_replaced(tiny_run, tmp_path):
 def test_full_disk_keeps_the_old_bundle(tiny_run, tmp_path, monkeypatch):
     old = tmp_path / "b"
     old.mkdir()
-    (old / "manifest.json").write_text("old")
+    for name in ("manifest.json", "manifest.sha256"):
+        (old / name).write_text("old")
 
     def full(*_):
         raise OSError(28, "No space left on device")
