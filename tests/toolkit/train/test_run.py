@@ -393,6 +393,14 @@ def failing(*_, **__):
     raise InputError("no disk")
 
 
+def fail_to_start(config, run, monkeypatch) -> None:
+    """A start that ends when tools and records are written, over the base."""
+    with monkeypatch.context() as patch:
+        patch.setattr(prepare_module, "load_base", failing)
+        with pytest.raises(InputError, match="no disk"):
+            train(config, run)
+
+
 def test_an_adapter_whose_files_are_gone_is_trained_anew(recipe, tmp_path):
     train(recipe(), tmp_path / "run")
     shutil.copytree(tmp_path / "run", tmp_path / "whole")
@@ -405,10 +413,7 @@ def test_an_adapter_whose_files_are_gone_is_trained_anew(recipe, tmp_path):
 
 def test_records_that_lie_in_the_run_are_never_removed(recipe, tmp_path, monkeypatch):
     config = recipe()
-    with monkeypatch.context() as patch:
-        patch.setattr(prepare_module, "load_base", failing)
-        with pytest.raises(InputError, match="no disk"):
-            train(config, tmp_path / "run")
+    fail_to_start(config, tmp_path / "run", monkeypatch)
     path = tmp_path / "recipe.yaml"
     path.write_text(path.read_text().replace("train: train.jsonl", "train: run/data/train.jsonl"))
     with pytest.raises(InputError, match=r"train\.jsonl: lies in .*move it"):
@@ -418,10 +423,7 @@ def test_records_that_lie_in_the_run_are_never_removed(recipe, tmp_path, monkeyp
 
 def test_starting_again_removes_nothing_but_the_runs_own_files(recipe, tmp_path, monkeypatch):
     config = recipe()
-    with monkeypatch.context() as patch:
-        patch.setattr(prepare_module, "load_base", failing)
-        with pytest.raises(InputError, match="no disk"):
-            train(config, tmp_path / "run")
+    fail_to_start(config, tmp_path / "run", monkeypatch)
     (tmp_path / "run" / "notes.txt").write_text("mine")
     assert train(recipe(rank=2), tmp_path / "run").as_json()["complete"]
     assert (tmp_path / "run" / "notes.txt").read_text() == "mine"
@@ -429,10 +431,7 @@ def test_starting_again_removes_nothing_but_the_runs_own_files(recipe, tmp_path,
 
 def test_a_start_that_failed_leaves_the_negatives_as_they_were(recipe, tmp_path, monkeypatch):
     config = recipe(data=", negatives: 0.5")
-    with monkeypatch.context() as patch:
-        patch.setattr(prepare_module, "load_base", failing)
-        with pytest.raises(InputError, match="no disk"):
-            train(config, tmp_path / "run")
+    fail_to_start(config, tmp_path / "run", monkeypatch)
     written = tmp_path / "run" / "data" / "negatives.jsonl"
     first = written.read_text()
     train(config, tmp_path / "run")

@@ -1,7 +1,8 @@
 """The command line: one file a verb, each a thin layer over a typed function.
 
 A verb imports what it needs when it runs, so that `edgetune --help` stays quick. Errors raised on
-purpose become one sentence and exit code 2; everything else is a bug and shows its traceback.
+purpose, and what a file system refuses, become one sentence and exit code 2; everything else is a
+bug and shows its traceback.
 """
 
 import logging

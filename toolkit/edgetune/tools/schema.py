@@ -164,28 +164,27 @@ def _is_whole(schema: Mapping[str, Any]) -> bool:
 
 def _extended(schema: Any) -> Iterator[str]:
     """References to objects to which another schema adds keys."""
-    if isinstance(schema, Mapping):
-        if _is_whole(schema):
-            combined = [part for key in _COMBINED for part in schema.get(key, ())]
-            for part in (schema, *combined):
-                if isinstance(part, Mapping) and isinstance(part.get("$ref"), str):
-                    yield part["$ref"]
-        for value in schema.values():
-            yield from _extended(value)
-    elif isinstance(schema, list):
-        for value in schema:
-            yield from _extended(value)
+    for whole in filter(_is_whole, _mappings(schema)):
+        combined = [part for key in _COMBINED for part in whole.get(key, ())]
+        for part in (whole, *combined):
+            if isinstance(part, Mapping) and isinstance(part.get("$ref"), str):
+                yield part["$ref"]
 
 
 def _references(schema: Any) -> Iterator[str]:
+    for part in _mappings(schema):
+        if isinstance(part.get("$ref"), str):
+            yield part["$ref"]
+
+
+def _mappings(schema: Any) -> Iterator[Mapping[str, Any]]:
+    """`schema` and all that stands in it, as far as it is mappings."""
     if isinstance(schema, Mapping):
-        if isinstance(schema.get("$ref"), str):
-            yield schema["$ref"]
-        for value in schema.values():
-            yield from _references(value)
-    elif isinstance(schema, list):
+        yield schema
+        schema = list(schema.values())
+    if isinstance(schema, list):
         for value in schema:
-            yield from _references(value)
+            yield from _mappings(value)
 
 
 def _sentence(error: ValidationError) -> str:
