@@ -115,6 +115,16 @@ def test_people_see_both_figures_and_the_test(result):
 
 
 def test_the_wrong_ones_tell_what_they_are_wrong_at(result):
-    entry = result(wrong=(7,)).wrong[0]
-    assert entry.index == 7
-    assert entry.figures == ["arguments_exact_match", "call_exact_match"]
+    examples = result(wrong=(7,)).examples
+    assert examples[7].wrong == ["arguments_exact_match", "call_exact_match"]
+    assert not any(entry.wrong for entry in examples[:7])
+
+
+def test_probabilities_are_compared_where_both_have_them(result):
+    first, second = result.written(), result.written()
+    assert compare(result(), result()).probability_difference is None
+    for entry in (*first["examples"], *second["examples"]):
+        entry["probability"] = 0.5
+    second["examples"][3]["probability"] = 0.75
+    found = compare(Result.model_validate(first), Result.model_validate(second))
+    assert found.probability_difference == 0.25

@@ -103,12 +103,15 @@ def test_abstaining_is_scored_as_respond_but_believed_as_the_tool(agent, example
     found = result.as_json()
     assert found["selection_accuracy"] == 0.25
     assert found["abstain_below"] == 0.95
-    assert [entry["abstained_from"] for entry in found["wrong"]] == ["get_weather"] * 3
+    assert [e["abstained_from"] for e in found["examples"]] == [*["get_weather"] * 3, None]
     assert found["reliability"]["bins"][0]["accuracy"] == 0.75
 
 
-def test_every_wrong_call_is_told_in_full(agent, examples):
-    wrong = evaluate(agent, "home", examples, progress=False).as_json()["wrong"]
+def test_every_call_is_told_in_full(agent, examples):
+    told = evaluate(agent, "home", examples, progress=False).as_json()["examples"]
+    assert [entry["probability"] for entry in told] == [0.9] * 4
+    assert told[0]["called"] == told[0]["arguments"] == {"city": "Oslo"}
+    wrong = [entry for entry in told if entry["wrong"]]
     assert [entry["request"] for entry in wrong] == ["3 days in Rome", "wake me at 7"]
     assert wrong[0]["expected"] == {"tool": "get_weather", "arguments": {"city": "Rome", "days": 3}}
     assert wrong[0]["called"] == {"days": 3, "city": "Roma"}
@@ -120,7 +123,7 @@ def test_the_request_of_a_later_step_is_what_the_user_said_last(agent, examples,
     turns = (User("rain?"), Called(tool, Call("get_weather", {"city": "Oslo"})), Result("no"))
     agent.script = {"no": ("get_weather", {"get_weather": {"city": "Oslo"}})}
     found = evaluate(agent, "home", [Example(turns, RESPOND_CALL)], progress=False)
-    assert found.as_json()["wrong"][0]["request"] == "rain?"
+    assert found.as_json()["examples"][0]["request"] == "rain?"
 
 
 def test_an_unknown_toolset_is_named(agent, examples):

@@ -5,23 +5,25 @@ Examples that both have right, or both wrong, say nothing of a difference: the e
 results as JSON, not how they came about.
 """
 
-import json
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from edgetune.evaluate.intervals import difference_interval
+from edgetune.evaluate.score import same_json
 from edgetune_runtime.errors import InputError
 
 
-class _Wrong(BaseModel):
-    index: int
-    figures: list[str]
+class Answered(BaseModel):
+    """One example: what was called for it, and the figures that it counts against."""
+
+    wrong: list[str]
     selected: str | None
     called: dict[str, Any] | None
+    probability: float | None
 
 
 class Result(BaseModel):
@@ -36,7 +38,18 @@ class Result(BaseModel):
     selection_accuracy: float | None
     arguments_exact_match: float | None
     call_exact_match: float | None
-    wrong: list[_Wrong]
+    examples: list[Answered]
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if len(self.examples) != self.n:
+            raise ValueError(f"it has {len(self.examples)} examples where 'n' is {self.n}")
+        return self
+
+    @property
+    def exact(self) -> list[bool]:
+        """Whether each example's call is exact."""
+        return ["call_exact_match" not in each.wrong for each in self.examples]
 
 
 @dataclass(frozen=True)
@@ -62,6 +75,8 @@ class Comparison:
     n: int
     same_calls: float | None
     """Share of the examples for which both called the same; None where no calls were made."""
+    probability_difference: float | None
+    """The largest difference between the two probabilities of a selection; None without one."""
     figures: dict[str, Difference]
     """By the figure's name, those that both results have."""
 
@@ -105,13 +120,21 @@ def compare(first: Result, second: Result) -> Comparison:
         )
         if None not in (getattr(first, name), getattr(second, name))
     }
-    same = _same_share(first, second) if "call_exact_match" in figures else None
-    return Comparison(first.n, same, figures)
+    pairs = list(zip(first.examples, second.examples, strict=True))
+    apart = [
+        abs(one.probability - other.probability)
+        for one, other in pairs
+        if one.probability is not None and other.probability is not None
+    ]
+    same = None
+    if "call_exact_match" in figures:
+        same = sum(_same_call(one, other) for one, other in pairs) / first.n
+    return Comparison(first.n, same, max(apart, default=None), figures)
 
 
 def _difference(first: Result, second: Result, name: str, n: int) -> Difference:
     one, other = (
-        {entry.index for entry in result.wrong if name in entry.figures}
+        {index for index, entry in enumerate(result.examples) if name in entry.wrong}
         for result in (first, second)
     )
     fell, rose = len(other - one), len(one - other)
@@ -125,14 +148,5 @@ def _p(one: int, other: int) -> float:
     return min(1.0, 2 * tail / 2 ** (one + other))
 
 
-def _same_share(first: Result, second: Result) -> float:
-    """Calls are the same where both are right, or both wrong in the same way."""
-    one, other = (
-        {
-            entry.index: (entry.selected, json.dumps(entry.called, sort_keys=True))
-            for entry in result.wrong
-            if "call_exact_match" in entry.figures
-        }
-        for result in (first, second)
-    )
-    return 1 - sum(one.get(index) != other.get(index) for index in {*one, *other}) / first.n
+def _same_call(one: Answered, other: Answered) -> bool:
+    return one.selected == other.selected and same_json(one.called, other.called)

@@ -86,14 +86,14 @@ class EvalResult:
             "reliability": None if believed is None else believed.as_json(),
             "timing": self.timing,
             "examples_sha256": self._examples_sha256(),
-            "wrong": [self._wrong_as_json(index) for index in self.wrong],
+            "examples": [self._example_as_json(index) for index in range(len(self.examples))],
         }
 
-    def _wrong_as_json(self, index: int) -> dict[str, Any]:
+    def _example_as_json(self, index: int) -> dict[str, Any]:
+        """What was asked and what came back; `wrong` lists the figures that it counts against."""
         outcome = self.outcomes[index]
         return {
-            "index": index,
-            "figures": list(outcome.wrong),
+            "wrong": list(outcome.wrong),
             "request": request_text(self.examples[index].turns),
             "expected": call_json(outcome.expected.tool, outcome.expected.arguments),
             "selected": outcome.selected,

@@ -133,7 +133,10 @@ def comparison_view(comparison: Comparison, first: str, second: str) -> Renderab
         )
     if comparison.same_calls is None:
         return table
-    return Group(table, f"the same call for {comparison.same_calls:.3f} of the examples")
+    same = f"the same call for {comparison.same_calls:.3f} of the examples"
+    if comparison.probability_difference is not None:
+        same += f", probabilities at most {comparison.probability_difference:.2g} apart"
+    return Group(table, same)
 
 
 def share_text(share: float | None) -> str:
