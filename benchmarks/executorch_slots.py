@@ -19,9 +19,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from edgetune_export.base import Base
-from edgetune_export.executorch import MAX_RANK, MODEL, export_executorch
+from edgetune_export.lowering.executorch import MAX_RANK, MODEL, export_executorch
 from edgetune_export.slots import write_blob
+from edgetune_export.weights.base import Base
 from edgetune_runtime.adapters import read_blob
 from edgetune_runtime.executorch_engine import ExecuTorchEngine
 from edgetune_runtime.profile import resident_bytes

@@ -27,10 +27,10 @@ from edgetune.evaluate.intervals import share_interval
 from edgetune.evaluate.routed import RoutedResult, evaluate_routed
 from edgetune.settings import ArgumentsSettings, DataSettings, RouterSettings, ToolsetSettings
 from edgetune.train.run import train
-from edgetune_export.base import load_base
 from edgetune_export.bundle import write_bundle
-from edgetune_export.prefixes import router_prompts, toolset_prompts
+from edgetune_export.prompts.prefixes import router_prompts, toolset_prompts
 from edgetune_export.run import open_run, run_assets
+from edgetune_export.weights.base import load_base
 from edgetune_runtime.agent import Agent
 from edgetune_runtime.assets import Assets, RouterAssets, ToolsetAssets
 from edgetune_runtime.bundle import open_bundle

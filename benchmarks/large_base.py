@@ -23,7 +23,7 @@ from rich.table import Table
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from edgetune.nano.ship import PACKAGE_BASE
-from edgetune_export.base import load_base
+from edgetune_export.weights.base import load_base
 
 SHAPE = {
     "vocab_size": 151_936,

@@ -22,8 +22,8 @@ from seeds import HeldOut, arguments, compared, show, variant
 from edgetune.cli.options import give
 from edgetune.config import read_config
 from edgetune.train.run import train
-from edgetune_export.base import Method
 from edgetune_export.run import open_run
+from edgetune_export.weights.base import Method
 
 FLOAT = "float base, adapters trained on float"
 MIXED = "int4 base, adapters trained on float"

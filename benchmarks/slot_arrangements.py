@@ -32,9 +32,9 @@ from rich.table import Table
 from torch import nn
 from torch.export import Dim
 
-from edgetune_export.base import Base, load_base
-from edgetune_export.executorch import MAX_RANK, MODEL, lower, lower_traced
-from edgetune_export.executorch_model import Decoder, Layer, Pair
+from edgetune_export.lowering.executorch import MAX_RANK, MODEL, lower, lower_traced
+from edgetune_export.lowering.executorch_model import Decoder, Layer, Pair
+from edgetune_export.weights.base import Base, load_base
 from edgetune_runtime.files import write_bytes
 from edgetune_runtime.quiet import quiet, silent
 

@@ -188,7 +188,7 @@ def _write_run(path: Path, checkpoint: Path, toolset: Any, rank: int, invocation
     import torch
     from peft import LoraConfig, get_peft_model
 
-    from edgetune_export.base import load_base
+    from edgetune_export.weights.base import load_base
     from edgetune_runtime.files import write_json
     from edgetune_runtime.toolsets import dump_toolsets
 

@@ -16,15 +16,16 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
-from edgetune_export.chips import DEFAULT_CHIPS, find_chips
+from edgetune_export.lowering.chips import DEFAULT_CHIPS, find_chips
+from edgetune_export.lowering.onnx import export_onnx, write_onnx_adapter
+from edgetune_export.lowering.targets import Wishes, find_lowering
 from edgetune_export.merge import merge_adapter
-from edgetune_export.onnx import export_onnx, write_onnx_adapter
-from edgetune_export.reference import DIRECTORY as REFERENCE
-from edgetune_export.reference import compute_reference
+from edgetune_export.progress import stage, track
+from edgetune_export.prompts.template import template_sha256
 from edgetune_export.run import Run, RunAdapter, read_adapter, run_assets
 from edgetune_export.slots import write_blob
-from edgetune_export.targets import Wishes, find_lowering
-from edgetune_export.template import template_sha256
+from edgetune_export.verify.reference import DIRECTORY as REFERENCE
+from edgetune_export.verify.reference import compute_reference
 from edgetune_runtime.adapters import BASE_KEY
 from edgetune_runtime.assets import Assets
 from edgetune_runtime.bundle import DIGEST, MANIFEST, PROMPTS, TOKENIZER, TOOLS
@@ -37,7 +38,6 @@ from edgetune_runtime.manifest import (
     Manifest,
     ToolsetEntry,
 )
-from edgetune_runtime.progress import stage, track
 from edgetune_runtime.prompt import Prompts
 from edgetune_runtime.toolsets import dump_toolsets, toolset_sha256
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import torch
 
-from edgetune_export.base import Base, write_base
-from edgetune_export.checkpoint import Checkpoint
-from edgetune_export.quantize import Quantized
 from edgetune_export.slots import read_peft
+from edgetune_export.weights.base import Base, write_base
+from edgetune_export.weights.checkpoint import Checkpoint
+from edgetune_export.weights.quantize import Quantized
 from edgetune_runtime.errors import InputError
 
 

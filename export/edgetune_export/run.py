@@ -16,19 +16,19 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from edgetune_export.base import Base, load_base
-from edgetune_export.checkpoint import read_json
-from edgetune_export.grammar import compile_grammar
-from edgetune_export.prefixes import router_prompts, toolset_prompts
+from edgetune_export.grammar.compile import compile_grammar
+from edgetune_export.progress import track
+from edgetune_export.prompts.prefixes import router_prompts, toolset_prompts
+from edgetune_export.prompts.template import cut_pieces
 from edgetune_export.slots import PeftAdapter, read_peft
-from edgetune_export.template import cut_pieces
+from edgetune_export.weights.base import Base, load_base
+from edgetune_export.weights.checkpoint import read_json
 from edgetune_runtime.assets import AdapterSource, Assets, RouterAssets, Tensors, ToolsetAssets
 from edgetune_runtime.automaton import Automaton
 from edgetune_runtime.calls import RESPOND_CALL, RESPOND_TOOL, Call, Tool, Toolset
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import sha256_file
 from edgetune_runtime.manifest import AdapterKind, Role
-from edgetune_runtime.progress import track
 from edgetune_runtime.prompt import Pieces, ToolsShown
 from edgetune_runtime.toolsets import read_toolsets
 from edgetune_runtime.vocabulary import Vocabulary

@@ -21,7 +21,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import save
 from safetensors.torch import load_file
 
-from edgetune_export.base import Base
+from edgetune_export.weights.base import Base
 from edgetune_runtime.errors import AdapterError, InputError
 from edgetune_runtime.files import write_bytes
 

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from transformers import DynamicCache
 
-from edgetune_export.base import Base
+from edgetune_export.weights.base import Base
 from edgetune_runtime.errors import AdapterError, InputError
 
 _Adapter = dict[str, tuple[torch.Tensor, torch.Tensor]]

@@ -1,7 +1,7 @@
 """The one renderer: from a request (or a longer conversation) and a call to the text a model reads.
 
 Training, evaluation and the phone all build their text from the same pieces. The pieces are cut
-from the base model's own chat template when a run starts (`edgetune_export.template`) and travel in
+from the base model's own chat template when a run starts (`edgetune_export.prompts`) and travel in
 the bundle as `prompts.json`. This module knows neither Jinja nor the tokenizer: it joins strings.
 """
 

@@ -37,8 +37,8 @@ class _Snapshot:
 class QnnEngine:
     """`Engine` on `embedding.onnx`, and `prefill.onnx` and `decode.onnx` of one chip.
 
-    Inputs and outputs are those of `edgetune_export.static_graph`. A prompt goes through in chunks,
-    the last one padded; whatever lies beyond the position is masked.
+    Inputs and outputs are those of `edgetune_export.lowering.static_graph`. A prompt goes through
+    in chunks, the last one padded; whatever lies beyond the position is masked.
     """
 
     name = "qnn"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from edgetune_export.base import Base, load_base
+from edgetune_export.weights.base import Base, load_base
 
 PROJECTIONS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 

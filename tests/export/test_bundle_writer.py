@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from edgetune_export import bundle as writer
-from edgetune_export import targets
 from edgetune_export.bundle import write_bundle
+from edgetune_export.lowering import targets
 from edgetune_export.run import open_run, read_adapter, run_assets, samples
 from edgetune_export.torch_engine import TorchEngine
 from edgetune_runtime.agent import Agent

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from edgetune_export.base import load_base
 from edgetune_export.merge import merge_adapter
-from edgetune_export.quantize import dequantize, quantize
 from edgetune_export.slots import read_peft
+from edgetune_export.weights.base import load_base
+from edgetune_export.weights.quantize import dequantize, quantize
 from edgetune_runtime.errors import InputError
 
 

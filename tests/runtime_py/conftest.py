@@ -247,7 +247,7 @@ def mock_assets(
     tokenizer: Tokenizer, pieces: Pieces, vocabulary: Vocabulary, weather_toolset: Toolset
 ) -> Assets:
     """Assets whose adapters are empty but for their name: a mock engine sees which one is bound."""
-    from edgetune_export.grammar import compile_grammar
+    from edgetune_export.grammar.compile import compile_grammar
 
     names = ["home.selector", "home.monolithic"]
     writers = {

@@ -14,7 +14,7 @@ import edgetune.tools.schema
 from edgetune import cli
 from edgetune.cli import main
 from edgetune.cli.export import Target
-from edgetune_export import targets
+from edgetune_export.lowering import targets
 
 
 def run(monkeypatch, *arguments) -> int:

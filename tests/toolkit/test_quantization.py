@@ -13,7 +13,7 @@ from edgetune.quantization import weight_error
 from edgetune.tools.reader import read_tools
 from edgetune.train import quantizer_calibration
 from edgetune.train.quantizer_calibration import calibration_ids
-from edgetune_export.base import Base, load_base
+from edgetune_export.weights.base import Base, load_base
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.toolsets import dump_toolsets
 

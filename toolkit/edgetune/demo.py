@@ -30,7 +30,7 @@ from edgetune.train.prepare import OtherRun
 from edgetune.train.run import train
 from edgetune_export.bundle import write_bundle
 from edgetune_export.run import open_run
-from edgetune_export.verify import verify
+from edgetune_export.verify.ladder import verify
 from edgetune_runtime.calls import RESPOND
 from edgetune_runtime.errors import InputError
 

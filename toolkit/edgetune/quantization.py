@@ -20,16 +20,16 @@ from edgetune.evaluate.evaluate import evaluate
 from edgetune.train.examples import adapters_data
 from edgetune.train.passes import loss_logits, measure
 from edgetune.train.quantizer_calibration import calibration_ids
-from edgetune_export.base import WEIGHTS, Base, Calibration, load_base
-from edgetune_export.prefixes import toolset_prompts
-from edgetune_export.quantize import dequantize
+from edgetune_export.progress import stage
+from edgetune_export.prompts.prefixes import toolset_prompts
+from edgetune_export.prompts.template import cut_pieces
 from edgetune_export.run import Run, run_assets
-from edgetune_export.template import cut_pieces
 from edgetune_export.torch_engine import TorchEngine
+from edgetune_export.weights.base import WEIGHTS, Base, Calibration, load_base
+from edgetune_export.weights.quantize import dequantize
 from edgetune_runtime.agent import Agent
 from edgetune_runtime.calls import Toolset
 from edgetune_runtime.errors import InputError
-from edgetune_runtime.progress import stage
 
 Int4Method = Literal["mse", "rtn", "gptq"]
 

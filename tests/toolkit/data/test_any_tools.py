@@ -10,7 +10,7 @@ from edgetune.cli import app
 from edgetune.data.any_tools import generate
 from edgetune.data.check import check_records
 from edgetune.data.generate import generate_records
-from edgetune.nano.invent_requests import Request
+from edgetune.invent.requests import Request
 from edgetune.tools.reader import read_tools, tools_from_list
 from edgetune_runtime.errors import InputError
 

@@ -5,7 +5,7 @@ import pytest
 from edgetune.data.records import Example
 from edgetune.evaluate.evaluate import evaluate
 from edgetune.evaluate.system import open_system
-from edgetune_export.base import load_base
+from edgetune_export.weights.base import load_base
 from edgetune_runtime.calls import RESPOND_CALL, Call
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import write_json

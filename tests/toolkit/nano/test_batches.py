@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgetune.invent.records import RESPOND
+from edgetune.invent.requests import Request
 from edgetune.nano import batches as bt
-from edgetune.nano.invent import RESPOND
-from edgetune.nano.invent_requests import Request
 
 TOOL = {
     "type": "function",

@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from edgetune.nano.pretrain import pretrain
 from edgetune.nano.recipe import Recipe, easy_share, rate_factor, read_recipe
 from edgetune.nano.straight_through import quantized
-from edgetune_export.quantize import dequantize, quantize
+from edgetune_export.weights.quantize import dequantize, quantize
 
 TINY = """\
 seed: 3

@@ -4,7 +4,7 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerFast
 
-from edgetune.nano.invent import RESPOND, invent_record
+from edgetune.invent.records import RESPOND, invent_record
 from edgetune.nano.rendering import render
 
 WEATHER = {

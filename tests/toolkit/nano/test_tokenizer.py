@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from edgetune.nano.invent import invent_record, rng_for
+from edgetune.invent.records import invent_record, rng_for
+from edgetune.invent.words import pseudo_phrase
 from edgetune.nano.rendering import render
 from edgetune.nano.tokenizer import SPECIAL
-from edgetune.nano.words import pseudo_phrase
-from edgetune_export.checkpoint import read_tokenizer
+from edgetune_export.weights.checkpoint import read_tokenizer
 from edgetune_runtime.errors import InputError
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from edgetune_export.base import load_base
+from edgetune_export.weights.base import load_base
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from edgetune.train.activated import ActivatedPass
 from edgetune.train.adapter import Job, adapted, forward_pass, train_adapter
 from edgetune.train.batches import BatchSize, collate, plan_steps
 from edgetune.train.examples import AdapterData, Tokens
-from edgetune_export.base import load_base
+from edgetune_export.weights.base import load_base
 
 CALL = 2
 """The token that opens a call."""

@@ -20,7 +20,7 @@ from edgetune.train.adapter import (
 from edgetune.train.batches import BatchSize, collate, plan_steps
 from edgetune.train.examples import AdapterData, Tokens
 from edgetune.train.passes import loss_logits, measure
-from edgetune_export.base import load_base
+from edgetune_export.weights.base import load_base
 from edgetune_runtime.errors import InputError
 
 

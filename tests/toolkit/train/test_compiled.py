@@ -14,7 +14,7 @@ from edgetune.train.adapter import Job, adapted
 from edgetune.train.batches import collate
 from edgetune.train.examples import AdapterData, Tokens
 from edgetune.train.passes import loss_logits
-from edgetune_export.base import load_base
+from edgetune_export.weights.base import load_base
 from edgetune_runtime.errors import InputError
 
 

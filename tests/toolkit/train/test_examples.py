@@ -9,9 +9,9 @@ from transformers import AutoTokenizer
 
 from edgetune.data.records import Example, parse_record
 from edgetune.train.examples import adapters_data
-from edgetune.train.masking import mask_names
-from edgetune_export.prefixes import toolset_prompts
-from edgetune_export.template import cut_pieces
+from edgetune.train.masked_names import mask_names
+from edgetune_export.prompts.prefixes import toolset_prompts
+from edgetune_export.prompts.template import cut_pieces
 from edgetune_runtime.calls import RESPOND_CALL, Call, Toolset
 from edgetune_runtime.prompt import Called, Result, User, call_opening, render_prompt
 

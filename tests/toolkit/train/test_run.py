@@ -15,10 +15,10 @@ from edgetune.evaluate.system import open_system
 from edgetune.train import prepare as prepare_module
 from edgetune.train import run as run_module
 from edgetune.train.run import TrainingStopped, train
-from edgetune_export.base import Base
 from edgetune_export.bundle import write_bundle
 from edgetune_export.run import open_run
-from edgetune_export.verify import verify
+from edgetune_export.verify.ladder import verify
+from edgetune_export.weights.base import Base
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.prompt import User
 from edgetune_runtime.toolsets import dump_toolsets

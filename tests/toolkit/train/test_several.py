@@ -14,7 +14,7 @@ from edgetune.train.prepare import prepare
 from edgetune.train.run import train
 from edgetune_export.bundle import write_bundle, write_manifest
 from edgetune_export.run import open_run
-from edgetune_export.verify import verify
+from edgetune_export.verify.ladder import verify
 from edgetune_runtime.bundle import open_bundle
 from edgetune_runtime.errors import BundleError, InputError
 from edgetune_runtime.manifest import Manifest

@@ -26,8 +26,8 @@ from edgetune.cli import (
     train,
     verify,
 )
+from edgetune_export.progress import console
 from edgetune_runtime.errors import EdgetuneError
-from edgetune_runtime.progress import console
 
 # Where torchao is installed, every import of transformers or peft makes these two tell of kernels
 # for other processors and of PyTorch's plans.

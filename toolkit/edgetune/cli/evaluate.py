@@ -134,7 +134,7 @@ def evaluate(
                 "and --temperature out."
             )
         from edgetune.evaluate.bfcl import evaluate_bfcl, read_cases
-        from edgetune_export.checkpoint import read_tokenizer
+        from edgetune_export.weights.checkpoint import read_tokenizer
 
         cases = read_cases(data)[:limit]
         agent = open_system(path, engine, "base", threads=threads, max_tokens=max_tokens)

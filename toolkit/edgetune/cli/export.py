@@ -58,7 +58,7 @@ def export(
     Example: `edgetune export runs/phone_actions -o bundles/phone --target onnx`
     """
     from edgetune_export.bundle import write_bundle
-    from edgetune_export.chips import DEFAULT_CHIPS
+    from edgetune_export.lowering.chips import DEFAULT_CHIPS
     from edgetune_export.run import open_run
     from edgetune_runtime.bundle import open_bundle
     from edgetune_runtime.errors import InputError

@@ -10,7 +10,7 @@ def targets(json_target: JsonOption = None) -> None:
 
     Example: `edgetune targets`
     """
-    from edgetune_export.targets import LOWERINGS
+    from edgetune_export.lowering.targets import LOWERINGS
 
     found = [
         {

@@ -22,7 +22,7 @@ def verify(
 
     Example: `edgetune verify bundles/phone`
     """
-    from edgetune_export.verify import verify as check
+    from edgetune_export.verify.ladder import verify as check
 
     result = check(bundle, engine, run)
     give(result, json_target, lambda: show(result, Console()))

@@ -13,8 +13,8 @@ from edgetune.data.foreign import subjects
 from edgetune.data.parameters import as_invented
 from edgetune.data.records import as_source
 from edgetune.data.spoken import Spoken
-from edgetune.nano.invent_requests import Request, chit_chat, invent_request
-from edgetune.nano.invent_tools import Field, Invented, invent_tool
+from edgetune.invent.requests import Request, chit_chat, invent_request
+from edgetune.invent.tools import Field, Invented, invent_tool
 from edgetune.tools.schema import arguments_problem
 from edgetune_runtime.calls import RESPOND, RESPOND_CALL, Call, Toolset
 from edgetune_runtime.errors import InputError

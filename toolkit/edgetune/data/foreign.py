@@ -9,7 +9,7 @@ from typing import Any
 
 from edgetune.data.guess import split_words
 from edgetune.data.parameters import as_invented
-from edgetune.nano.invent_tools import Invented
+from edgetune.invent.tools import Invented
 from edgetune_runtime.calls import Toolset
 
 

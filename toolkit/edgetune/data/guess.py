@@ -6,7 +6,7 @@ The answer is given in nano's vocabulary: concepts, turns of phrase. Knows words
 import re
 from collections.abc import Sequence
 
-from edgetune.nano.concepts import CHOICES, CONCEPTS, ROLE_PAIRS, SWITCHES, Concept
+from edgetune.invent.concepts import CHOICES, CONCEPTS, ROLE_PAIRS, SWITCHES, Concept
 
 _NAMED_SO, _HOLDS, _ENDS_SO, _DESCRIBED_SO = 20, 3, 1, 2
 

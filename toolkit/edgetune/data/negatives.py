@@ -18,9 +18,9 @@ from typing import Any
 from edgetune.data.guess import split_words
 from edgetune.data.parameters import as_invented
 from edgetune.data.records import Example, as_source
-from edgetune.nano.domains import ACTIONS, DOMAINS
-from edgetune.nano.invent_requests import chit_chat, invent_request
-from edgetune.nano.invent_tools import Invented, invent_tool
+from edgetune.invent.domains import ACTIONS, DOMAINS
+from edgetune.invent.requests import chit_chat, invent_request
+from edgetune.invent.tools import Invented, invent_tool
 from edgetune_runtime.calls import RESPOND, RESPOND_CALL, Tool, Toolset
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.prompt import Called

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 from edgetune.data.guess import TYPES, concepts_of, connectors_of, split_words, switch_phrases
 from edgetune.data.spoken import plain_schema, speaker
-from edgetune.nano.domains import ACTIONS
-from edgetune.nano.gazetteer import english
-from edgetune.nano.invent_tools import Field, Invented
+from edgetune.invent.domains import ACTIONS
+from edgetune.invent.gazetteer import english
+from edgetune.invent.tools import Field, Invented
 from edgetune_runtime.calls import Tool
 
 _LETTERS_COUNT = {"const", "enum", "pattern", "format", "examples"}

@@ -11,9 +11,9 @@ from typing import Any
 
 from edgetune.data.arbitrary import arbitrary_arguments
 from edgetune.data.guess import TYPES, concepts_of, split_words
-from edgetune.nano.codes import email, url
-from edgetune.nano.concepts import CONCEPTS, Concept
-from edgetune.nano.words import number_word, pseudo_stem
+from edgetune.invent.codes import email, url
+from edgetune.invent.concepts import CONCEPTS, Concept
+from edgetune.invent.words import number_word, pseudo_stem
 from edgetune.tools.schema import arguments_problem
 from edgetune_runtime.calls import Tool, followed
 

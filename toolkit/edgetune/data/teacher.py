@@ -17,10 +17,10 @@ import openai
 from openai.types.chat import ChatCompletion
 
 from edgetune.data.records import as_source, parse_record, record_problem, write_jsonl
+from edgetune_export.progress import Bar
 from edgetune_runtime.calls import RESPOND, RESPOND_CALL, Call, Toolset
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import sha256_bytes, write_json
-from edgetune_runtime.progress import Bar
 
 AT_ONCE = 10
 """Requests that the teacher is asked for at a time."""

@@ -13,12 +13,12 @@ from typing import Any
 from edgetune.data.records import numbered_lines
 from edgetune.evaluate.bfcl_rules import Allowed, call_problem
 from edgetune.evaluate.intervals import share_interval
+from edgetune_export.progress import track
 from edgetune_runtime.agent import Agent
 from edgetune_runtime.assets import Assets, ToolsetAssets
 from edgetune_runtime.automaton import Automaton
 from edgetune_runtime.calls import RESPOND, Tool, Toolset
 from edgetune_runtime.errors import EdgetuneError, InputError
-from edgetune_runtime.progress import track
 from edgetune_runtime.prompt import User
 
 _TYPES = {"dict": "object", "float": "number", "tuple": "array"}
@@ -161,7 +161,7 @@ def _answer(
     agent: Agent, tokenizer: Any, case: Case, abstain_below: float
 ) -> tuple[dict[str, Any] | None, str | None]:
     """What was called, and why it is not right."""
-    from edgetune_export.prefixes import toolset_prompts
+    from edgetune_export.prompts.prefixes import toolset_prompts
 
     toolset, assets = case.toolset, agent.assets
     served = ToolsetAssets(
@@ -196,7 +196,7 @@ class _Grammars(Mapping[str, Automaton]):
         self._toolset, self._assets = toolset, assets
 
     def __getitem__(self, name: str) -> Automaton:
-        from edgetune_export.grammar import compile_grammar
+        from edgetune_export.grammar.compile import compile_grammar
         from edgetune_runtime.vocabulary import Vocabulary
 
         tokenizer = self._assets.tokenizer

@@ -16,11 +16,11 @@ from edgetune.data.records import Example
 from edgetune.evaluate.reliability import Reliability, reliability
 from edgetune.evaluate.score import Outcome, Score, score
 from edgetune.evaluate.trajectories import trajectories_json
+from edgetune_export.progress import track
 from edgetune_runtime.agent import Agent, Step
 from edgetune_runtime.calls import RESPOND, Call, Toolset
 from edgetune_runtime.decode import Decoded, Selection
 from edgetune_runtime.errors import InputError
-from edgetune_runtime.progress import track
 from edgetune_runtime.prompt import Turn, User
 
 Stage = Literal["all", "selection", "arguments"]

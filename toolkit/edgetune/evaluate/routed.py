@@ -11,10 +11,10 @@ from typing import Any
 from edgetune.data.routed import RoutedStep
 from edgetune.evaluate.evaluate import EvalResult, Stage, answer, title
 from edgetune.evaluate.score import score
+from edgetune_export.progress import track
 from edgetune_runtime.agent import Agent
 from edgetune_runtime.calls import Toolset
 from edgetune_runtime.errors import InputError
-from edgetune_runtime.progress import track
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""The embedded base `nano`: text it learns from, tokenizer, chat template, pretraining."""
+"""The embedded base `nano`: its model, tokenizer, chat template and pretraining."""

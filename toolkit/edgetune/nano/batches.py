@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
-from edgetune.nano.invent import RESPOND, as_messages, rng_for
-from edgetune.nano.invent_requests import Request, chit_chat, invent_request
-from edgetune.nano.invent_tools import Invented, invent_set, invent_tool
+from edgetune.invent.records import RESPOND, as_messages, rng_for
+from edgetune.invent.requests import Request, chit_chat, invent_request
+from edgetune.invent.tools import Invented, invent_set, invent_tool
 from edgetune.nano.recipe import Recipe, easy_share
 from edgetune.nano.rendering import render
 

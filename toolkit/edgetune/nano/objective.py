@@ -11,10 +11,10 @@ import torch
 from torch.nn import functional as F
 from transformers import Qwen2ForCausalLM
 
+from edgetune.machine.precision import autocast, best_precision
 from edgetune.nano import batches as bt
 from edgetune.nano.attention import PLAIN
 from edgetune.nano.recipe import Recipe
-from edgetune.train.passes import autocast, best_precision
 
 HELD_OUT = 7_919
 """Added to the seed: tools and requests that training never sees."""

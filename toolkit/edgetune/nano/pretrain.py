@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from transformers import AutoTokenizer
 
+from edgetune.machine.allocator import keep_freed_memory
 from edgetune.nano import batches as bt
 from edgetune.nano.checkpoint import restore, save, write_snapshot
 from edgetune.nano.model import build_model, make_optimizers
@@ -24,9 +25,8 @@ from edgetune.nano.pretraining_log import Log
 from edgetune.nano.recipe import Recipe, rate_factor, read_recipe
 from edgetune.nano.straight_through import quantized
 from edgetune.nano.tokenizer import make_tokenizer, spaced_pairs
-from edgetune.train.allocator import keep_freed_memory
+from edgetune_export.progress import console
 from edgetune_runtime.errors import InputError
-from edgetune_runtime.progress import console
 
 
 def pretrain(config: Path, output: Path, stop_at: int | None = None) -> Path:

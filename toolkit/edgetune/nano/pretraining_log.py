@@ -11,7 +11,7 @@ from typing import Any
 from rich.progress import TextColumn, TimeRemainingColumn
 
 from edgetune.nano.checkpoint import Done
-from edgetune_runtime.progress import Bar, console
+from edgetune_export.progress import Bar, console
 
 NOTE_EVERY = 10
 """Steps between two lines of metrics."""

@@ -7,7 +7,7 @@ quantized from stays in the repository outside it (`checkpoints/nano`), for stud
 import shutil
 from pathlib import Path
 
-from edgetune_export.base import Base, load_base
+from edgetune_export.weights.base import Base, load_base
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import replaced_directory
 

@@ -2,7 +2,7 @@
 float.
 
 The straight-through estimator (arXiv:1308.3432), for a whole model at once. It knows parameters,
-not how they are rounded (`edgetune_export.quantize`).
+not how they are rounded (`edgetune_export.weights.quantize`).
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import torch
 
-from edgetune_export.quantize import fake_quantize
+from edgetune_export.weights.quantize import fake_quantize
 
 
 @contextmanager

@@ -29,7 +29,7 @@ from tokenizers import (
 from transformers import PreTrainedTokenizerFast
 from transformers.models.qwen2.tokenization_qwen2 import PRETOKENIZE_REGEX
 
-from edgetune.nano.invent import invent_record
+from edgetune.invent.records import invent_record
 from edgetune.nano.rendering import render
 
 VOCABULARY = 4096

@@ -14,9 +14,10 @@ import torch
 from peft.tuners.tuners_utils import BaseTunerLayer
 from transformers import DynamicCache
 
+from edgetune.machine.precision import Precision, autocast
 from edgetune.train.batches import Batch
 from edgetune.train.examples import Tokens
-from edgetune.train.passes import WORTH_SHARING, Precision, attention, autocast
+from edgetune.train.passes import WORTH_SHARING, attention
 from edgetune_runtime.invocation import invocation_place
 from edgetune_runtime.trie import shared_length
 

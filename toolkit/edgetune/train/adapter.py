@@ -21,11 +21,12 @@ from peft.helpers import disable_input_dtype_casting
 from safetensors.torch import load_file
 from torch.nn.functional import cross_entropy
 
+from edgetune.machine.precision import Precision
 from edgetune.settings import AdapterSettings, TrainSettings
 from edgetune.train.activated import ActivatedPass
 from edgetune.train.batches import collate
 from edgetune.train.examples import AdapterData
-from edgetune.train.passes import DevMetrics, Forward, Precision, loss_logits, measure
+from edgetune.train.passes import DevMetrics, Forward, loss_logits, measure
 from edgetune.train.state import Progress, load_state, save_state
 from edgetune_runtime.errors import InputError
 

@@ -4,7 +4,7 @@ import time
 
 from rich.progress import TextColumn
 
-from edgetune_runtime.progress import Bar
+from edgetune_export.progress import Bar
 
 
 class Display(Bar):

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgetune.data.records import Example
-from edgetune.train.masking import Masked
-from edgetune.train.masks import Span, loss_spans, token_mask
+from edgetune.train.loss_masks import Span, loss_spans, token_mask
+from edgetune.train.masked_names import Masked
 from edgetune_runtime.calls import RESPOND, RESPOND_TOOL, Call, Toolset
 from edgetune_runtime.manifest import Role
 from edgetune_runtime.prompt import Pieces, ToolsetPrompts, render_call, render_prompt

@@ -7,17 +7,15 @@ module knows neither optimizers nor files.
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import cross_entropy
 
+from edgetune.machine.precision import Precision, autocast
 from edgetune.train.batches import Batch, BatchSize, collate, plan_all
 from edgetune.train.examples import Tokens
-from edgetune_runtime.errors import InputError
-
-Precision = Literal["float32", "bfloat16"]
 
 Forward = Callable[[Batch], torch.Tensor]
 """Logits `[loss tokens, vocabulary]`, float32, for a batch's targets."""
@@ -48,30 +46,6 @@ class DevMetrics:
     def as_json(self) -> dict[str, float]:
         """The fields as a JSON object."""
         return asdict(self)
-
-
-def best_device(wanted: Literal["auto", "cpu", "cuda"]) -> torch.device:
-    """The device to train on; auto takes a GPU where there is one."""
-    if wanted == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise InputError(
-            "'machine.device' is cuda, but PyTorch finds no GPU here; take 'auto', or install a "
-            "CUDA build of torch."
-        )
-    return torch.device(wanted)
-
-
-def best_precision(
-    wanted: Literal["auto", "float32", "bfloat16"], device: torch.device
-) -> Precision:
-    """What matrix products run in; auto takes bfloat16 where the hardware multiplies it itself."""
-    if wanted != "auto":
-        return wanted
-    if device.type == "cuda":
-        return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
-    able = torch.cpu.get_capabilities()
-    return "bfloat16" if able.get("avx512_bf16") or able.get("amx_bf16") else "float32"
 
 
 def loss_logits(model: Any, batch: Batch, precision: Precision) -> torch.Tensor:
@@ -124,11 +98,6 @@ def _shared(batch: Batch) -> int:
     same = (batch.ids[:, :first] == batch.ids[0, :first]).all(0)
     count = int(same.long().cumprod(0).sum())
     return count if len(batch.ids) > 1 and count >= WORTH_SHARING else 0
-
-
-def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[Any]:
-    """What makes matrix products run in `precision`."""
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16")
 
 
 def attention(batch: Batch) -> AbstractContextManager[Any]:

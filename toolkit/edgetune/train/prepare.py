@@ -21,8 +21,8 @@ from edgetune.data.copied import copied_parameters
 from edgetune.tools.reader import BUILT_IN, read_tools
 from edgetune.train.quantizer_calibration import calibration_ids
 from edgetune.train.records import ToolsetRecords, read_run_records, write_records
-from edgetune_export.base import Base, load_base
-from edgetune_export.schema import arguments_language
+from edgetune_export.grammar.schema import arguments_language
+from edgetune_export.weights.base import Base, load_base
 from edgetune_runtime.calls import Toolset
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import sha256_file, write_json

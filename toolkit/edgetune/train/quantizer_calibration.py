@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from edgetune.data.records import Example
 from edgetune.train.examples import adapters_data
-from edgetune_export.prefixes import toolset_prompts
-from edgetune_export.template import cut_pieces
+from edgetune_export.prompts.prefixes import toolset_prompts
+from edgetune_export.prompts.template import cut_pieces
 from edgetune_runtime.calls import Toolset
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.prompt import ToolsShown

@@ -86,7 +86,7 @@ A LoRA that {_PLAIN[metrics["role"]]}. It belongs to the base `{base}` of this r
 {measured}
 
 `edgetune export` turns the run into a bundle. With PEFT alone, load the base dequantized first:
-`PeftModel.from_pretrained(edgetune_export.base.load_base("../../base").model(), ".")`.
+`PeftModel.from_pretrained(edgetune_export.weights.base.load_base("../../base").model(), ".")`.
 """
 
 

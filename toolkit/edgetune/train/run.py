@@ -19,6 +19,9 @@ from typing import Any
 import torch
 
 from edgetune.config import TrainConfig
+from edgetune.machine.allocator import keep_freed_memory
+from edgetune.machine.device import best_device
+from edgetune.machine.precision import Precision, best_precision
 from edgetune.train.adapter import (
     Interrupted,
     Job,
@@ -27,7 +30,6 @@ from edgetune.train.adapter import (
     forward_pass,
     train_adapter,
 )
-from edgetune.train.allocator import keep_freed_memory
 from edgetune.train.batches import collate
 from edgetune.train.compiled import compile_layers, is_compiled
 from edgetune.train.curves import draw_curves
@@ -35,19 +37,18 @@ from edgetune.train.display import Display
 from edgetune.train.examples import AdapterData, adapters_data
 from edgetune.train.hard import HardTail
 from edgetune.train.jobs import plan_jobs
-from edgetune.train.masking import mask_names
-from edgetune.train.passes import Precision, best_device, best_precision
+from edgetune.train.masked_names import mask_names
 from edgetune.train.prepare import Prepared, prepare, read_json
 from edgetune.train.report import model_card, report_html
 from edgetune.train.router import router_data
 from edgetune.train.summary import RunSummary, adapter_metrics
 from edgetune.train.temperature import calibrate
-from edgetune_export.invocation import invocation_tokens
-from edgetune_export.prefixes import router_prompts, toolset_prompts
-from edgetune_export.template import cut_pieces
+from edgetune_export.progress import console
+from edgetune_export.prompts.invocation import invocation_tokens
+from edgetune_export.prompts.prefixes import router_prompts, toolset_prompts
+from edgetune_export.prompts.template import cut_pieces
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import replaced_directory, write_bytes, write_json
-from edgetune_runtime.progress import console
 
 
 class TrainingStopped(SystemExit):

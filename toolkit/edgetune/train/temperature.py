@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from edgetune.data.records import Example
 from edgetune.train.adapter import Interrupted
 from edgetune.train.prepare import read_json
+from edgetune_export.progress import console, track
 from edgetune_export.run import open_run, run_assets
 from edgetune_export.torch_engine import TorchEngine
 from edgetune_runtime.agent import Agent, System
 from edgetune_runtime.calls import RESPOND
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import write_json
-from edgetune_runtime.progress import console, track
 from edgetune_runtime.prompt import Turn
 from edgetune_runtime.trie import Branch, NameTrie
 

@@ -1,0 +1,149 @@
+"""The ONNX target: one int4 graph for prefill and decode, with LoRA slots as inputs.
+
+onnxruntime-genai's model builder draws the graph and its `genai_config.json` from a checkpoint
+whose matrices are zeros; the canonical codes and scales then take the place of every matrix
+(`onnx_graph`). So nothing is quantized here, and a matrix that was forgotten cannot go unnoticed.
+The directory stays loadable by stock onnxruntime-genai. It knows the base, not what adapters are
+for.
+"""
+
+import contextlib
+import errno
+import io
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import save_file
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+from edgetune_export.lowering.onnx_graph import DATA, MODEL, Graph
+from edgetune_export.lowering.rope import check_rope
+from edgetune_export.weights.base import Base
+from edgetune_export.weights.checkpoint import Checkpoint
+from edgetune_export.weights.quantize import GROUP
+from edgetune_runtime.errors import InputError
+from edgetune_runtime.files import replaced_directory, write_json
+
+ACCURACY_LEVEL = 0
+"""MatMulNBits' `accuracy_level`: 0 computes in float32, 4 lets the processor round activations to
+int8 in groups of 32. Against float32, level 4 moved the logits by 1.2 % (hidden size 256) to 2.6 %
+(896) of their spread and saved a sixth to a third of a decode step's processor time on x86-64: too
+much for checks that tell a wrong scale from a right one, so it is chosen explicitly."""
+
+MAX_LENGTH = 4096
+"""Longest sequence that stock onnxruntime-genai reserves a K/V cache for unless it is told another;
+a base's own limit (32k and more) would cost gigabytes."""
+
+
+def export_onnx(
+    base: Base, directory: Path, *, slots: bool = True, accuracy_level: int = ACCURACY_LEVEL
+) -> dict[str, str | int | float | bool]:
+    """Write `model.onnx`, its data, `genai_config.json` and the tokenizer into `directory`.
+
+    The graph takes `input_ids` `[1, sequence]`, `attention_mask` `[1, total]`, past keys and values
+    `[1, kv_heads, past, head_dim]` and, with `slots`, `<slot>.lora_A` `[in, r]` and `<slot>.lora_B`
+    `[r, out]` (left out: the base, bit for bit). It gives `logits` `[1, 1, vocab]` of the last
+    position and the present keys and values. Returns the options that describe the graph, for the
+    manifest. Raises InputError for a kind of base that the builder does not draw faithfully.
+    """
+    check_rope(base)
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        replaced_directory(directory) as fresh,
+        tempfile.TemporaryDirectory(prefix=".drawing-", dir=directory.parent) as place,
+    ):
+        drawn = Path(place) / "drawn"
+        _draw(base, Path(place) / "skeleton", drawn)
+        for file in drawn.iterdir():
+            if file.name not in (MODEL, DATA):
+                shutil.copyfile(file, fresh / file.name)
+        _adapt_genai_config(fresh / "genai_config.json")
+        graph = Graph(drawn)
+        graph.quantize(base, accuracy_level)
+        if slots:
+            graph.add_slots(base.slots())
+        graph.save(fresh)
+    return {
+        "accuracy_level": accuracy_level,
+        "group_size": GROUP,
+        "logits": "last",
+        "position_ids": graph.takes("position_ids"),
+        "slots": slots,
+    }
+
+
+def write_onnx_adapter(tensors: Mapping[str, NDArray[np.float32]], path: Path) -> None:
+    """Write slot tensors as an `.onnx_adapter` file, which stock onnxruntime-genai loads."""
+    import onnxruntime
+
+    file = onnxruntime.AdapterFormat()
+    file.set_adapter_version(1)
+    file.set_model_version(1)
+    values = {
+        name: onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(value, np.float32))
+        for name, value in tensors.items()
+    }
+    file.set_parameters(values)
+    try:
+        file.export_adapter(str(path))
+    except RuntimeError as error:  # it says nothing else where a write fails
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+
+
+def _draw(base: Base, skeleton: Path, drawn: Path) -> None:
+    """Have the builder draw the float graph of `base` into `drawn`, with zeros for matrices."""
+    from onnxruntime_genai.models.builder import create_model, parse_extra_options
+
+    _write_skeleton(base, skeleton)
+    options = {
+        "fuse_qkv": "false",
+        "shared_embeddings": "false",
+        "prune_lm_head": "true",
+        "hf_token": "false",
+    }
+    given = [f"{key}={value}" for key, value in options.items()]
+    where = (str(skeleton), str(drawn), "fp32", "cpu", str(skeleton.parent / "cache"))
+    # The builder reports on standard output, which belongs to our own results.
+    with (
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+    ):
+        try:
+            create_model("", *where, **parse_extra_options("", *where, given))
+        except (NotImplementedError, ValueError, KeyError) as error:
+            raise InputError(
+                f"The ONNX model builder cannot draw base '{base.name}' ({error}); choose another "
+                "base or another target."
+            ) from error
+
+
+def _write_skeleton(base: Base, directory: Path) -> None:
+    """A checkpoint with the base's norms and biases, and zeros in the place of its matrices."""
+    directory.mkdir(parents=True)
+    checkpoint = Checkpoint(base.directory)
+    checkpoint.config.architectures = [MODEL_FOR_CAUSAL_LM_MAPPING_NAMES[base.shape.family]]
+    # Norms and biases keep their float32 bits; transformers loads what the configuration says.
+    checkpoint.config.dtype = torch.float32
+    checkpoint.save_all_but_weights(directory)
+    tensors = {
+        name: torch.zeros(shape, dtype=torch.bfloat16)
+        for name, shape in checkpoint.shapes.items()
+        if len(shape) == 2
+    }
+    tensors.update(base.unquantized(torch.float32))
+    save_file(tensors, directory / "model.safetensors", {"format": "pt"})
+
+
+def _adapt_genai_config(path: Path) -> None:
+    config = json.loads(path.read_text(encoding="utf-8"))
+    config["search"]["max_length"] = min(config["search"]["max_length"], MAX_LENGTH)
+    # Rank-0 defaults make onnxruntime warn about every slot.
+    config["model"]["decoder"]["session_options"]["log_severity_level"] = 3
+    write_json(path, config)

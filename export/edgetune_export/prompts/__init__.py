@@ -1,0 +1,1 @@
+"""Prompts: a chat template cut into pieces, the prefixes that list tools, the invocation."""

@@ -1,0 +1,289 @@
+"""The ladder of checks that a bundle climbs: from its hashes up to the calls that it makes.
+
+Each rung is a named check; a bundle that is damaged or wrong makes rungs fail, it never makes this
+module raise. What is compared with was computed at export by PEFT and the torch engine
+(`reference`), or is computed anew from a run. What an engine does is judged in `engine`.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgetune_export.lowering.program_structure import check_program
+from edgetune_export.progress import stage
+from edgetune_export.run import Run, open_run, run_assets
+from edgetune_export.verify.engine import (
+    Stand,
+    check_base_bits,
+    check_calls,
+    check_logits,
+    check_slots,
+    check_swaps,
+    open_stand,
+)
+from edgetune_export.verify.reference import BASE, Reference, compute_reference
+from edgetune_export.verify.reference import DIRECTORY as REFERENCE
+from edgetune_runtime.adapters import read_blob
+from edgetune_runtime.bundle import (
+    PROMPTS,
+    TOKENIZER,
+    Bundle,
+    check_blob,
+    check_files,
+    open_bundle,
+    read_manifest,
+)
+from edgetune_runtime.engines import has_engine
+from edgetune_runtime.errors import BundleError, EdgetuneError, InputError
+from edgetune_runtime.files import inside, sha256_file
+from edgetune_runtime.manifest import Adapter, Manifest, Target
+from edgetune_runtime.prompt import Prompts
+
+T = TypeVar("T")
+
+DELTA_TOLERANCE = {"float32": 1e-4, "float16": 2e-3}
+"""Relative difference of a slot's |A B| to PEFT's own: rounding of the blob's type alone."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One rung."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+def verify(bundle_path: Path, engine: str | None = None, run: Path | None = None) -> dict[str, Any]:
+    """Climb the ladder: `{"ok": bool, "checks": [{"name", "ok", "detail"}]}`.
+
+    `engine` None climbs it with every engine; of a target that runs on its own silicon alone the
+    structure is checked; `run` computes the reference anew from
+    that run. Raises InputError where there is no directory at `bundle_path`, or no finished run on
+    an int4 base at `run`; whatever is wrong with a bundle makes a check fail.
+    """
+    if not bundle_path.is_dir():
+        raise InputError(f"{bundle_path}: no such directory; give what 'edgetune export' wrote.")
+    opened = None if run is None else open_run(run)
+    if opened is not None:
+        opened.base.require_codes(f"{run}: edgetune verify")
+    ladder = _Ladder(bundle_path)
+    with stage("Verifying"):
+        _climb(ladder, engine, opened)
+    checks = ladder.checks
+    return {"ok": all(c.ok for c in checks), "checks": [asdict(check) for check in checks]}
+
+
+class _Ladder:
+    """The rungs so far."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.checks: list[Check] = []
+
+    @property
+    def holds(self) -> bool:
+        """No rung has failed yet."""
+        return all(check.ok for check in self.checks)
+
+    def open(self, name: str, rung: Callable[[], tuple[T, str]]) -> T | None:
+        """A rung that gives what later ones stand on (and its detail); None where it fails."""
+        try:
+            value, detail = rung()
+        except EdgetuneError as error:
+            self.checks.append(Check(name, False, str(error)))
+        except Exception as error:  # noqa: BLE001 - damaged files break libraries in any way
+            detail = f"{self.path}: {type(error).__name__}: {error}; export the bundle again."
+            self.checks.append(Check(name, False, detail))
+        else:
+            self.checks.append(Check(name, True, detail))
+            return value
+        return None
+
+    def check(self, name: str, rung: Callable[..., str], *arguments: Any) -> None:
+        """A rung that only holds or fails; `rung` returns its detail."""
+        self.open(name, lambda: (True, rung(*arguments)))
+
+    def leave(self) -> None:
+        """The rungs above stand on one that failed: say that they were not tried."""
+        broken = next(check.name for check in self.checks if not check.ok)
+        detail = f"skipped, since '{broken}' does not hold"
+        self.checks.append(Check("all further checks", False, detail))
+
+
+def _climb(ladder: _Ladder, engine: str | None, run: Run | None) -> None:
+    """Every rung in order, as far as what it stands on holds."""
+    path = ladder.path
+    manifest = ladder.open("manifest", lambda: (read_manifest(path), "as its digest says"))
+    if manifest is None:
+        return ladder.leave()
+    runnable = [target.name for target in manifest.targets if has_engine(target)]
+    if engine is not None and engine not in runnable:
+        raise InputError(
+            f"--engine {engine}: {path} has {runnable} to be run here; choose one of these or "
+            "export with that target."
+        )
+    # All of these are tried, so that what is wrong is named as closely as can be.
+    ladder.check("files", _check_files, path, manifest)
+    for adapter in manifest.adapters:
+        ladder.check(f"blob: {adapter.name}", _check_blob, path, manifest, adapter)
+    if not ladder.holds:
+        return ladder.leave()
+    bundle = ladder.open("contents", lambda: (open_bundle(path, check=False), "all can be read"))
+    if bundle is None:
+        return ladder.leave()
+    ladder.check("prompts", _check_prompts, bundle)
+    wanted = ladder.open("reference", partial(_reference, bundle, run))
+    if wanted is None:
+        return ladder.leave()
+    for adapter in manifest.adapters:
+        ladder.check(f"scale: {adapter.name}", _check_scale, path, adapter, wanted)
+    for target in manifest.targets:
+        if not has_engine(target):
+            ladder.check(f"{target.name}: structure", _check_structure, bundle, target)
+    for name in runnable if engine is None else [engine]:
+        stand = ladder.open(f"engine: {name}", partial(_open, bundle, name, wanted))
+        if stand is not None:
+            _climb_engine(ladder, stand)
+    return None
+
+
+def _climb_engine(ladder: _Ladder, stand: Stand) -> None:
+    """What one engine makes of the bundle."""
+    engine = stand.engine.name
+    ladder.check(f"{engine}: no adapter is the base, bit for bit", check_base_bits, stand)
+    for name in stand.handles:
+        ladder.check(f"{engine}: slots: {name}", check_slots, stand, name)
+    ladder.check(f"{engine}: a swap there and back is bit-identical", check_swaps, stand)
+    for name in (BASE, *stand.handles):
+        ladder.check(f"{engine}: logits: {name}", check_logits, stand, name)
+    ladder.check(f"{engine}: calls", check_calls, stand)
+
+
+def _check_structure(bundle: Bundle, target: Target) -> str:
+    """What can be told of a program that nothing here runs."""
+    manifest = bundle.manifest
+    path = inside(bundle.path, target.model)
+    return check_program(path, target.name, manifest.base.layers, len(manifest.slots))
+
+
+def _check_files(path: Path, manifest: Manifest) -> str:
+    check_files(path, manifest)
+    size = sum(entry.bytes for entry in manifest.files)
+    return f"{len(manifest.files)} files, {size / 1e6:.1f} MB, each as its hash says"
+
+
+def _check_blob(path: Path, manifest: Manifest, adapter: Adapter) -> str:
+    """The blob belongs to this base and its slots, and its `.onnx_adapter` holds the same."""
+    check_blob(path, manifest, adapter)
+    if adapter.onnx_adapter is not None:
+        import onnxruntime
+
+        file = inside(path, adapter.onnx_adapter)
+        stored = onnxruntime.AdapterFormat.read_adapter(str(file)).get_parameters()
+        blob = read_blob(inside(path, adapter.file))
+        if set(stored) != set(blob):
+            slot = min(set(stored) ^ set(blob))
+            raise BundleError(f"{file}: '{slot}' is in only one of it and the blob; export again.")
+        for name, tensor in blob.items():
+            value = stored[name].numpy().astype(adapter.dtype).astype(np.float32)
+            if not np.array_equal(value, tensor):
+                raise BundleError(f"{file}: '{name}' is not what the blob holds; export again.")
+    return f"rank {adapter.rank}, trained on this base"
+
+
+def _check_prompts(bundle: Bundle) -> str:
+    """Prompts, pieces and template hash against the template of the bundle's own tokenizer."""
+    from edgetune_export.prompts.prefixes import router_prompts, toolset_prompts
+    from edgetune_export.prompts.template import cut_pieces, template_sha256
+    from edgetune_export.weights.checkpoint import read_tokenizer
+
+    tokenizer = read_tokenizer(bundle.path)
+    file = bundle.path / PROMPTS
+    stored = Prompts.model_validate_json(file.read_bytes())
+    if template_sha256(tokenizer) != bundle.manifest.template_sha256:
+        raise BundleError(
+            f"{bundle.path}: its chat template is not the one of the manifest; export again."
+        )
+    if cut_pieces(tokenizer) != stored.pieces:
+        raise BundleError(f"{file}: the pieces differ from the chat template; export again.")
+    for name, toolset in bundle.assets.toolsets.items():
+        prompts = stored.toolsets[name]
+        if (
+            toolset_prompts(tokenizer, toolset.toolset, prompts.tools_shown, shared=prompts.shared)
+            != prompts
+        ):
+            raise BundleError(
+                f"{file}: toolset '{name}' differs from what the chat template gives; export again."
+            )
+    if stored.router is not None:
+        shown = next(iter(stored.toolsets.values())).tools_shown
+        toolsets = [toolset.toolset for toolset in bundle.assets.toolsets.values()]
+        if router_prompts(tokenizer, toolsets, shown) != stored.router:
+            raise BundleError(
+                f"{file}: the prompts of routing differ from what the chat template gives; export "
+                "again."
+            )
+    if sha256_file(bundle.path / TOKENIZER) != bundle.manifest.tokenizer_sha256:
+        raise BundleError(
+            f"{bundle.path / TOKENIZER}: is not the manifest's tokenizer; export the bundle again."
+        )
+    return "equal to what the base's own tokenizer and chat template give"
+
+
+def _reference(bundle: Bundle, run: Run | None) -> tuple[Reference, str]:
+    directory = bundle.path / REFERENCE
+    if run is None:
+        wanted, detail = Reference.load(directory), "from the time of export"
+    else:
+        wanted, detail = _recomputed(run, bundle.manifest), f"computed anew from {run.path}"
+    missing = {BASE, *bundle.assets.adapters} - set(wanted.prefills)
+    if missing:
+        raise BundleError(f"{directory}: lacks {sorted(missing)}; export the bundle again.")
+    return wanted, detail
+
+
+def _recomputed(run: Run, manifest: Manifest) -> Reference:
+    if run.base.weights_sha256 != manifest.base.weights_sha256:
+        raise BundleError(
+            f"{run.path}: its base is {run.base.weights_sha256[:12]}…, the bundle's is "
+            f"{manifest.base.weights_sha256[:12]}…; give the run that the bundle was made from."
+        )
+    return compute_reference(run, run_assets(run))
+
+
+def _check_scale(path: Path, adapter: Adapter, wanted: Reference) -> str:
+    """Every slot's |A B| against PEFT's own delta, which no graph or engine takes part in."""
+    blob = read_blob(inside(path, adapter.file))
+    norms = wanted.deltas[adapter.name]
+    slots = {name.rpartition(".lora_")[0] for name in blob}
+    if slots != set(norms):
+        slot = min(slots ^ set(norms))
+        raise BundleError(
+            f"{path / adapter.file}: slot '{slot}' is in only one of the blob and PEFT's adapter; "
+            "export the bundle again."
+        )
+    for slot in sorted(slots):
+        found = delta_norm(blob[f"{slot}.lora_A"], blob[f"{slot}.lora_B"])
+        if abs(found - norms[slot]) > DELTA_TOLERANCE[adapter.dtype] * norms[slot]:
+            raise BundleError(
+                f"{path / adapter.file}: slot '{slot}' changes its weight by {found:.4g} where "
+                f"PEFT changes it by {norms[slot]:.4g}; the scale is wrong, export it again."
+            )
+    return f"{len(slots)} slots, each as large as PEFT's"
+
+
+def delta_norm(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    """The Frobenius norm of `a` `[in, r]` times `b` `[r, out]`, without multiplying them out."""
+    inner, outer = a.astype(np.float64), b.astype(np.float64)
+    return float(np.sqrt(np.vdot(inner.T @ inner, outer @ outer.T)))
+
+
+def _open(bundle: Bundle, engine: str, wanted: Reference) -> tuple[Stand, str]:
+    stand = open_stand(bundle, engine, wanted)
+    return stand, f"a context of {stand.engine.context_length} tokens"

@@ -1,0 +1,326 @@
+"""The canonical quantized base: one directory of int4 codes that training and all targets share.
+
+    config.json, tokenizer files     as the source has them
+    quantized.safetensors            <weight>.codes uint8 [out, in/2], <weight>.scales bf16
+                                     [out, in/32]; norms and biases under their own names
+    base.json                        name, revision, hash of quantized.safetensors, how it was made
+
+A *float base* has the same files, but no codes: every tensor is as the checkpoint has it. It is
+there to be trained and measured beside a quantized one; no target takes it.
+
+Here a base is opened, and made from a float `checkpoint`. This module knows neither adapters
+(`slots`) nor targets.
+"""
+
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from optimum.utils import NormalizedConfigManager
+from safetensors.torch import save_file
+
+from edgetune_export.progress import track
+from edgetune_export.weights.checkpoint import (
+    Checkpoint,
+    build_model,
+    find_checkpoint,
+    open_weights,
+    read_config,
+    read_json,
+    read_tokenizer,
+)
+from edgetune_export.weights.gptq import quantize_layers
+from edgetune_export.weights.quantize import GROUP, Quantized, dequantize, pack, quantize, unpack
+from edgetune_runtime.errors import InputError
+from edgetune_runtime.files import replaced_directory, sha256_file, write_json
+from edgetune_runtime.manifest import Slot
+
+FORMAT = "edgetune-base-1"
+WEIGHTS = "quantized.safetensors"
+
+Method = Literal["mse", "rtn", "gptq", "float"]
+"""How a base is made of a float checkpoint; `float` leaves it as it is."""
+
+Calibration = Callable[[Any], Sequence[NDArray[np.int32]]]
+"""Token ids of texts that the base will read, given its tokenizer: what `gptq` measures it on."""
+
+_CODES, _SCALES = ".codes", ".scales"
+_ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
+_MLP = ("gate_proj", "up_proj", "down_proj")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A base's dimensions, read through optimum's normalised configuration."""
+
+    family: str
+    vocab_size: int
+    hidden_size: int
+    intermediate_size: int
+    layers: int
+    attention_heads: int
+    kv_heads: int
+    head_dim: int
+    context_length: int
+    tied: bool
+    """The output head is the embedding table."""
+
+
+class QuantizedWeights(Mapping[str, Quantized]):
+    """Every int4 weight of a base by its checkpoint name, read from disk when asked for."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with open_weights(path) as file:
+            names = file.keys()
+        self._names = sorted(n.removesuffix(_CODES) for n in names if n.endswith(_CODES))
+
+    def __getitem__(self, name: str) -> Quantized:
+        if name not in self._names:
+            raise KeyError(name)
+        with open_weights(self._path) as file:
+            codes = unpack(file.get_tensor(name + _CODES))
+            return Quantized(codes, file.get_tensor(name + _SCALES).float())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+class Base:
+    """A canonical quantized base on disk; `load_base` makes and opens them."""
+
+    def __init__(self, directory: Path) -> None:
+        about = read_json(directory / "base.json")
+        if about.get("format") != FORMAT or not (directory / WEIGHTS).is_file():
+            raise InputError(
+                f"{directory} is no quantized base of format {FORMAT} with {WEIGHTS} "
+                f"(found format {about.get('format')!r}); quantize the base again."
+            )
+        self.directory = directory
+        self.name: str = about["name"]
+        self.revision: str | None = about["revision"]
+        self.weights_sha256: str = about["weights_sha256"]
+        self.method: Method = about.get("quantization", {}).get("method", "mse")
+
+    @cached_property
+    def config(self) -> Any:
+        """transformers' configuration of the base."""
+        return read_config(self.directory)
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """transformers' fast tokenizer of the base, with its chat template."""
+        return read_tokenizer(self.directory)
+
+    @cached_property
+    def shape(self) -> Shape:
+        """The base's dimensions."""
+        return _shape(self.config)
+
+    @property
+    def end_tokens(self) -> tuple[int, ...]:
+        """Token ids that end a generation: the generation config's, else the config's."""
+        path = self.directory / "generation_config.json"
+        found = read_json(path).get("eos_token_id") if path.is_file() else None
+        if found is None:
+            found = self.config.eos_token_id
+        if found is None:
+            found = self.tokenizer.eos_token_id
+        return tuple(found) if isinstance(found, list) else () if found is None else (found,)
+
+    @cached_property
+    def slot_modules(self) -> dict[str, str]:
+        """Slot name to the module of the checkpoint that it stands on, layer by layer."""
+        return {
+            f"layers.{layer}.{part}.{projection}": f"model.layers.{layer}.{module}.{projection}"
+            for layer in range(self.shape.layers)
+            for part, module, projections in (
+                ("attn", "self_attn", _ATTENTION),
+                ("mlp", "mlp", _MLP),
+            )
+            for projection in projections
+        }
+
+    def slots(self) -> tuple[Slot, ...]:
+        """Every projection that takes LoRA, layer by layer."""
+        shape = self.shape
+        queries, keys = shape.attention_heads * shape.head_dim, shape.kv_heads * shape.head_dim
+        hidden, wide = shape.hidden_size, shape.intermediate_size
+        sizes = {
+            "q_proj": (hidden, queries),
+            "k_proj": (hidden, keys),
+            "v_proj": (hidden, keys),
+            "o_proj": (queries, hidden),
+            "gate_proj": (hidden, wide),
+            "up_proj": (hidden, wide),
+            "down_proj": (wide, hidden),
+        }
+        return tuple(
+            Slot(name=name, in_features=sizes[kind][0], out_features=sizes[kind][1])
+            for name in self.slot_modules
+            for kind in (name.rsplit(".", 1)[1],)
+        )
+
+    def quantized(self) -> QuantizedWeights:
+        """The int4 weights by checkpoint name, loaded one at a time."""
+        return QuantizedWeights(self.directory / WEIGHTS)
+
+    def unquantized(self, dtype: torch.dtype = torch.float32) -> dict[str, torch.Tensor]:
+        """Norms and biases by checkpoint name; all tensors of a float base."""
+        return dict(self._plain(dtype))
+
+    def tensors(self, dtype: torch.dtype = torch.float32) -> Iterator[tuple[str, torch.Tensor]]:
+        """The float checkpoint that the codes stand for, one tensor at a time."""
+        quantized = self.quantized()
+        for name in quantized:
+            yield name, dequantize(quantized[name], dtype)
+        yield from self._plain(dtype)
+
+    def _plain(self, dtype: torch.dtype) -> Iterator[tuple[str, torch.Tensor]]:
+        with open_weights(self.directory / WEIGHTS) as file:
+            for name in file.keys():  # noqa: SIM118 - it is no mapping
+                if not name.endswith((_CODES, _SCALES)):
+                    yield name, file.get_tensor(name).to(dtype)
+
+    def model(self, dtype: torch.dtype = torch.float32) -> Any:
+        """transformers' model with the dequantized weights, in eval mode.
+
+        Needs the model's own memory and one tensor more.
+        """
+        return build_model(self.config, self.tensors(dtype), dtype)
+
+    def require_codes(self, what: str) -> None:
+        """Raise InputError for a float base; `what` begins the sentence: what takes int4 alone."""
+        if self.method == "float":
+            raise InputError(
+                f"{what} takes int4 bases alone, but {self.directory} is a float base "
+                "('base.quantization: float'); evaluate the run itself, or train on a quantized "
+                "base."
+            )
+
+
+def load_base(
+    source: str | Path,
+    output: Path | None = None,
+    *,
+    name: str | None = None,
+    revision: str | None = None,
+    cache_dir: Path | None = None,
+    method: Method = "mse",
+    calibration: Calibration | None = None,
+) -> Base:
+    """Open a base; where `output` is given, the base lies there afterwards.
+
+    `source` is a canonical quantized directory (hard-linked into `output` where the disk allows),
+    a Hugging Face directory or a hub id (downloaded to `cache_dir`, then quantized into `output`
+    by `method`; `gptq` needs a `calibration`). Raises InputError for a family that is not
+    supported, a checkpoint without safetensors, or a tensor that is missing, misshapen or cannot
+    be grouped.
+    """
+    path = Path(source)
+    if (path / "base.json").is_file():
+        opened = Base(path)
+        found = sha256_file(path / WEIGHTS)
+        if found != opened.weights_sha256:
+            raise InputError(
+                f"{path / WEIGHTS} has the hash {found[:12]}…, but base.json says "
+                f"{opened.weights_sha256[:12]}…: it is damaged; quantize the base again."
+            )
+        if output is None or output.resolve() == path.resolve():
+            return opened
+        with replaced_directory(output) as fresh:
+            for file in sorted(path.iterdir()):
+                if file.is_file():
+                    _link(file, fresh / file.name)
+        return Base(output)
+    if output is None:
+        raise InputError(
+            f"{source} is no quantized base (it has no base.json); say where to quantize it to."
+        )
+    directory, revision = find_checkpoint(str(source), revision, cache_dir)
+    checkpoint = Checkpoint(directory)
+    name = name or str(source)
+    done: Mapping[str, Quantized] = {}
+    if method == "gptq":
+        if calibration is None:
+            raise ValueError("gptq needs a calibration")
+        done = quantize_layers(checkpoint, calibration(checkpoint.tokenizer), name)
+    tensors = ((key, done.get(key, tensor)) for key, tensor in checkpoint.tensors())
+    return write_base(output, checkpoint, tensors, name=name, revision=revision, method=method)
+
+
+def write_base(
+    output: Path,
+    checkpoint: Checkpoint,
+    tensors: Iterable[tuple[str, torch.Tensor | Quantized]],
+    *,
+    name: str,
+    revision: str | None = None,
+    method: Method = "mse",
+) -> Base:
+    """Quantize `tensors` (those of `checkpoint`, or what became of them) into `output`.
+
+    Every two-dimensional weight that is not quantized yet becomes codes and scales, unless `method`
+    is `float`: by plain rounding where it is `rtn`, else by least squared error. One tensor is held
+    as float at a time.
+    """
+    grid = {} if method == "float" else {"bits": 4, "group_size": GROUP, "symmetric": True}
+    with replaced_directory(output) as fresh:
+        stored: dict[str, torch.Tensor] = {}
+        for key, tensor in track(tensors, f"Quantizing {name}", total=len(checkpoint.shapes)):
+            if method != "float" and isinstance(tensor, torch.Tensor) and tensor.dim() == 2:
+                tensor = quantize(tensor, f"{name}: {key}", "rtn" if method == "rtn" else "mse")
+            if isinstance(tensor, Quantized):
+                stored[key + _CODES] = pack(tensor.codes)
+                stored[key + _SCALES] = tensor.scales.bfloat16()
+            else:
+                stored[key] = tensor.contiguous()
+        # One metadata key: with more, their order, and so the hash, would vary.
+        save_file(stored, fresh / WEIGHTS, {"format": FORMAT})
+        (fresh / WEIGHTS).chmod(0o644)
+        checkpoint.save_all_but_weights(fresh)
+        write_json(
+            fresh / "base.json",
+            {
+                "format": FORMAT,
+                "name": name,
+                "revision": revision,
+                "weights_sha256": sha256_file(fresh / WEIGHTS),
+                "quantization": {"method": method, **grid},
+            },
+        )
+    return Base(output)
+
+
+def _shape(config: Any) -> Shape:
+    normalized = NormalizedConfigManager.get_normalized_config_class(config.model_type)(config)
+    heads = normalized.num_attention_heads
+    return Shape(
+        family=config.model_type,
+        vocab_size=normalized.vocab_size,
+        hidden_size=normalized.hidden_size,
+        intermediate_size=normalized.intermediate_size,
+        layers=normalized.num_layers,
+        attention_heads=heads,
+        kv_heads=getattr(config, "num_key_value_heads", None) or heads,
+        head_dim=getattr(config, "head_dim", None) or normalized.hidden_size // heads,
+        context_length=normalized.max_position_embeddings,
+        tied=bool(config.tie_word_embeddings),
+    )
+
+
+def _link(source: Path, target: Path) -> None:
+    """A hard link, or a copy where the file system has none."""
+    try:
+        target.hardlink_to(source.resolve())
+    except OSError:
+        shutil.copyfile(source, target)

@@ -1,0 +1,176 @@
+"""The canonical quantized base: made from every family's checkpoint, opened, copied, refused."""
+
+import json
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM
+
+from edgetune_export.weights.base import WEIGHTS, load_base
+from edgetune_export.weights.quantize import dequantize, quantize
+from edgetune_runtime.errors import InputError
+
+FAMILIES = ["llama", "qwen2", "qwen3"]
+IDS = torch.tensor([[5, 60, 61, 7, 200, 3]])
+
+
+@pytest.fixture(scope="module")
+def base(tiny_checkpoint, tmp_path_factory):
+    return load_base(tiny_checkpoint("qwen2"), tmp_path_factory.mktemp("base") / "base")
+
+
+def edited(checkpoint, target, **changes):
+    """A copy of a checkpoint with its config changed."""
+    shutil.copytree(checkpoint, target)
+    path = target / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    return target
+
+
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_model_is_the_checkpoint_with_every_matrix_quantized(
+    tiny_checkpoint, tmp_path, family, tied
+):
+    source = tiny_checkpoint(family, tied=tied)
+    base = load_base(source, tmp_path / "base")
+    expected = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32).eval()
+    with torch.no_grad():
+        for parameter in expected.parameters():
+            if parameter.dim() == 2:
+                parameter.copy_(dequantize(quantize(parameter)))
+    with torch.no_grad():
+        assert torch.equal(base.model()(IDS).logits, expected(IDS).logits)
+    assert ("lm_head.weight" in base.quantized()) is not tied
+    assert base.shape.tied is tied
+
+
+def test_shape_and_slots_are_those_of_the_model(base):
+    modules = dict(base.model().named_modules())
+    assert len(base.slots()) == 14
+    for slot in base.slots():
+        linear = modules[base.slot_modules[slot.name]]
+        assert (slot.in_features, slot.out_features) == (linear.in_features, linear.out_features)
+    shape = base.shape
+    assert (shape.layers, shape.attention_heads, shape.kv_heads, shape.head_dim) == (2, 2, 1, 32)
+    assert shape.vocab_size == len(base.tokenizer)
+    assert base.end_tokens == (base.tokenizer.eos_token_id,)
+
+
+def test_the_same_checkpoint_gives_the_same_hash(tiny_checkpoint, base, tmp_path):
+    again = load_base(tiny_checkpoint("qwen2"), tmp_path / "again")
+    other = load_base(tiny_checkpoint("qwen2", seed=1), tmp_path / "other")
+    assert again.weights_sha256 == base.weights_sha256 != other.weights_sha256
+
+
+def test_a_copy_of_a_base_shares_its_bytes_on_disk(base, tmp_path):
+    copy = load_base(base.directory, tmp_path / "copy")
+    assert copy.directory == tmp_path / "copy"
+    assert (copy.directory / WEIGHTS).samefile(base.directory / WEIGHTS)
+    assert copy.tokenizer.get_vocab() == base.tokenizer.get_vocab()
+
+
+def test_a_sharded_checkpoint_is_read_whole(tiny_checkpoint, base, tmp_path):
+    sharded = tmp_path / "sharded"
+    shutil.copytree(tiny_checkpoint("qwen2"), sharded)
+    (sharded / "model.safetensors").unlink()
+    model = AutoModelForCausalLM.from_pretrained(tiny_checkpoint("qwen2"), dtype=torch.float32)
+    model.save_pretrained(sharded, max_shard_size="100KB")
+    assert len(list(sharded.glob("*.safetensors"))) > 1
+    assert load_base(sharded, tmp_path / "base").weights_sha256 == base.weights_sha256
+
+
+def test_a_base_says_how_it_was_made(tiny_checkpoint, base, tmp_path):
+    rtn = load_base(tiny_checkpoint("qwen2"), tmp_path / "rtn", method="rtn")
+    assert (base.method, rtn.method) == ("mse", "rtn")
+    assert rtn.weights_sha256 != base.weights_sha256
+    name = "model.layers.0.mlp.up_proj.weight"
+    weight = load_file(tiny_checkpoint("qwen2") / "model.safetensors")[name]
+    assert torch.equal(rtn.quantized()[name].codes, quantize(weight, rounding="rtn").codes)
+
+
+def test_a_base_of_an_earlier_version_is_of_the_one_method_that_there_was(base, tmp_path):
+    copy = shutil.copytree(base.directory, tmp_path / "copy")
+    about = json.loads((copy / "base.json").read_text())
+    assert about["quantization"].pop("method") == "mse"
+    (copy / "base.json").write_text(json.dumps(about))
+    assert load_base(copy).method == "mse"
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_float_base_is_the_checkpoint_itself(tiny_checkpoint, tmp_path, tied):
+    source = tiny_checkpoint("llama", tied=tied)
+    base = load_base(source, tmp_path / "base", method="float")
+    expected = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32).eval()
+    with torch.no_grad():
+        assert torch.equal(base.model()(IDS).logits, expected(IDS).logits)
+    assert load_base(tmp_path / "base").method == "float"
+    assert len(base.quantized()) == 0
+    with pytest.raises(InputError, match=f"this takes int4 bases alone, but {base.directory}"):
+        base.require_codes("this")
+
+
+def test_a_damaged_base_is_refused(base, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(base.directory, copy)
+    content = bytearray((copy / WEIGHTS).read_bytes())
+    content[-1] ^= 1
+    (copy / WEIGHTS).write_bytes(content)
+    with pytest.raises(InputError, match=rf"{WEIGHTS} has the hash .* damaged"):
+        load_base(copy)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"model_type": "gpt2"}, "model_type 'gpt2' is not supported; .* llama, qwen2, qwen3"),
+        ({"quantization_config": {"quant_method": "gptq"}}, "already quantized"),
+        ({"hidden_size": 128}, r"has shape .* its config.json says"),
+        ({"num_hidden_layers": 3, "layer_types": None}, r"layers\.2\..* is missing"),
+    ],
+)
+def test_a_checkpoint_that_does_not_fit_is_refused(tiny_checkpoint, tmp_path, changes, sentence):
+    source = edited(tiny_checkpoint("llama"), tmp_path / "source", **changes)
+    with pytest.raises(InputError, match=sentence):
+        load_base(source, tmp_path / "base")
+    assert not (tmp_path / "base").exists()
+
+
+def test_a_width_without_whole_groups_is_refused_by_name(tiny_checkpoint, tmp_path):
+    source = edited(tiny_checkpoint("llama"), tmp_path / "source", intermediate_size=80)
+    weights = load_file(source / "model.safetensors")
+    for name, tensor in weights.items():
+        if "gate_proj" in name or "up_proj" in name:
+            weights[name] = tensor[:80].clone()
+        elif "down_proj" in name:
+            weights[name] = tensor[:, :80].clone()
+    save_file(weights, source / "model.safetensors", {"format": "pt"})
+    with pytest.raises(InputError, match=r"down_proj\.weight has shape \[64, 80\]"):
+        load_base(source, tmp_path / "base")
+
+
+def test_a_checkpoint_without_safetensors_is_refused(tiny_checkpoint, tmp_path):
+    shutil.copytree(tiny_checkpoint("llama"), tmp_path / "source")
+    (tmp_path / "source/model.safetensors").rename(tmp_path / "source/pytorch_model.bin")
+    with pytest.raises(InputError, match=r"model\.safetensors is missing; weights must be"):
+        load_base(tmp_path / "source", tmp_path / "base")
+
+
+def test_a_truncated_checkpoint_is_refused(tiny_checkpoint, tmp_path):
+    shutil.copytree(tiny_checkpoint("llama"), tmp_path / "source")
+    path = tmp_path / "source/model.safetensors"
+    path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(InputError, match=r"model\.safetensors is damaged"):
+        load_base(tmp_path / "source", tmp_path / "base")
+
+
+def test_a_float_source_needs_a_place_to_be_quantized_to(tiny_checkpoint):
+    with pytest.raises(InputError, match="is no quantized base"):
+        load_base(tiny_checkpoint("llama"))
+
+
+def test_a_base_that_is_neither_here_nor_on_the_hub_is_refused(tmp_path):
+    with pytest.raises(InputError, match="is no directory and could not be downloaded"):
+        load_base("edgetune-tests/no-such-base", tmp_path / "base", cache_dir=tmp_path)

@@ -1,0 +1,1 @@
+"""The machine that trains: its device, what precision it multiplies in, its allocator."""
