@@ -15,6 +15,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from referencing.exceptions import Unresolvable
 
+from edgetune_export.grammar.formats import FORMATS
 from edgetune_export.grammar.json_numbers import integer, number
 from edgetune_export.grammar.json_text import constant, string, string_except, string_matching
 from edgetune_export.grammar.regular import (
@@ -41,24 +42,6 @@ LONGEST_STRING = 512
 LONGEST_ARRAY = 32
 """Larger `maxLength` and `maxItems` are held to these: the automaton counts in its states, and no
 call's token budget reaches further."""
-
-_YEAR = r"(?:\d{3}[1-9]|\d\d[1-9]0|\d[1-9]00|[1-9]000)"
-_EVERY_FOURTH = r"(?:0[48]|[2468][048]|[13579][26])"
-FORMATS = {
-    "date": rf"^(?:{_YEAR}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])"
-    r"|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)|02-(?:0[1-9]|1\d|2[0-8]))"
-    rf"|(?:\d\d{_EVERY_FOURTH}|{_EVERY_FOURTH}00)-02-29)$",
-    "time": r"^(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$",
-    "email": r"^[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*$",
-    "hostname": r"^[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
-    r"(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*$",
-    "ipv4": r"^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.){3}(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)$",
-    "uri": r"^[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9._~:/?#@!$&'()*+,;=%-]+$",
-    "uuid": r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$",
-}
-"""The formats that a grammar holds to (RFC 3339, 5321, 1123, 791, 3986, 4122, their plain parts);
-any other format is an annotation, as JSON Schema has it."""
-FORMATS["date-time"] = f"{FORMATS['date'][:-1].replace('^', '^(?:')})T{FORMATS['time'][1:]}"
 
 LARGEST = 5000
 """Parts of a schema, references followed, beyond which its automaton would take minutes."""

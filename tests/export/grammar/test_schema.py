@@ -8,8 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from edgetune_export.grammar.formats import FORMATS
 from edgetune_export.grammar.regular import minimal
-from edgetune_export.grammar.schema import FORMATS, arguments_language
+from edgetune_export.grammar.schema import arguments_language
 from edgetune_runtime.calls import Tool, arguments_json
 from edgetune_runtime.errors import GrammarError
 

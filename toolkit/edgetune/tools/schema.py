@@ -17,8 +17,9 @@ from jsonschema.validators import extend
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
+from edgetune_export.grammar.formats import FORMATS
 from edgetune_export.grammar.regular import Table, minimal
-from edgetune_export.grammar.schema import FORMATS, arguments_language
+from edgetune_export.grammar.schema import arguments_language
 from edgetune_runtime.calls import Tool, arguments_json
 
 _NESTED_MAPS = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
