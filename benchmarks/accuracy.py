@@ -4,7 +4,7 @@
         --work runs/accuracy --into README.md
 
 Runs the real commands: `edgetune train` (goes on with what lies in --work), `export`, `eval` of the
-three systems and `eval --compare`, and writes their table between the marks of --into, with the
+three systems and `compare`, and writes their table between the marks of --into, with the
 seed, the date and the times.
 """
 
@@ -91,7 +91,7 @@ def main() -> None:
         results[system] = json.loads(file.read_text())
     compared = given.work / "compared.json"
     pair = [given.work / f"{system}.json" for system in SYSTEMS[1:]]
-    edgetune("eval", "--compare", *pair, "--json", compared)
+    edgetune("compare", *pair, "--json", compared)
     metrics = json.loads((run / "metrics.json").read_text())
     minutes = sum(adapter["seconds"] for adapter in metrics["adapters"].values()) / 60
     seed = yaml.safe_load(given.recipe.read_text())["train"].get("seed", 0)

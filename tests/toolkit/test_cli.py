@@ -73,16 +73,17 @@ def test_targets_say_what_they_need_and_whether_it_is_here(monkeypatch, capsys):
     assert "missing" in capsys.readouterr().out
 
 
-def test_an_evaluation_without_data_says_what_it_takes(monkeypatch, capsys, tmp_path):
-    assert run(monkeypatch, "eval", tmp_path) == 2
-    assert "--data: found none" in capsys.readouterr().err
-    assert run(monkeypatch, "eval", "--compare", tmp_path / "a.json", tmp_path / "b.json") == 2
+@pytest.mark.parametrize("verb", ["eval", "bfcl"])
+def test_an_evaluation_asks_for_what_it_evaluates_and_for_data(monkeypatch, capsys, verb, tmp_path):
+    assert run(monkeypatch, verb, tmp_path) == 2
+    assert "--data" in capsys.readouterr().err
+    assert run(monkeypatch, verb, "--data", "x.jsonl") == 2
+    assert "BUNDLE|RUN" in capsys.readouterr().err
+
+
+def test_a_result_that_is_not_there_is_named(monkeypatch, capsys, tmp_path):
+    assert run(monkeypatch, "compare", tmp_path / "a.json", tmp_path / "b.json") == 2
     assert "a.json: cannot be read" in capsys.readouterr().err
-    options = (("--data", "x"), ("--abstain-below", 0.5), ("--report", "r.html"), ("--limit", 1))
-    for other in ((tmp_path,), *options):
-        assert run(monkeypatch, "eval", *other, "--compare", "a.json", "b.json") == 2
-        name = other[0] if len(other) > 1 else "BUNDLE|RUN"
-        assert f"--compare and {name}: found both" in capsys.readouterr().err
 
 
 def test_abstaining_contradicts_a_stage_without_a_selection(monkeypatch, capsys, tmp_path):

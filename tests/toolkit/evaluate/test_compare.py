@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from edgetune.cli import main
 from edgetune.evaluate.compare import Result, compare, read_result
 from edgetune.evaluate.evaluate import EvalResult
 from edgetune.evaluate.score import Outcome, score
@@ -83,6 +84,18 @@ def test_a_result_goes_through_its_file(result, tmp_path):
     path = tmp_path / "one.json"
     path.write_text(json.dumps(result.written(wrong=(5,))))
     assert read_result(path) == result(wrong=(5,))
+
+
+def test_the_verb_compares_two_files(result, tmp_path, monkeypatch, capsys):
+    files = [tmp_path / "one.json", tmp_path / "other.json"]
+    for file, wrong in zip(files, [(5, 6), (6,)], strict=True):
+        file.write_text(json.dumps(result.written(wrong=wrong)))
+    monkeypatch.setattr("sys.argv", ["edgetune", "compare", *map(str, files), "--json", "-"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    figure = json.loads(capsys.readouterr().out)["figures"]["call_exact_match"]
+    assert (figure["first_alone_wrong"], figure["second_alone_wrong"]) == (1, 0)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ import typer
 from rich.markup import escape
 
 from edgetune.cli import (
+    bfcl,
+    compare,
     data,
     demo,
     evaluate,
@@ -53,6 +55,8 @@ app.command("export")(export.export)
 app.command("targets")(targets.targets)
 app.command("verify")(verify.verify)
 app.command("eval")(evaluate.evaluate)
+app.command("compare")(compare.compare)
+app.command("bfcl")(bfcl.bfcl)
 app.command("run")(run.run)
 app.command("profile")(profile.profile)
 app.add_typer(nano.app, name="nano")

@@ -14,6 +14,12 @@ from edgetune_runtime.files import write_json
 BundleArgument = Annotated[
     Path, typer.Argument(metavar="BUNDLE", help="A bundle made by `edgetune export`.")
 ]
+EvaluatedArgument = Annotated[
+    Path, typer.Argument(metavar="BUNDLE|RUN", help="A bundle, or a run (evaluated in torch).")
+]
+LimitOption = Annotated[
+    int | None, typer.Option("--limit", min=1, help="Only the first so many records.")
+]
 JsonOption = Annotated[
     str | None,
     typer.Option("--json", metavar="FILE", help="Write the result as JSON; `-` prints it."),
@@ -72,4 +78,18 @@ class Engine(StrEnum):
 
 EngineOption = Annotated[
     Engine | None, typer.Option("--engine", help="Which engine runs the base.")
+]
+
+
+class EvaluationEngine(StrEnum):
+    """What runs a bundle (onnx, executorch, qnn) or a run (torch)."""
+
+    onnx = "onnx"
+    executorch = "executorch"
+    qnn = "qnn"
+    torch = "torch"
+
+
+EvaluationEngineOption = Annotated[
+    EvaluationEngine | None, typer.Option("--engine", help="What runs it: torch runs a run.")
 ]

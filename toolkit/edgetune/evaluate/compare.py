@@ -108,7 +108,7 @@ def compare(first: Result, second: Result) -> Comparison:
         one, other = getattr(first, key), getattr(second, key)
         if one != other:
             raise InputError(
-                f"--compare: '{key}' is {one} in one result and {other} in the other; evaluate "
+                f"compare: '{key}' is {one} in one result and {other} in the other; evaluate "
                 "both on the same records at the same stage."
             )
     figures = {

@@ -1,0 +1,55 @@
+"""`edgetune bfcl`: the bare base on the Berkeley Function-Calling Leaderboard's own cases."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgetune.cli.options import (
+    AbstainOption,
+    EvaluatedArgument,
+    EvaluationEngineOption,
+    JsonOption,
+    LimitOption,
+    MaxTokensOption,
+    ThreadsOption,
+    give,
+)
+
+
+def bfcl(
+    path: EvaluatedArgument,
+    data: Annotated[
+        Path,
+        typer.Option(
+            "--data",
+            metavar="FILE",
+            help="A file of the leaderboard's, its answers in `possible_answer/` beside it.",
+        ),
+    ],
+    engine: EvaluationEngineOption = None,
+    abstain_below: AbstainOption = 0.0,
+    limit: LimitOption = None,
+    max_tokens: MaxTokensOption = 256,
+    threads: ThreadsOption = None,
+    json_target: JsonOption = None,
+) -> None:
+    """Let the bare base call tools that it never saw, and score by the leaderboard's own rules.
+
+    Example: `edgetune bfcl bundles/phone --data BFCL_v4_multiple.json`
+
+    Each case brings its own tools, so no adapter takes part. Categories in which one call, or none,
+    answers a question can be measured: simple, multiple, irrelevance.
+    """
+    from rich.console import Console
+
+    from edgetune.evaluate.bfcl import evaluate_bfcl, read_cases
+    from edgetune.evaluate.system import open_system
+    from edgetune.evaluate.table import bfcl_view
+    from edgetune_export.weights.checkpoint import read_tokenizer
+
+    cases = read_cases(data)[:limit]
+    agent = open_system(path, engine, "base", threads=threads, max_tokens=max_tokens)
+    own = path if (path / "manifest.json").is_file() else path / "base"
+    found = evaluate_bfcl(agent, read_tokenizer(own), cases, abstain_below)
+    give(found, json_target, lambda: Console().print(bfcl_view(found)))
