@@ -1,4 +1,4 @@
-"""The demo: data, train, export, verify, eval, run and profile in one go, each told in plain words.
+"""The demo's way: data, train, export, verify, eval, profile and run, each told in plain words.
 
 Only joins the verbs together; whatever it prints comes from the run it has just made.
 """
@@ -43,7 +43,7 @@ EDGETUNE = Path(sys.executable).with_name("edgetune")
 console = Console(stderr=True)
 
 
-def run_demo(output: Path, *, fresh: bool = False) -> dict[str, Any]:
+def run_tour(output: Path, *, fresh: bool = False) -> dict[str, Any]:
     """Run the whole way into `output` (`run/`, `bundle/`, `report.html`); the figures as JSON.
 
     A demo that was stopped goes on where it stopped. Raises InputError where the recipe is not at

@@ -1,4 +1,7 @@
-"""`edgetune demo`: the whole way, from tools to a verified bundle, on the embedded base."""
+"""`edgetune demo`: the whole way, from tools to a verified bundle, on the embedded base.
+
+What is shown on the way is `tour`'s.
+"""
 
 from pathlib import Path
 from typing import Annotated
@@ -21,9 +24,9 @@ def demo(
 
     Example: `edgetune demo --output /tmp/demo`
     """
-    from edgetune.demo import run_demo
+    from edgetune.cli.demo.tour import run_tour
 
-    result = run_demo(output, fresh=fresh)
+    result = run_tour(output, fresh=fresh)
     give(result, json_target, lambda: None)
     if not result["verify"]:
         raise typer.Exit(1)
