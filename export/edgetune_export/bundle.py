@@ -28,7 +28,14 @@ from edgetune_export.verify.reference import DIRECTORY as REFERENCE
 from edgetune_export.verify.reference import compute_reference
 from edgetune_runtime.adapters import BASE_KEY
 from edgetune_runtime.assets import Assets
-from edgetune_runtime.bundle import DIGEST, MANIFEST, PROMPTS, TOKENIZER, TOOLS
+from edgetune_runtime.bundle import (
+    DIGEST,
+    MANIFEST,
+    PROMPTS,
+    TOKENIZER,
+    TOOLS,
+    manifest_digest,
+)
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import replaced_directory, sha256_file, write_bytes, write_json
 from edgetune_runtime.manifest import (
@@ -123,8 +130,7 @@ def write_manifest(directory: Path, manifest: Manifest) -> None:
     )
     listed = manifest.model_copy(update={"files": files})
     write_json(directory / MANIFEST, listed.model_dump(mode="json"))
-    digest = sha256_file(directory / MANIFEST)
-    write_bytes(directory / DIGEST, f"{digest}  {MANIFEST}\n".encode())
+    write_bytes(directory / DIGEST, manifest_digest((directory / MANIFEST).read_bytes()))
 
 
 def _write_adapter(

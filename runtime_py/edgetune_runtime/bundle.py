@@ -69,12 +69,11 @@ def read_manifest(path: Path) -> Manifest:
     content = (path / MANIFEST).read_bytes()
     if not (path / DIGEST).is_file():
         raise BundleError(f"{path / DIGEST}: missing, so nothing can be checked; export again.")
-    words = (path / DIGEST).read_bytes().split()
-    found = sha256_bytes(content)
-    if not words or words[0] != found.encode():
+    expected = manifest_digest(content)
+    if (path / DIGEST).read_bytes() != expected:
         raise BundleError(
-            f"{path / MANIFEST}: its SHA-256 is {found[:12]}…, but {DIGEST} says otherwise: one of "
-            "the two was changed; copy or export the bundle again."
+            f"{path / MANIFEST}: {DIGEST} is not its SHA-256 ({expected[:12].decode()}…) and name: "
+            "one of the two was changed; copy or export the bundle again."
         )
     try:
         version = json.loads(content)["schema_version"]
@@ -88,6 +87,11 @@ def read_manifest(path: Path) -> Manifest:
             f"{SCHEMA_VERSION}; export the bundle again with this version of edgetune."
         )
     return _parse(Manifest, path / MANIFEST)
+
+
+def manifest_digest(content: bytes) -> bytes:
+    """All that `manifest.sha256` holds for a manifest of `content`, as `sha256sum` writes it."""
+    return f"{sha256_bytes(content)}  {MANIFEST}\n".encode()
 
 
 def check_files(path: Path, manifest: Manifest, hashes: bool = True) -> None:
