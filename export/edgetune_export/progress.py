@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -15,9 +14,11 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from edgetune_export.console import StreamConsole
+
 T = TypeVar("T")
 
-console = Console(stderr=True)
+console = StreamConsole(stderr=True)
 """Where everything goes that is not a result: progress, warnings, the sentence of an error."""
 
 

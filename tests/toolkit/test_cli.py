@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 
@@ -47,6 +49,19 @@ def test_what_people_wrote_is_no_markup(monkeypatch, capsys, tmp_path):
     assert "[/INST] wifi" in "".join(capsys.readouterr().out.split("\n"))
     assert run(monkeypatch, "data", "check", data, "--tools", "[red]none") == 2
     assert "[red]none" in capsys.readouterr().err
+
+
+def test_what_is_piped_is_neither_wrapped_nor_cut(tiny_bundle, tmp_path):
+    bundle = shutil.copytree(tiny_bundle, tmp_path / "a-long-name" / ("b" * 100) / "home")
+    (bundle / "onnx" / "model.onnx.data").write_bytes(b"other")
+    program = "from edgetune.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "verify", str(bundle)], capture_output=True, text=True
+    )
+    assert done.returncode == 1, done.stderr
+    [line] = [line for line in done.stdout.splitlines() if "model.onnx.data" in line]
+    assert f"{bundle / 'onnx' / 'model.onnx.data'}: has 5 bytes where the manifest says" in line
+    assert line.rstrip(" │").endswith("copy or export the bundle again.")
 
 
 def test_a_package_that_is_not_installed_is_named(monkeypatch, capsys, tmp_path):

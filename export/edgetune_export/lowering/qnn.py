@@ -17,7 +17,7 @@ import onnx
 from edgetune_export.lowering.chips import Chip
 from edgetune_export.lowering.rope import check_rope
 from edgetune_export.lowering.static_graph import embedding_graph, static_graph
-from edgetune_export.progress import stage
+from edgetune_export.progress import console, stage
 from edgetune_export.weights.base import Base
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.qnn_engine import DECODE, EMBEDDING, PREFILL
@@ -96,12 +96,10 @@ def _compile(source: Path, target: Path, chip: Chip) -> None:
 
 def _report(soc: str, nodes: int, compiled: Path) -> None:
     """Say what goes where, by the number of nodes."""
-    from rich.console import Console
-
     kinds = Counter(node.op_type for node in onnx.load(compiled).graph.node)
     on_npu = kinds.pop("EPContext", 0)
     left = ", ".join(f"{count} {kind}" for kind, count in kinds.items()) or "none"
-    Console(stderr=True).print(
+    console.print(
         f"{soc}/{compiled.name}: {nodes - kinds.total()} of {nodes} nodes on the NPU, in {on_npu} "
         f"part{'s' if on_npu != 1 else ''}; left to the CPU: {left}",
         soft_wrap=True,

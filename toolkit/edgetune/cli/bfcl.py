@@ -14,6 +14,7 @@ from edgetune.cli.options import (
     MaxTokensOption,
     ThreadsOption,
     give,
+    stdout,
 )
 
 
@@ -41,8 +42,6 @@ def bfcl(
     Each case brings its own tools, so no adapter takes part. Categories in which one call, or none,
     answers a question can be measured: simple, multiple, irrelevance.
     """
-    from rich.console import Console
-
     from edgetune.evaluate.bfcl import evaluate_bfcl, read_cases
     from edgetune.evaluate.system import open_system
     from edgetune.evaluate.table import bfcl_view
@@ -52,4 +51,4 @@ def bfcl(
     agent = open_system(path, engine, "base", threads=threads, max_tokens=max_tokens)
     own = path if (path / "manifest.json").is_file() else path / "base"
     found = evaluate_bfcl(agent, read_tokenizer(own), cases, abstain_below)
-    give(found, json_target, lambda: Console().print(bfcl_view(found)))
+    give(found, json_target, lambda: stdout.print(bfcl_view(found)))

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from edgetune.cli.options import JsonOption, give
+from edgetune.cli.options import JsonOption, give, stdout
 
 
 def compare(
@@ -25,8 +25,6 @@ def compare(
     Tells how many examples each alone has wrong, how likely such counts are where neither is better
     (exact McNemar test), and the difference with its 95 % interval.
     """
-    from rich.console import Console
-
     from edgetune.evaluate.compare import compare as test
     from edgetune.evaluate.compare import read_result
     from edgetune.evaluate.table import comparison_view
@@ -34,4 +32,4 @@ def compare(
     results = read_result(first), read_result(second)
     found = test(*results)
     names = [f"{result.system} on {result.engine}" for result in results]
-    give(found.as_json(), json_target, lambda: Console().print(comparison_view(found, *names)))
+    give(found.as_json(), json_target, lambda: stdout.print(comparison_view(found, *names)))

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from edgetune.cli.options import JsonOption, give
+from edgetune.cli.options import JsonOption, give, stdout
 from edgetune_runtime.errors import InputError
 
 app = typer.Typer(no_args_is_help=True, help="Check, split, generate and import records.")
@@ -185,24 +185,22 @@ def _show_counts(result: dict[str, Any]) -> None:
 
 
 def _show_check(result: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    console = Console()
     if result["dropped"]:
         table = Table("line", "dropped because", title="Dropped", title_justify="left")
         for entry in result["dropped"]:
             table.add_row(str(entry["line"]), escape(entry["reason"]))
-        console.print(table)
+        stdout.print(table)
     for entry in result["duplicates"]:
-        console.print(f"line {entry['line']} repeats line {entry['first']}")
+        stdout.print(f"line {entry['line']} repeats line {entry['first']}")
     counts = Table("tool", title="Kept", title_justify="left")
     counts.add_column("calls", justify="right")
     for name, count in result["per_tool"].items():
         counts.add_row(name, str(count))
-    console.print(counts)
-    console.print(
+    stdout.print(counts)
+    stdout.print(
         f"{escape(result['path'])}: {result['lines']} records, {result['kept']} kept, "
         f"{len(result['dropped'])} dropped, {len(result['duplicates'])} duplicates"
     )

@@ -17,6 +17,7 @@ from edgetune.cli.options import (
     SystemOption,
     ThreadsOption,
     give,
+    stdout,
 )
 from edgetune_runtime.errors import InputError
 
@@ -64,8 +65,6 @@ def evaluate(
         raise InputError(
             "--abstain-below contradicts --stage arguments, which selects nothing; leave one out."
         )
-    from rich.console import Console
-
     from edgetune.data.records import read_records
     from edgetune.data.routed import read_routed
     from edgetune.evaluate.evaluate import EvalResult
@@ -100,4 +99,4 @@ def evaluate(
         result = measure(agent, tools.name, examples, stage.value, lengths=lengths)
     if report is not None:
         write_report(report, [result])
-    give(result.as_json(), json_target, lambda: Console().print(result_view(result)))
+    give(result.as_json(), json_target, lambda: stdout.print(result_view(result)))

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from edgetune.cli.options import JsonOption, give
+from edgetune.cli.options import JsonOption, give, stdout
 
 
 class Target(StrEnum):
@@ -88,7 +88,6 @@ def export(
 
 
 def _show(result: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
@@ -103,4 +102,4 @@ def _show(result: dict[str, Any]) -> None:
     for part, (count, size) in sorted(sizes.items()):
         table.add_row(part, str(count), f"{size / 1e6:.2f}")
     table.add_row("in all", str(len(result["files"])), f"{result['bytes'] / 1e6:.2f}")
-    Console().print(table)
+    stdout.print(table)

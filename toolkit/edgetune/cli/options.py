@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from edgetune_export.console import StreamConsole
 from edgetune_runtime.files import write_json
 
 BundleArgument = Annotated[
@@ -41,6 +42,10 @@ AbstainOption = Annotated[
         help="Call no tool that is less probable than this: answer `respond` instead.",
     ),
 ]
+
+
+stdout = StreamConsole()
+"""Where people see results."""
 
 
 def give(result: dict[str, Any], target: str | None, show: Callable[[], None]) -> None:

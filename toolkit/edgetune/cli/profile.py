@@ -4,7 +4,14 @@ from typing import Any
 
 from rich.console import Console
 
-from edgetune.cli.options import BundleArgument, EngineOption, JsonOption, ThreadsOption, give
+from edgetune.cli.options import (
+    BundleArgument,
+    EngineOption,
+    JsonOption,
+    ThreadsOption,
+    give,
+    stdout,
+)
 
 
 def profile(
@@ -21,7 +28,7 @@ def profile(
     from edgetune_runtime.profile import profile as measure
 
     result = measure(open_bundle(bundle), engine, threads)
-    give(result, json_target, lambda: show(result, Console()))
+    give(result, json_target, lambda: show(result, stdout))
 
 
 def show(result: dict[str, Any], console: Console) -> None:

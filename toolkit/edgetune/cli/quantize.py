@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgetune.cli.options import JsonOption, give
+from edgetune.cli.options import JsonOption, give, stdout
 from edgetune_runtime.errors import InputError
 
 if TYPE_CHECKING:
@@ -99,12 +99,10 @@ def _records(path: Path, tools: str | None, limit: int | None = None) -> "Record
 
 
 def _show(result: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    console = Console()
-    console.print(
+    stdout.print(
         f"{escape(result['base'])}: int4 by {result['method']}, "
         f"weights {result['weights_sha256'][:12]}, "
         f"off by {result['weight_error']:.4f} of their root mean square"
@@ -128,4 +126,4 @@ def _show(result: dict[str, Any]) -> None:
             for key in ("selection_accuracy", "arguments_exact_match", "call_exact_match")
         )
         table.add_row(name, f"{figures['perplexity']:#.4g}", *shares)
-    console.print(table)
+    stdout.print(table)

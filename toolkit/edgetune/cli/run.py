@@ -15,6 +15,7 @@ from edgetune.cli.options import (
     SystemOption,
     ThreadsOption,
     give,
+    stdout,
 )
 from edgetune_runtime.errors import InputError
 
@@ -75,17 +76,14 @@ def run(
 
 
 def _show(step: "Step") -> None:
-    from rich.console import Console
-
-    console = Console()
     call = {"name": step.tool, "arguments": dict(step.arguments)}
-    console.print_json(json.dumps(call, ensure_ascii=False))
+    stdout.print_json(json.dumps(call, ensure_ascii=False))
     likeliest = step.abstained_from or step.tool
     others = [(name, share) for name, share in step.probabilities.items() if name != likeliest][:3]
     rivals = ", ".join(f"{name} {share:.3f}" for name, share in others)
     withheld = f"abstained from {likeliest}, " if step.abstained_from else ""
-    console.print(
+    stdout.print(
         f"[dim]toolset {step.toolset}, {withheld}probability {step.probability:.3f} ({rivals})[/]"
     )
     times = ", ".join(f"{key} {value:g}" for key, value in step.timing.items())
-    console.print(f"[dim]{times}[/]")
+    stdout.print(f"[dim]{times}[/]")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from edgetune.cli.options import JsonOption, give
+from edgetune.cli.options import JsonOption, give, stdout
 
 
 def targets(json_target: JsonOption = None) -> None:
@@ -26,7 +26,6 @@ def targets(json_target: JsonOption = None) -> None:
 
 
 def _show(found: list[dict[str, Any]]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("target", "runs on", "needs", "here", "verified")
@@ -35,4 +34,4 @@ def _show(found: list[dict[str, Any]]) -> None:
         here = f"[red]missing: {missing}[/]" if missing else "[green]yes[/]"
         needs = ", ".join(entry["needs"])
         table.add_row(entry["target"], entry["runs_on"], needs, here, entry["verified"])
-    Console().print(table)
+    stdout.print(table)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from edgetune.cli.options import JsonOption, give
+from edgetune.cli.options import JsonOption, give, stdout
 
 
 def train(
@@ -31,7 +31,7 @@ def train(
 
     summary = train_run(read_config(config), output or Path("runs") / config.stem)
     result = summary.as_json()
-    give(result, json_target, lambda: show(result, Console()))
+    give(result, json_target, lambda: show(result, stdout))
 
 
 def show(result: dict[str, Any], console: Console) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from edgetune.cli.options import BundleArgument, EngineOption, JsonOption, give
+from edgetune.cli.options import BundleArgument, EngineOption, JsonOption, give, stdout
 
 
 def verify(
@@ -25,7 +25,7 @@ def verify(
     from edgetune_export.verify.ladder import verify as check
 
     result = check(bundle, engine, run)
-    give(result, json_target, lambda: show(result, Console()))
+    give(result, json_target, lambda: show(result, stdout))
     if not result["ok"]:
         raise typer.Exit(1)
 

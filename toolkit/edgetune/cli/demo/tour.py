@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -29,6 +28,7 @@ from edgetune.evaluate.table import result_view, systems_view
 from edgetune.train.prepare import OtherRun
 from edgetune.train.run import train
 from edgetune_export.bundle import write_bundle
+from edgetune_export.progress import console
 from edgetune_export.run import open_run
 from edgetune_export.verify.ladder import verify
 from edgetune_runtime.calls import RESPOND
@@ -39,8 +39,6 @@ SYSTEMS: tuple[System, ...] = ("base", "monolithic", "decoupled")
 SHOWN_CALLS = 6
 EDGETUNE = Path(sys.executable).with_name("edgetune")
 """The command line of this very installation."""
-
-console = Console(stderr=True)
 
 
 def run_tour(output: Path, *, fresh: bool = False) -> dict[str, Any]:
