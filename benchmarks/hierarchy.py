@@ -32,9 +32,9 @@ from edgetune_export.prompts.prefixes import router_prompts, toolset_prompts
 from edgetune_export.run import open_run, run_assets
 from edgetune_export.weights.base import load_base
 from edgetune_runtime.agent import Agent
-from edgetune_runtime.assets import Assets, RouterAssets, ToolsetAssets
+from edgetune_runtime.assets import Assets, ToolsetAssets
 from edgetune_runtime.bundle import open_bundle
-from edgetune_runtime.calls import RESPOND, Toolset
+from edgetune_runtime.calls import Toolset
 from edgetune_runtime.engines import open_engine
 from edgetune_runtime.files import write_bytes, write_json
 from edgetune_runtime.prompt import ToolsShown, render_prompt
@@ -128,7 +128,7 @@ def measure(place: Path, steps: Sequence[RoutedStep]) -> list[Arm]:
     engine = open_engine(bundle, "onnx")
     routed = bundle.assets
     assert routed.router is not None
-    by_base = replace(routed, router=RouterAssets(routed.router.prompts, None))
+    by_base = replace(routed, router=replace(routed.router, adapter=None))
     flat = flat_assets(run_assets(open_run(place / FLAT)), routed)
     owners = {
         tool.name: name for name, each in routed.toolsets.items() for tool in each.toolset.tools
@@ -181,7 +181,7 @@ def prompt_tokens(arm: Arm, step: RoutedStep, index: int) -> int:
     served: ToolsetAssets = assets.toolsets[FLAT if assets.router is None else str(route)]
     prefixes.append(served.prompts.selector)
     tool = str(arm.result.outcomes[index].selected)
-    if tool != RESPOND and served.toolset[tool].has_parameters:
+    if tool in served.automata:
         prefixes.append(served.prompts.arguments[tool])
     texts = [render_prompt(assets.pieces, prefix, step.example.turns) for prefix in prefixes]
     return sum(len(assets.tokenizer.encode(text, add_special_tokens=False).ids) for text in texts)
@@ -189,18 +189,18 @@ def prompt_tokens(arm: Arm, step: RoutedStep, index: int) -> int:
 
 def prefix_tokens(toolsets: Sequence[Toolset]) -> dict[str, dict[str, float]]:
     """Tokens of the static prefixes before a tool is selected, for each `prompt.tools`."""
-    tokenizer = load_base(Path(str(resources.files("edgetune.nano"))) / "base").tokenizer
+    template = load_base(Path(str(resources.files("edgetune.nano"))) / "base").template
     flat = Toolset(FLAT, "", tuple(tool for each in toolsets for tool in each.tools))
 
     def size(text: str) -> int:
-        return len(tokenizer.encode(text, add_special_tokens=False))
+        return len(template.ids(text))
 
     rows: dict[str, dict[str, float]] = {}
     for shown in SHOWN:
-        router = router_prompts(tokenizer, toolsets, shown)
-        own = mean(size(toolset_prompts(tokenizer, each, shown).selector) for each in toolsets)
+        router = router_prompts(template, toolsets, shown)
+        own = mean(size(toolset_prompts(template, each, shown).selector) for each in toolsets)
         rows[shown] = {
-            FLAT: size(toolset_prompts(tokenizer, flat, shown).selector),
+            FLAT: size(toolset_prompts(template, flat, shown).selector),
             "base-routed": size(router.base) + own,
             "adapter-routed": size(router.adapter) + own,
         }

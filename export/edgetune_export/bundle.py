@@ -1,6 +1,7 @@
 """Writing a bundle: everything that a phone needs of a run, with a hash for each byte of it.
 
-    manifest.json  manifest.sha256  tokenizer.json (and its configuration)  tools.json  prompts.json
+    manifest.json  manifest.sha256  tokenizer.json (and its configuration)  vocabulary.safetensors
+    tools.json  prompts.json  names.json
     grammars/<toolset>/<tool>.safetensors   adapters/<adapter>.safetensors, .onnx_adapter
     onnx/  executorch/  qnn/<soc>/  merged/<adapter>/  reference/
 
@@ -21,7 +22,6 @@ from edgetune_export.lowering.onnx import export_onnx, write_onnx_adapter
 from edgetune_export.lowering.targets import Wishes, find_lowering
 from edgetune_export.merge import merge_adapter
 from edgetune_export.progress import stage, track
-from edgetune_export.prompts.template import template_sha256
 from edgetune_export.run import Run, RunAdapter, read_adapter, run_assets
 from edgetune_export.slots import write_blob
 from edgetune_export.verify.reference import DIRECTORY as REFERENCE
@@ -31,9 +31,11 @@ from edgetune_runtime.assets import Assets
 from edgetune_runtime.bundle import (
     DIGEST,
     MANIFEST,
+    NAMES,
     PROMPTS,
     TOKENIZER,
     TOOLS,
+    VOCABULARY,
     manifest_digest,
 )
 from edgetune_runtime.errors import InputError
@@ -47,6 +49,7 @@ from edgetune_runtime.manifest import (
 )
 from edgetune_runtime.prompt import Prompts
 from edgetune_runtime.toolsets import dump_toolsets, toolset_sha256
+from edgetune_runtime.trie import Tries
 
 BlobType = Literal["float32", "float16"]
 
@@ -103,7 +106,7 @@ def write_bundle(
                 name=output.resolve().name,
                 base=_base(run),
                 tokenizer_sha256=sha256_file(fresh / TOKENIZER),
-                template_sha256=template_sha256(run.base.tokenizer),
+                template_sha256=run.base.template.sha256,
                 slots=run.base.slots(),
                 toolsets=toolsets,
                 router=assets.router.adapter if assets.router else None,
@@ -171,17 +174,24 @@ def _write_adapter(
 
 
 def _write_toolsets(run: Run, assets: Assets, fresh: Path) -> tuple[ToolsetEntry, ...]:
-    """Write tokenizer, tools, prompts and grammars."""
+    """Write tokenizer, vocabulary, tools, prompts, names and grammars."""
     run.base.tokenizer.save_pretrained(fresh)
     # As training encoded: without what a batch's padding has left in the tokenizer.
     write_bytes(fresh / TOKENIZER, assets.tokenizer.to_str(pretty=True).encode())
+    assets.vocabulary.save(fresh / VOCABULARY)
     write_json(fresh / TOOLS, dump_toolsets(run.toolsets.values()))
     prompts = Prompts(
         pieces=assets.pieces,
+        reply=assets.reply,
         toolsets={name: toolset.prompts for name, toolset in assets.toolsets.items()},
         router=assets.router.prompts if assets.router else None,
     )
     write_json(fresh / PROMPTS, prompts.model_dump(mode="json"))
+    tries = Tries(
+        toolsets={name: toolset.trie for name, toolset in assets.toolsets.items()},
+        router=assets.router.trie if assets.router else None,
+    )
+    write_json(fresh / NAMES, tries.model_dump(mode="json"))
     entries = []
     for name, toolset in assets.toolsets.items():
         grammars = {

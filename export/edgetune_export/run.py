@@ -9,29 +9,22 @@ Nothing is lowered here.
 
 import json
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tokenizers import Tokenizer
-
-from edgetune_export.grammar.compile import compile_grammar
-from edgetune_export.progress import track
-from edgetune_export.prompts.prefixes import router_prompts, toolset_prompts
-from edgetune_export.prompts.template import cut_pieces
+from edgetune_export.assets import make_assets
 from edgetune_export.slots import PeftAdapter, read_peft
 from edgetune_export.weights.base import Base, load_base
 from edgetune_export.weights.checkpoint import read_json
-from edgetune_runtime.assets import AdapterSource, Assets, RouterAssets, Tensors, ToolsetAssets
-from edgetune_runtime.automaton import Automaton
+from edgetune_runtime.assets import AdapterSource, Assets, Tensors
 from edgetune_runtime.calls import RESPOND_CALL, RESPOND_TOOL, Call, Tool, Toolset
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import sha256_file
 from edgetune_runtime.manifest import AdapterKind, Role
-from edgetune_runtime.prompt import Pieces, ToolsShown
+from edgetune_runtime.prompt import ToolsShown
 from edgetune_runtime.toolsets import read_toolsets
-from edgetune_runtime.vocabulary import Vocabulary
 
 WEIGHTS = "adapter_model.safetensors"
 
@@ -73,14 +66,6 @@ class Run:
     def kind(self) -> AdapterKind:
         """Of all its adapters."""
         return self.config.get("adapter", {}).get("kind", "lora")
-
-    @property
-    def tokenizer(self) -> Tokenizer:
-        """A tokenizer of its own, without the padding that a training loop may have set."""
-        tokenizer = Tokenizer.from_str(self.base.tokenizer.backend_tokenizer.to_str())
-        tokenizer.no_padding()
-        tokenizer.no_truncation()
-        return tokenizer
 
     def adapter(self, name: str) -> RunAdapter:
         """The adapter of that name. Raises InputError naming those that are there."""
@@ -148,35 +133,30 @@ def open_run(path: Path) -> Run:
 def run_assets(run: Run, *, grammars: bool = True) -> Assets:
     """Everything but the engine that an agent needs to run `run`'s adapters.
 
-    Compiles every tool's grammar; without `grammars` the agent can select, not write arguments.
-    Raises GrammarError for a schema that no grammar can hold to.
+    Compiles every tool's grammar; without `grammars` each is compiled when it is asked for. Raises
+    GrammarError for a schema that no grammar can hold to.
     """
-    pieces = cut_pieces(run.base.tokenizer)
-    tokenizer = run.tokenizer
-    vocabulary = Vocabulary(tokenizer)
+    bare = make_assets(
+        run.base.template,
+        run.toolsets.values(),
+        end_tokens=run.base.end_tokens,
+        tools_shown=run.tools_shown,
+        shared=run.kind == "alora",
+        lazy=not grammars,
+    )
     toolsets = {
-        name: ToolsetAssets(
+        name: replace(
             toolset,
-            toolset_prompts(
-                run.base.tokenizer, toolset, run.tools_shown, shared=run.kind == "alora"
-            ),
-            _automata(toolset, pieces, tokenizer, vocabulary) if grammars else {},
             selector=_named(run, name, "selector"),
             arguments={a.tool: a.name for a in _of_role(run, name, "arguments") if a.tool},
             monolithic=_named(run, name, "monolithic"),
             copied=run.copied.get(name, {}),
         )
-        for name, toolset in run.toolsets.items()
+        for name, toolset in bare.toolsets.items()
     }
     adapters = {adapter.name: _source(run, adapter) for adapter in run.adapters}
-    return Assets(tokenizer, pieces, toolsets, adapters, run.base.end_tokens, _router(run))
-
-
-def _router(run: Run) -> RouterAssets | None:
-    if len(run.toolsets) == 1:
-        return None
-    prompts = router_prompts(run.base.tokenizer, run.toolsets.values(), run.tools_shown)
-    return RouterAssets(prompts, _named(run, None, "router"))
+    router = bare.router and replace(bare.router, adapter=_named(run, None, "router"))
+    return replace(bare, toolsets=toolsets, adapters=adapters, router=router)
 
 
 def samples(run: Run, toolset: Toolset) -> Iterator[Sample]:
@@ -230,16 +210,6 @@ def _copied(
     return {
         toolset: {tool: tuple(keys) for tool, keys in by_tool.items()}
         for toolset, by_tool in found.items()
-    }
-
-
-def _automata(
-    toolset: Toolset, pieces: Pieces, tokenizer: Tokenizer, vocabulary: Vocabulary
-) -> dict[str, Automaton]:
-    tools = [tool for tool in toolset.tools if tool.has_parameters]
-    return {
-        tool.name: compile_grammar(tool, pieces, tokenizer, vocabulary)
-        for tool in track(tools, f"Compiling the grammars of {toolset.name}")
     }
 
 

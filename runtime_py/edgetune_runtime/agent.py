@@ -1,33 +1,34 @@
 """The two-stage loop: select a tool, swap the adapter, write its arguments; one step at a time.
 
-Where there are several toolsets, the step begins by picking one of them (`routing`).
-
-Runs on any assets (a bundle's or a training run's) and any engine. It does not execute calls and
-keeps no conversation: the caller passes the turns so far.
+Where there are several toolsets, the step begins by picking one of them. Runs on any assets (a
+bundle's, a training run's, those of tools met a minute ago) and any engine. It does not execute
+calls and keeps no conversation (`conversation`): the caller passes the turns so far.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from edgetune_runtime.adapters import AdapterPool
-from edgetune_runtime.assets import Assets, ToolsetAssets
+from edgetune_runtime.assets import Assets, RouterAssets, ToolsetAssets
 from edgetune_runtime.calls import RESPOND, Toolset
-from edgetune_runtime.decode import NO_ARGUMENTS, Decoded, Selection, decode_arguments, select
+from edgetune_runtime.decode import (
+    NOTHING_DECODED,
+    Decoded,
+    Selection,
+    decode_arguments,
+    select,
+    write_words,
+)
 from edgetune_runtime.engine import Engine
 from edgetune_runtime.errors import InputError
+from edgetune_runtime.options import DEFAULTS, Options
 from edgetune_runtime.prefill import Prefill
-from edgetune_runtime.prompt import Turn
-from edgetune_runtime.routing import open_router
+from edgetune_runtime.prompt import NO_ARGUMENTS, Turn
 from edgetune_runtime.spans import Spans
-from edgetune_runtime.trie import NameTrie
-from edgetune_runtime.vocabulary import Vocabulary
-
-System = Literal["decoupled", "monolithic", "base"]
-"""Which adapters serve: a selector and one per tool, one for whole calls, or none at all."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,12 @@ class Step:
     """`ms` in all, of which `route_ms`, `select_ms`, `arguments_ms` (without swaps) and `swap_ms`;
     and the counts `prefill_tokens`, `decode_steps`, `forced_tokens`."""
     abstained_from: str | None = None
-    """The likeliest tool, where it was less probable than the agent asks for; `tool` is `respond`
+    """The likeliest tool, where it was less probable than the options ask for; `tool` is `respond`
     then."""
     truncated: bool = False
     """The token budget cut the arguments short."""
+    text: str = NO_ARGUMENTS
+    """The JSON text of `arguments` as the model wrote it."""
 
     def as_json(self) -> dict[str, Any]:
         """The fields of design section 9; times to a thousandth of a millisecond."""
@@ -68,68 +71,47 @@ class Step:
 class Agent:
     """One engine driven through the two stages, its own while a conversation lasts.
 
-    `max_tokens` bounds the tokens of the arguments, `temperature` samples them (0 is greedy;
-    selection never samples), `seed` makes sampling repeatable, `exact` asks for all probabilities,
-    a tool less probable than `abstain_below` is not called (the step is `respond` then),
-    `max_resident` bounds the adapters in memory. Toolsets are picked by the router adapter if the
-    system is decoupled and there is one, else by the bare base. Raises InputError where the assets
-    lack what `system` needs.
+    It lives as long as the process: what differs from request to request are the `Options` of each
+    call. A toolset is named, where it is one of the assets', or given as assets of its own; where
+    none is named and there are several, a step picks one by the router adapter, if the system is
+    decoupled and there is one, else by the bare base. `max_resident` bounds the adapters in memory.
+
+    Each method raises InputError for an unknown toolset, for a system whose adapters the assets
+    lack, and where the prompt does not fit the context.
     """
 
-    def __init__(
-        self,
-        assets: Assets,
-        engine: Engine,
-        *,
-        system: System = "decoupled",
-        max_tokens: int = 256,
-        temperature: float = 0.0,
-        seed: int = 0,
-        exact: bool = False,
-        abstain_below: float = 0.0,
-        max_resident: int | None = None,
-    ) -> None:
+    def __init__(self, assets: Assets, engine: Engine, *, max_resident: int | None = None) -> None:
         self.assets = assets
         self.engine = engine
-        self.system = system
-        self.max_tokens = max_tokens
-        self.temperature = temperature
-        self.exact = exact
-        self.abstain_below = abstain_below
         self.pool = AdapterPool(engine, assets.adapters, max_resident)
-        self._rng = np.random.default_rng(seed)
-        self._vocabulary = Vocabulary(assets.tokenizer)
-        self._router = open_router(assets, trained=system == "decoupled")
-        self._tries: dict[str, NameTrie] = {}
         self._prefill = Prefill(assets, engine, self.pool)
-        for toolset in assets.toolsets.values():
-            self._selector(toolset)
 
-    def step(self, turns: Sequence[Turn], toolset: str | None = None) -> Step:
-        """Select a tool for the next step after `turns` and write its arguments.
-
-        Without `toolset`, the step is routed where there are several. Raises InputError for an
-        unknown toolset and where the prompt does not fit the context.
-        """
+    def step(
+        self,
+        turns: Sequence[Turn],
+        toolset: str | ToolsetAssets | None = None,
+        options: Options = DEFAULTS,
+    ) -> Step:
+        """Select a tool for the next step after `turns` and write its arguments."""
         prefill = self._prefill
         prefill.swap_ms, prefill.tokens = 0.0, 0
         begin = time.perf_counter()
         route = None
-        if toolset is None and self._router is not None:
-            route = self.route(turns)
+        if toolset is None and self._routes:
+            route = self.route(turns, options)
             toolset = route.name
         chosen = self._toolset(toolset)
         route_ms = 1000 * (time.perf_counter() - begin) - prefill.swap_ms
         sure = 1.0 if route is None else route.probability
-        selection = self.select(turns, chosen.toolset.name, sure=sure)
+        selection = self.select(turns, chosen, options, sure=sure)
         select_ms = 1000 * (time.perf_counter() - begin) - route_ms - prefill.swap_ms
-        decoded = NO_ARGUMENTS
-        if self.system == "decoupled":
-            decoded = self.arguments(turns, chosen.toolset.name, selection.name)
-        elif self._has_parameters(chosen, selection.name):
+        decoded = NOTHING_DECODED
+        if options.system == "decoupled":
+            decoded = self.arguments(turns, chosen, selection.name, options)
+        elif selection.name in chosen.automata:
             # Both stages have one context: the K/V of the prompt stay, those of the name go.
             self.engine.rewind(prefill.prompt_end)
-            decoded = self._decode(chosen, selection.name, turns, [])
+            decoded = self._decode(chosen, selection.name, turns, [], options)
         total = 1000 * (time.perf_counter() - begin)
         decisions = (selection, decoded) if route is None else (route, selection, decoded)
         return Step(
@@ -150,34 +132,34 @@ class Agent:
             },
             selection.abstained_from,
             decoded.truncated,
+            decoded.text,
         )
 
     def toolset(self, name: str | None = None) -> Toolset:
-        """The toolset of this name; the name may be left out where there is only one.
-
-        Raises InputError for an unknown name, and for none where there are several.
-        """
+        """The toolset of this name; the name may be left out where there is only one."""
         return self._toolset(name).toolset
 
-    def route(self, turns: Sequence[Turn]) -> Selection:
+    def route(self, turns: Sequence[Turn], options: Options = DEFAULTS) -> Selection:
         """The stage before the first: which toolset serves the next step.
 
         Raises InputError where there is only one, or nothing to pick one with.
         """
-        router = self._router
-        if router is None:
+        router = self.assets.router
+        if router is None or not self._routes:
             raise InputError(
                 f"toolset: nothing here picks one of {sorted(self.assets.toolsets)}; say which one."
             )
-        opening = router.trie.opening_ids
-        prompt = self._prefill.begin(router.adapter, router.prefix, turns, opening)
-        temperature = self._selection_temperature(router.adapter)
-        return select(
-            self.engine, router.trie, prompt=prompt, exact=self.exact, temperature=temperature
-        )
+        adapter = router.adapter if options.system == "decoupled" else None
+        prefix = router.prompts.base if adapter is None else router.prompts.adapter
+        return self._pick(router, adapter, prefix, turns, options)
 
     def select(
-        self, turns: Sequence[Turn], toolset: str | None = None, *, sure: float = 1.0
+        self,
+        turns: Sequence[Turn],
+        toolset: str | ToolsetAssets | None = None,
+        options: Options = DEFAULTS,
+        *,
+        sure: float = 1.0,
     ) -> Selection:
         """The first stage alone: which tool comes next, `respond` where none is probable enough.
 
@@ -185,31 +167,24 @@ class Agent:
         that.
         """
         chosen = self._toolset(toolset)
-        name = chosen.toolset.name
-        if name not in self._tries:
-            self._tries[name] = NameTrie(
-                self.assets.tokenizer, self.assets.pieces, chosen.toolset.names
-            )
-        selector = self._selector(chosen)
-        trie = self._tries[name]
-        prefix = self._selector_prefix(chosen)
-        found = select(
-            self.engine,
-            trie,
-            prompt=self._prefill.begin(selector, prefix, turns, trie.opening_ids),
-            exact=self.exact,
-            temperature=self._selection_temperature(selector),
-        )
+        adapter, prefix = self._selector(chosen, options), self._selector_prefix(chosen, options)
+        found = self._pick(chosen, adapter, prefix, turns, options)
         found = replace(
             found,
             probability=sure * found.probability,
             probabilities={name: sure * share for name, share in found.probabilities.items()},
         )
-        if found.name != RESPOND and found.probability < self.abstain_below:
+        if found.name != RESPOND and found.probability < options.abstain_below:
             return replace(found, name=RESPOND, abstained_from=found.name)
         return found
 
-    def arguments(self, turns: Sequence[Turn], toolset: str | None, tool: str) -> Decoded:
+    def arguments(
+        self,
+        turns: Sequence[Turn],
+        toolset: str | ToolsetAssets | None,
+        tool: str,
+        options: Options = DEFAULTS,
+    ) -> Decoded:
         """The second stage alone: the arguments of `tool`, whatever the first stage would say."""
         chosen = self._toolset(toolset)
         if tool not in chosen.toolset.names:
@@ -217,57 +192,95 @@ class Agent:
                 f"tool '{tool}': not in toolset '{chosen.toolset.name}', which has "
                 f"{list(chosen.toolset.names)}; choose one of these."
             )
-        if not self._has_parameters(chosen, tool):
-            return NO_ARGUMENTS
-        if self.system == "decoupled":
+        if tool not in chosen.automata:
+            return NOTHING_DECODED
+        if options.system == "decoupled":
             # A tool that no adapter was trained for is written by the base: still by its grammar.
             adapter, prefix = chosen.arguments.get(tool), chosen.prompts.arguments[tool]
         else:
-            adapter, prefix = self._selector(chosen), self._selector_prefix(chosen)
+            adapter = self._selector(chosen, options)
+            prefix = self._selector_prefix(chosen, options)
         prompt = self._prefill.begin(adapter, prefix, turns, chosen.automata[tool].opening_ids)
-        return self._decode(chosen, tool, turns, prompt)
+        return self._decode(chosen, tool, turns, prompt, options)
+
+    def reply(self, turns: Sequence[Turn], options: Options = DEFAULTS) -> Iterator[str]:
+        """What the bare base says after `turns`, in words and piece by piece as they appear."""
+        prompt = self._prefill.begin(None, self.assets.reply, turns, words=True)
+        return write_words(
+            self.engine,
+            self.assets.vocabulary,
+            prompt=prompt,
+            end_tokens=self.assets.end_tokens,
+            max_tokens=options.max_reply_tokens,
+            temperature=options.temperature,
+            rng=np.random.default_rng(options.seed),
+        )
+
+    def _pick(
+        self,
+        among: ToolsetAssets | RouterAssets,
+        adapter: str | None,
+        prefix: str,
+        turns: Sequence[Turn],
+        options: Options,
+    ) -> Selection:
+        """The name in the trie of `among` that `adapter` finds likeliest."""
+        calibrated = 1.0 if adapter is None else self.assets.adapters[adapter].selection_temperature
+        return select(
+            self.engine,
+            among.trie,
+            prompt=self._prefill.begin(adapter, prefix, turns, among.trie.opening_ids),
+            exact=options.exact,
+            temperature=calibrated,
+        )
 
     def _decode(
-        self, toolset: ToolsetAssets, tool: str, turns: Sequence[Turn], prompt: Sequence[int]
+        self,
+        toolset: ToolsetAssets,
+        tool: str,
+        turns: Sequence[Turn],
+        prompt: Sequence[int],
+        options: Options,
     ) -> Decoded:
         return decode_arguments(
             self.engine,
             toolset.automata[tool],
-            self._vocabulary,
+            self.assets.vocabulary,
             prompt=prompt,
             spans=Spans(turns, toolset.copied.get(tool, ())),
-            max_tokens=self.max_tokens,
-            temperature=self.temperature,
-            rng=self._rng,
+            max_tokens=options.max_tokens,
+            temperature=options.temperature,
+            rng=np.random.default_rng(options.seed),
         )
 
-    def _selection_temperature(self, adapter: str | None) -> float:
-        return 1.0 if adapter is None else self.assets.adapters[adapter].selection_temperature
+    @property
+    def _routes(self) -> bool:
+        return self.assets.router is not None and len(self.assets.toolsets) > 1
 
-    def _has_parameters(self, toolset: ToolsetAssets, tool: str) -> bool:
-        return tool != RESPOND and toolset.toolset[tool].has_parameters
-
-    def _selector_prefix(self, toolset: ToolsetAssets) -> str:
-        return toolset.prompts.base if self.system == "base" else toolset.prompts.selector
-
-    def _toolset(self, name: str | None) -> ToolsetAssets:
+    def _toolset(self, toolset: str | ToolsetAssets | None) -> ToolsetAssets:
+        if isinstance(toolset, ToolsetAssets):
+            return toolset
         toolsets = self.assets.toolsets
-        if name is None and len(toolsets) == 1:
+        if toolset is None and len(toolsets) == 1:
             return next(iter(toolsets.values()))
-        if name is None or name not in toolsets:
+        if toolset is None or toolset not in toolsets:
             raise InputError(
-                f"--toolset: found {name}, expected one of {sorted(toolsets)}; say which one."
+                f"--toolset: found {toolset}, expected one of {sorted(toolsets)}; say which one."
             )
-        return toolsets[name]
+        return toolsets[toolset]
 
-    def _selector(self, toolset: ToolsetAssets) -> str | None:
-        """The adapter that selects among `toolset`'s tools under this system, None for the base."""
-        if self.system == "base":
+    def _selector_prefix(self, toolset: ToolsetAssets, options: Options) -> str:
+        prompts = toolset.prompts
+        return prompts.base if options.system == "base" else prompts.selector
+
+    def _selector(self, toolset: ToolsetAssets, options: Options) -> str | None:
+        """The adapter that selects among `toolset`'s tools, None for the bare base."""
+        if options.system == "base":
             return None
-        found = toolset.selector if self.system == "decoupled" else toolset.monolithic
+        found = toolset.selector if options.system == "decoupled" else toolset.monolithic
         if found is None:
             raise InputError(
-                f"--system {self.system}: toolset '{toolset.toolset.name}' has no such adapter; "
+                f"--system {options.system}: toolset '{toolset.toolset.name}' has no such adapter; "
                 "train it or choose another system."
             )
         return found

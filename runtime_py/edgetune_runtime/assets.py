@@ -1,7 +1,7 @@
 """Everything but the engine that the two-stage loop needs: one tokenizer, toolsets, adapters.
 
-A bundle gives it (`bundle.open_bundle`), and so does a training run (`edgetune_export.run`), so
-that both are driven by the same agent.
+A bundle gives it (`bundle.open_bundle`), a training run (`edgetune_export.run`), and any tools that
+were met a minute ago (`edgetune_export.assets`): all are driven by the same agent.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -14,6 +14,8 @@ from tokenizers import Tokenizer
 from edgetune_runtime.automaton import Automaton
 from edgetune_runtime.calls import Toolset
 from edgetune_runtime.prompt import Pieces, RouterPrompts, ToolsetPrompts
+from edgetune_runtime.trie import NameTrie
+from edgetune_runtime.vocabulary import Vocabulary
 
 Tensors = Mapping[str, NDArray[np.floating]]
 """A blob's tensors by name: `<slot>.lora_A` `[in, r]` and `<slot>.lora_B` `[r, out]`."""
@@ -37,24 +39,35 @@ class AdapterSource:
 
 @dataclass(frozen=True)
 class ToolsetAssets:
-    """One toolset with its prompts, grammars and the names of its adapters."""
+    """One toolset with its prompts, names, grammars and the names of its adapters."""
 
     toolset: Toolset
     prompts: ToolsetPrompts
+    trie: NameTrie
+    """Of the tools' names and `respond`."""
     automata: Mapping[str, Automaton]
-    """Tool name to its grammar; tools without parameters have none."""
-    selector: str | None
-    arguments: Mapping[str, str]
-    monolithic: str | None
+    """Tool name to its grammar. A tool without parameters has none: its arguments are `{}`."""
+    selector: str | None = None
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    """Tool name to adapter name; the bare base writes the arguments of a tool that has none."""
+    monolithic: str | None = None
     copied: Mapping[str, Collection[str]] = field(default_factory=dict)
     """Tool name to the parameters whose values are copied from the conversation (`spans`)."""
 
 
 @dataclass(frozen=True)
 class RouterAssets:
-    """What picks the toolset where there are several (`routing`)."""
+    """What picks the toolset where there are several.
+
+    A toolset is shown, learnt and decoded as a tool of its own name without parameters, so the same
+    renderer, trie and decoding serve both levels. The bare base routes by the toolsets'
+    descriptions, a router adapter by what it was trained on. A step that needs no tool is routed,
+    too: `respond` is for the toolset's selector to say, which was trained on such requests.
+    """
 
     prompts: RouterPrompts
+    trie: NameTrie
+    """Of the toolsets' names."""
     adapter: str | None
     """None where the bare base alone routes."""
 
@@ -64,8 +77,12 @@ class Assets:
     """What an agent needs beside an engine."""
 
     tokenizer: Tokenizer
+    vocabulary: Vocabulary
     pieces: Pieces
+    reply: str
+    """What stands before the conversation where the bare base answers in words."""
     toolsets: Mapping[str, ToolsetAssets]
     adapters: Mapping[str, AdapterSource]
     end_tokens: tuple[int, ...]
+    """Ids that end what the bare base writes in words."""
     router: RouterAssets | None = None

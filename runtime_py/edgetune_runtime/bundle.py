@@ -5,7 +5,7 @@ opens no engine (`engines`).
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,12 +23,16 @@ from edgetune_runtime.files import inside, sha256_bytes, sha256_file
 from edgetune_runtime.manifest import SCHEMA_VERSION, Adapter, Manifest, ToolsetEntry
 from edgetune_runtime.prompt import Prompts
 from edgetune_runtime.toolsets import read_toolsets, toolset_sha256
+from edgetune_runtime.trie import NameTrie, Tries
+from edgetune_runtime.vocabulary import Vocabulary
 
 MANIFEST = "manifest.json"
 DIGEST = "manifest.sha256"
 TOKENIZER = "tokenizer.json"
 TOOLS = "tools.json"
 PROMPTS = "prompts.json"
+NAMES = "names.json"
+VOCABULARY = "vocabulary.safetensors"
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -54,9 +58,7 @@ def open_bundle(path: Path, check: bool = True) -> Bundle:
     if check:
         for adapter in manifest.adapters:
             check_blob(path, manifest, adapter)
-    toolsets = read_toolsets(path / TOOLS)
-    prompts = _parse(Prompts, path / PROMPTS)
-    return Bundle(path, manifest, _assets(path, manifest, toolsets, prompts))
+    return Bundle(path, manifest, _assets(path, manifest))
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -157,7 +159,7 @@ def check_blob(path: Path, manifest: Manifest, adapter: Adapter) -> None:
 
 
 def _used_paths(manifest: Manifest) -> list[str]:
-    used = [TOKENIZER, TOOLS, PROMPTS]
+    used = [TOKENIZER, VOCABULARY, TOOLS, PROMPTS, NAMES]
     used += [target.model for target in manifest.targets]
     used += [adapter.file for adapter in manifest.adapters]
     used += [adapter.onnx_adapter for adapter in manifest.adapters if adapter.onnx_adapter]
@@ -166,9 +168,9 @@ def _used_paths(manifest: Manifest) -> list[str]:
     return used
 
 
-def _assets(
-    path: Path, manifest: Manifest, toolsets: Mapping[str, Toolset], prompts: Prompts
-) -> Assets:
+def _assets(path: Path, manifest: Manifest) -> Assets:
+    toolsets = read_toolsets(path / TOOLS)
+    prompts, tries = _parse(Prompts, path / PROMPTS), _parse(Tries, path / NAMES)
     sizes = {entry.path: entry for entry in manifest.files}
     adapters = {
         adapter.name: AdapterSource(
@@ -190,19 +192,25 @@ def _assets(
         ) from error
     return Assets(
         tokenizer,
+        Vocabulary.load(path / VOCABULARY),
         prompts.pieces,
+        prompts.reply,
         {
-            entry.name: _toolset_assets(path, entry, toolsets, prompts, adapters)
+            entry.name: _toolset_assets(path, entry, toolsets, prompts, tries, adapters)
             for entry in manifest.toolsets
         },
         adapters,
         manifest.base.end_tokens,
-        _router(path, manifest, prompts, adapters),
+        _router(path, manifest, prompts, tries, adapters),
     )
 
 
 def _router(
-    path: Path, manifest: Manifest, prompts: Prompts, adapters: Mapping[str, AdapterSource]
+    path: Path,
+    manifest: Manifest,
+    prompts: Prompts,
+    tries: Tries,
+    adapters: Mapping[str, AdapterSource],
 ) -> RouterAssets | None:
     if manifest.router is not None and manifest.router not in adapters:
         raise BundleError(
@@ -216,7 +224,8 @@ def _router(
                 "again."
             )
         return None
-    return RouterAssets(prompts.router, manifest.router)
+    trie = _trie(path, "the router", tries.router, [entry.name for entry in manifest.toolsets])
+    return RouterAssets(prompts.router, trie, manifest.router)
 
 
 def _toolset_assets(
@@ -224,6 +233,7 @@ def _toolset_assets(
     entry: ToolsetEntry,
     toolsets: Mapping[str, Toolset],
     prompts: Prompts,
+    tries: Tries,
     adapters: Mapping[str, AdapterSource],
 ) -> ToolsetAssets:
     for file, names in ((TOOLS, toolsets), (PROMPTS, prompts.toolsets)):
@@ -252,12 +262,22 @@ def _toolset_assets(
     return ToolsetAssets(
         toolset,
         prompts.toolsets[entry.name],
+        _trie(path, f"toolset '{entry.name}'", tries.toolsets.get(entry.name), toolset.names),
         {tool: Automaton.load(inside(path, grammar)) for tool, grammar in entry.grammars.items()},
         entry.selector,
         entry.arguments,
         entry.monolithic,
         entry.copied,
     )
+
+
+def _trie(path: Path, owner: str, trie: NameTrie | None, names: Sequence[str]) -> NameTrie:
+    if trie is None or sorted(trie.names) != sorted(names):
+        raise BundleError(
+            f"{path / NAMES}: {owner} has the names {trie and list(trie.names)} where "
+            f"{list(names)} were expected; export the bundle again."
+        )
+    return trie
 
 
 def _parse(model: type[_Model], path: Path) -> _Model:

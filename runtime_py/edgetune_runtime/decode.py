@@ -1,11 +1,12 @@
-"""The two constrained decodings of a call: the tool's name along a trie, arguments by a grammar.
+"""The decodings: a tool's name along a trie, its arguments by a grammar, and free words.
 
-Both deal in token ids and logits. They know an engine and what is allowed, never how a prompt came
+All deal in token ids and logits. They know an engine and what is allowed, never how a prompt came
 about, which adapter is bound or what a tool does.
 """
 
+import codecs
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,7 +58,7 @@ class Decoded:
     """The token budget forbade what the model wanted, or left it no choice: a value may be cut."""
 
 
-NO_ARGUMENTS = Decoded({}, "{}", (), 0, 0)
+NOTHING_DECODED = Decoded({}, "{}", (), 0, 0)
 """The arguments of a tool without parameters: known without the model."""
 
 
@@ -83,15 +84,16 @@ def select(
     `prompt` are ids to feed before the opening (the part of the prompt that the KV cache does not
     hold yet). Afterwards the KV cache holds an unspecified part of the call: rewind it.
     """
-    if isinstance(trie.root, str):
-        return Selection(trie.root, 1.0, {trie.root: 1.0}, True, 0, len(trie.opening_ids))
+    if not trie.branches:
+        (only,) = trie.names
+        return Selection(only, 1.0, {only: 1.0}, True, 0, len(trie.opening_ids))
     unfed = [*prompt, *trie.opening_ids]
     start = engine.position + len(unfed)
     fed: tuple[int, ...] = ()
     known: dict[str, float] = {}
     told: dict[str, float] = {}
     forced: dict[str, int] = {}
-    waiting: list[tuple[float, float, int, Branch]] = [(1.0, 1.0, 0, trie.root)]
+    waiting: list[tuple[float, float, int, Branch]] = [(1.0, 1.0, 0, trie.branches[0])]
     steps = 0
     while waiting:
         heaviest = max(range(len(waiting)), key=lambda index: waiting[index][0])
@@ -109,8 +111,8 @@ def select(
         for share, probability, child in zip(
             shares, tempered, branch.children.values(), strict=True
         ):
-            if isinstance(child, Branch):
-                waiting.append((share, probability, decisions + 1, child))
+            if isinstance(child, int):
+                waiting.append((share, probability, decisions + 1, trie.branches[child]))
             else:
                 known[child], told[child] = share, probability
                 forced[child] = len(trie.opening_ids) + len(branch.prefix) - decisions
@@ -142,8 +144,6 @@ def decode_arguments(
     with `rng`. Raises InputError where the shortest object takes more than `max_tokens` tokens or
     does not fit the context.
     """
-    if temperature < 0:
-        raise InputError(f"temperature: found {temperature}, expected 0 or more.")
     rng = rng or np.random.default_rng()
     unfed = [*prompt, *automaton.opening_ids]
     left = min(max_tokens, engine.context_length - engine.position - len(unfed))
@@ -190,6 +190,41 @@ def decode_arguments(
     text = _object_text(automaton, vocabulary.text(tokens))
     count = len(automaton.opening_ids) + len(tokens) - steps
     return Decoded(json.loads(text), text, tuple(tokens), steps, count, truncated)
+
+
+def write_words(
+    engine: Engine,
+    vocabulary: Vocabulary,
+    *,
+    prompt: Sequence[int],
+    end_tokens: Collection[int],
+    max_tokens: int = 256,
+    temperature: float = 0.0,
+    rng: np.random.Generator | None = None,
+) -> Iterator[str]:
+    """What the model says after `prompt`, piece by piece as it appears, until it ends its turn.
+
+    Only text and `end_tokens` are allowed: no added token, so no call can begin. Stops after
+    `max_tokens` tokens, or where the context is full. A character is given once all its bytes are
+    there; `prompt`, `temperature` and `rng` are as in `decode_arguments`. Raises InputError where
+    the prompt does not fit the context.
+    """
+    rng = rng or np.random.default_rng()
+    ends = sorted(set(end_tokens))
+    allowed = np.union1d(vocabulary.text_ids, np.array(ends, np.int64))
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    unfed = list(prompt)
+    room = engine.context_length - engine.position - len(unfed) + 1
+    for _ in range(max(1, min(max_tokens, room))):  # where there is no room, `forward` says so
+        scores = _scores(engine.forward(unfed)[allowed], temperature, rng)
+        token = int(allowed[int(np.argmax(scores))])
+        if token in ends:
+            break
+        if text := decoder.decode(vocabulary[token]):
+            yield text
+        unfed = [token]
+    if text := decoder.decode(b"", final=True):
+        yield text
 
 
 def _scores(

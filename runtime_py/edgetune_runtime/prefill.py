@@ -19,7 +19,8 @@ _PREFIX_TOKENS = 16
 """A static prefix shorter than this is prefilled anew: cheaper than keeping a snapshot."""
 
 _KEPT_PREFIXES = 32
-"""How many snapshots are kept; each holds the K/V of one prefix under one adapter."""
+"""How many prefixes' ids and snapshots are kept; a snapshot holds the K/V of one prefix under one
+adapter."""
 
 
 class Prefill:
@@ -29,7 +30,7 @@ class Prefill:
         self._assets = assets
         self._engine = engine
         self._pool = pool
-        self._prefixes: dict[str, tuple[int, ...]] = {}
+        self._prefixes: OrderedDict[str, tuple[int, ...]] = OrderedDict()
         self._snapshots: OrderedDict[tuple[str, tuple[int, ...]], Any] = OrderedDict()
         self._base_read: tuple[int, ...] = ()
         self.swap_ms = 0.0
@@ -40,14 +41,22 @@ class Prefill:
         """Where the last prompt ends in the KV cache."""
 
     def begin(
-        self, adapter: str | None, prefix: str, turns: Sequence[Turn], opening: Sequence[int]
+        self,
+        adapter: str | None,
+        prefix: str,
+        turns: Sequence[Turn],
+        opening: Sequence[int] = (),
+        *,
+        words: bool = False,
     ) -> list[int]:
         """Bring the KV cache to the beginning of the prompt and bind `adapter`.
 
-        `opening` are the ids with which the call goes on behind the prompt. Returns the prompt's
-        ids that are still to be fed: with an activated LoRA those from its invocation on.
+        `opening` are the ids with which the call goes on behind the prompt; `words` is
+        `render_prompt`'s. Returns the prompt's ids that are still to be fed: with an activated LoRA
+        those from its invocation on.
         """
-        ids = tuple(self._encode(render_prompt(self._assets.pieces, prefix, turns)))
+        text = render_prompt(self._assets.pieces, prefix, turns, words=words)
+        ids = tuple(self._encode(text))
         self.prompt_end = len(ids)
         invocation = self._assets.adapters[adapter].invocation if adapter else ()
         if invocation:
@@ -91,9 +100,7 @@ class Prefill:
         The prefix is prefilled once for each adapter and then restored from a snapshot, always cut
         at the same place, so that a call does not depend on the calls before it.
         """
-        if prefix not in self._prefixes:
-            self._prefixes[prefix] = tuple(self._encode(prefix))
-        static = self._prefixes[prefix]
+        static = self._prefix_ids(prefix)
         self._engine.rewind(0)
         if len(static) >= _PREFIX_TOKENS and ids[: len(static)] == static:
             self._restore(adapter, static)
@@ -113,6 +120,14 @@ class Prefill:
             if len(self._snapshots) > _KEPT_PREFIXES:
                 self._snapshots.popitem(last=False)
         self._snapshots.move_to_end(key)
+
+    def _prefix_ids(self, prefix: str) -> tuple[int, ...]:
+        if prefix not in self._prefixes:
+            self._prefixes[prefix] = tuple(self._encode(prefix))
+            if len(self._prefixes) > _KEPT_PREFIXES:
+                self._prefixes.popitem(last=False)
+        self._prefixes.move_to_end(prefix)
+        return self._prefixes[prefix]
 
     def _encode(self, text: str) -> list[int]:
         return self._assets.tokenizer.encode(text, add_special_tokens=False).ids

@@ -11,10 +11,11 @@ from statistics import median
 from typing import Any
 
 from edgetune_runtime.adapters import AdapterPool
-from edgetune_runtime.agent import Agent, System
+from edgetune_runtime.agent import Agent
 from edgetune_runtime.bundle import Bundle
 from edgetune_runtime.engine import Engine
 from edgetune_runtime.engines import open_engine
+from edgetune_runtime.options import Options
 from edgetune_runtime.prompt import User, render_prompt
 
 _PREFILL_TOKENS = 128
@@ -109,10 +110,10 @@ def _speed(engine: Engine, ids: list[int]) -> tuple[float, float]:
 
 def _call(bundle: Bundle, engine: Engine, request: str) -> dict[str, Any]:
     toolset = next(iter(bundle.assets.toolsets.values()))
-    system: System = "decoupled" if toolset.selector else "base"
-    agent = Agent(bundle.assets, engine, system=system)
+    options = Options(system="decoupled" if toolset.selector else "base")
+    agent = Agent(bundle.assets, engine)
     for _ in range(2):
-        step = agent.step([User(request)], toolset.toolset.name)
+        step = agent.step([User(request)], toolset.toolset.name, options)
     return {
         key: step.timing[key] for key in ("prefill_tokens", "decode_steps", "forced_tokens", "ms")
     }

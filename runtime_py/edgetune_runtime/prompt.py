@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from edgetune_runtime.calls import Call, Tool, arguments_json
+from edgetune_runtime.calls import RESPOND
 
 ToolsShown = Literal["full", "compact", "names", "none"]
 """How much of the tools stands in a prompt (design: `prompt.tools`)."""
@@ -35,8 +35,11 @@ class Pieces(BaseModel):
     call_close: str
     """What closes the call after the arguments: `}\\n</tool_call>`."""
     earlier: str | None = None
-    """What stands before an earlier assistant turn, where that is not the generation prompt (a
-    template that opens and closes an empty reasoning block only where it generates)."""
+    """What stands before an earlier call, where that is not the generation prompt (a template that
+    opens and closes an empty reasoning block only where it generates)."""
+    words: str | None = None
+    """What stands before earlier words of the assistant, where that is not what stands before an
+    earlier call."""
 
 
 class ToolsetPrompts(BaseModel):
@@ -74,6 +77,9 @@ class Prompts(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     pieces: Pieces
+    reply: str
+    """Prefix for the bare base where it answers in words: no tools, the template's own system
+    message."""
     toolsets: dict[str, ToolsetPrompts]
     router: RouterPrompts | None = None
     """None where there is one toolset."""
@@ -87,11 +93,22 @@ class User:
 
 
 @dataclass(frozen=True)
-class Called:
-    """A call made in an earlier step; `tool` gives the order of its arguments."""
+class Assistant:
+    """Words of the assistant, said where no tool was needed.
 
-    tool: Tool
-    call: Call
+    To whoever selects the next tool the turn stands as the call of `respond` that it followed from,
+    which is what selectors are trained on; the bare base, answering in words, sees the words.
+    """
+
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Called:
+    """A call made in an earlier step, its arguments as the JSON text that was written."""
+
+    tool: str
+    arguments: str
 
 
 @dataclass(frozen=True)
@@ -101,14 +118,15 @@ class Result:
     text: str
 
 
-Turn = User | Called | Result
+Turn = User | Assistant | Called | Result
+
+NO_ARGUMENTS = "{}"
+"""The arguments of a call that has none."""
 
 
-def render_call(pieces: Pieces, tool: Tool, call: Call) -> str:
-    """The text of a whole call, from the invocation to its close."""
-    return (
-        call_opening(pieces, tool.name) + arguments_json(tool, call.arguments) + pieces.call_close
-    )
+def render_call(pieces: Pieces, tool: str, arguments: str) -> str:
+    """The text of a whole call, from the invocation to its close; `arguments` is JSON text."""
+    return call_opening(pieces, tool) + arguments + pieces.call_close
 
 
 def call_opening(pieces: Pieces, name: str) -> str:
@@ -116,17 +134,29 @@ def call_opening(pieces: Pieces, name: str) -> str:
     return pieces.call_open + name + pieces.call_middle
 
 
-def render_prompt(pieces: Pieces, prefix: str, turns: Sequence[Turn]) -> str:
-    """Everything before the next call: static prefix, the turns so far, the generation prompt."""
-    return prefix + "".join(_render_turn(pieces, turn) for turn in turns) + pieces.assistant[0]
+def render_prompt(
+    pieces: Pieces, prefix: str, turns: Sequence[Turn], *, words: bool = False
+) -> str:
+    """Static prefix, the turns so far, the generation prompt: everything before the next call.
+
+    With `words`, everything before a reply in words: the assistant's earlier words are then told as
+    they were said (see `Assistant`).
+    """
+    said = "".join(_render_turn(pieces, turn, words) for turn in turns)
+    return prefix + said + pieces.assistant[0]
 
 
-def _render_turn(pieces: Pieces, turn: Turn) -> str:
+def _render_turn(pieces: Pieces, turn: Turn, words: bool) -> str:
+    before_call = pieces.assistant[0] if pieces.earlier is None else pieces.earlier
     match turn:
         case User(text):
             return pieces.user[0] + text + pieces.user[1]
-        case Called(tool, call):
-            before = pieces.assistant[0] if pieces.earlier is None else pieces.earlier
-            return before + render_call(pieces, tool, call) + pieces.assistant[1]
+        case Assistant(text) if words:
+            before = before_call if pieces.words is None else pieces.words
+            return before + text + pieces.assistant[1]
+        case Assistant():
+            return before_call + render_call(pieces, RESPOND, NO_ARGUMENTS) + pieces.assistant[1]
+        case Called(tool, arguments):
+            return before_call + render_call(pieces, tool, arguments) + pieces.assistant[1]
         case Result(text):
             return pieces.result[0] + text + pieces.result[1]

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from unicodedata import category
 
-from edgetune_runtime.prompt import Called, Turn
+from edgetune_runtime.prompt import Result, Turn, User
 
 _PARTS = re.compile(rb'[{}\[\],]|"((?:[^"\\]|\\.)*)("?)', re.DOTALL)
 """What structures a JSON text, down to a string that is still open."""
@@ -22,7 +22,7 @@ class Spans:
 
     def __init__(self, turns: Sequence[Turn], keys: Collection[str]) -> None:
         self._sources = [
-            _source(turn.text.rstrip()) for turn in turns if not isinstance(turn, Called)
+            _source(turn.text.rstrip()) for turn in turns if isinstance(turn, User | Result)
         ]
         self._keys = {json.dumps(key, ensure_ascii=False)[1:-1].encode() for key in keys}
 

@@ -1,71 +1,69 @@
-"""A trie over the tokenized names that a selector chooses among.
+"""The names that a selector chooses among, as a trie over token ids: data, made at export.
 
-Built from the tokenizer and the pieces of a call, in the context that the model sees. It knows
-which token ids lead to which name; it knows nothing of engines or probabilities (`decode`).
+`edgetune_export.prompts.names` grows one from a tokenizer; here it is only read and walked. It
+knows which token ids lead to which name; it knows nothing of engines or probabilities (`decode`).
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from typing import Self
 
-from tokenizers import Tokenizer
-
-from edgetune_runtime.errors import InputError
-from edgetune_runtime.prompt import Pieces, call_opening
+from pydantic import BaseModel, ConfigDict, model_validator
 
 
-@dataclass(frozen=True, eq=False)
-class Branch:
+class Branch(BaseModel):
     """A branching point: `prefix` has been fed, and `children` tells where each next token leads.
 
-    `prefix` starts behind the opening that all names share. Every choice here leads to a name or
-    to the next branching point; the tokens in between are in that one's prefix.
+    `prefix` starts behind the opening that all names share. A child is a name, or the index of the
+    next branching point; the tokens in between are in that one's prefix.
     """
 
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
     prefix: tuple[int, ...]
-    children: dict[int, "Branch | str"] = field(default_factory=dict)
+    children: dict[int, int | str]
 
 
-class NameTrie:
-    """Canonical token paths of all `names` after the opening that they share.
+class NameTrie(BaseModel):
+    """Canonical token paths of all names after the opening that they share.
 
     Each path is what the tokenizer makes of `call_open + name + call_middle`, so that text decoded
     along it is text as the model was trained on, and no name's path can begin another's: the text
     after the name is part of it. Tokens behind the last point where names differ are left out.
-
-    Raises InputError where there is no name, or two names cannot be told apart by their tokens.
     """
 
-    def __init__(self, tokenizer: Tokenizer, pieces: Pieces, names: Sequence[str]) -> None:
-        if not names:
-            raise InputError("toolset: it has no tool to choose among; add one.")
-        paths = {
-            name: tuple(tokenizer.encode(call_opening(pieces, name), add_special_tokens=False).ids)
-            for name in names
-        }
-        self.names = tuple(names)
-        shared = shared_length(paths.values())
-        self.opening_ids = next(iter(paths.values()))[:shared]
-        """Token ids from the invocation on that are the same for every name."""
-        self.root: Branch | str = _grow({n: path[shared:] for n, path in paths.items()}, ())
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    names: tuple[str, ...]
+    opening_ids: tuple[int, ...]
+    """Token ids from the invocation on that are the same for every name."""
+    branches: tuple[Branch, ...]
+    """The root first, then those below it, each behind the one that leads to it; none where there
+    is only one name."""
+
+    @model_validator(mode="after")
+    def _leads_to_every_name(self) -> Self:
+        """Walking a wrong trie would go in circles or index out of it."""
+        reached = [child for branch in self.branches for child in branch.children.values()]
+        found = sorted(child for child in reached if isinstance(child, str))
+        if self.branches and found != sorted(self.names):
+            raise ValueError(f"it leads to {found} where its names are {sorted(self.names)}")
+        if not self.branches and len(self.names) != 1:
+            raise ValueError(f"it has no branch for its {len(self.names)} names")
+        for index, branch in enumerate(self.branches):
+            for child in branch.children.values():
+                if isinstance(child, int) and not index < child < len(self.branches):
+                    raise ValueError(f"branch {index} leads to branch {child}")
+        return self
 
 
-def _grow(paths: dict[str, tuple[int, ...]], prefix: tuple[int, ...]) -> Branch | str:
-    """The part of the trie below `prefix`, which all `paths` start with."""
-    if len(paths) == 1:
-        return next(iter(paths))
-    prefix = next(iter(paths.values()))[: shared_length(paths.values())]
-    branch = Branch(prefix)
-    groups: dict[int, dict[str, tuple[int, ...]]] = {}
-    for name, path in paths.items():
-        if len(path) == len(prefix):
-            raise InputError(
-                f"toolset: the tool name '{name}' cannot be told apart from "
-                f"{sorted(set(paths) - {name})} by the base's tokenizer; rename it."
-            )
-        groups.setdefault(path[len(prefix)], {})[name] = path
-    for token, group in groups.items():
-        branch.children[token] = _grow(group, (*prefix, token))
-    return branch
+class Tries(BaseModel):
+    """`names.json`: the trie of each toolset's names, and of the toolsets' own for the router."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    toolsets: dict[str, NameTrie]
+    router: NameTrie | None = None
+    """None where there is one toolset."""
 
 
 def shared_length(paths: Iterable[Sequence[int]]) -> int:

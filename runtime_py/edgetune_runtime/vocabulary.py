@@ -1,22 +1,23 @@
 """The bytes behind each token id, so that a grammar over bytes can judge all tokens at once.
 
-Knows byte-level vocabularies (GPT-2's alphabet) and metaspace ones with byte fallback, and walks
-any automaton; it knows neither logits nor what a grammar is for.
+They are worked out of a tokenizer at export (`edgetune_export.grammar.token_bytes`) and only read
+here. Walks any automaton; it knows neither logits nor what a grammar is for.
 """
 
-import json
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
 
 from edgetune_runtime.automaton import DEAD, Automaton
-from edgetune_runtime.errors import InputError
+from edgetune_runtime.errors import BundleError
+from edgetune_runtime.files import write_bytes
 
 _CACHED_STATES = 64
 """How many states' moves are kept: a string state of a 150,000-token vocabulary takes 1.2 MB."""
@@ -35,19 +36,48 @@ class Moves:
 
 
 class Vocabulary:
-    """The bytes of each token id of `tokenizer`.
+    """The bytes of each token id.
 
     Added tokens (special or not: chat marks, `<tool_call>`) have no bytes here, so that no grammar
-    ever lets one into a call's arguments. Raises InputError for a tokenizer of another kind.
+    ever lets one into a call's arguments.
     """
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        self._bytes = _token_bytes(tokenizer)
+    def __init__(self, token_bytes: Sequence[bytes]) -> None:
+        self._bytes = list(token_bytes)
         self._flat = np.frombuffer(b"".join(self._bytes), np.uint8)
         self._lengths = np.array([len(token) for token in self._bytes], np.int32)
         self._offsets = np.cumsum(self._lengths, dtype=np.int64) - self._lengths
         self._not_empty = np.flatnonzero(self._lengths)
         self._moves: OrderedDict[tuple[Automaton, int], Moves] = OrderedDict()
+
+    def save(self, path: Path) -> None:
+        """Write one safetensors file: `bytes` `[n]`, all tokens' in a row, and `lengths` `[V]`."""
+        arrays: dict[str, NDArray[np.generic]] = {
+            "bytes": self._flat,
+            "lengths": self._lengths.astype(np.uint32),
+        }
+        write_bytes(path, save(arrays, {"format": "edgetune-vocabulary-1"}))
+
+    @classmethod
+    def load(cls, path: Path) -> "Vocabulary":
+        """Read what `save` wrote. Raises BundleError where the file is damaged or another kind."""
+        try:
+            arrays = load(path.read_bytes())
+            flat, lengths = arrays["bytes"], arrays["lengths"]
+        except (OSError, SafetensorError, KeyError) as error:
+            raise BundleError(
+                f"{path}: cannot be read as a vocabulary ({error!r}); export the bundle again."
+            ) from error
+        kinds = [(array.dtype.name, array.ndim) for array in (flat, lengths)]
+        if kinds != [("uint8", 1), ("uint32", 1)] or int(lengths.sum(dtype=np.int64)) != flat.size:
+            raise BundleError(
+                f"{path}: not a valid vocabulary: 'lengths' do not cut 'bytes' into tokens; export "
+                "the bundle again."
+            )
+        text, ends = flat.tobytes(), np.cumsum(lengths, dtype=np.int64).tolist()
+        return cls(
+            [text[end - length : end] for end, length in zip(ends, lengths.tolist(), strict=True)]
+        )
 
     def __len__(self) -> int:
         return len(self._bytes)
@@ -56,9 +86,14 @@ class Vocabulary:
         """The bytes of one token id, none for an added token."""
         return self._bytes[token]
 
-    def text(self, tokens: list[int]) -> bytes:
+    def text(self, tokens: Iterable[int]) -> bytes:
         """The bytes of `tokens`, joined."""
         return b"".join(self._bytes[token] for token in tokens)
+
+    @property
+    def text_ids(self) -> NDArray[np.int64]:
+        """`[n]`: the token ids that stand for text, ascending."""
+        return self._not_empty
 
     @cached_property
     def first_bytes(self) -> NDArray[np.uint8]:
@@ -107,68 +142,3 @@ class Vocabulary:
                 self._moves.popitem(last=False)
         self._moves.move_to_end(key)
         return self._moves[key]
-
-
-def _token_bytes(tokenizer: Tokenizer) -> list[bytes]:
-    kinds = set(_component_types(tokenizer.decoder)) | set(
-        _component_types(tokenizer.pre_tokenizer)
-    )
-    if "ByteLevel" in kinds:
-        to_bytes = _byte_level
-    elif kinds & {"Metaspace", "ByteFallback"}:
-        to_bytes = _metaspace
-    else:
-        raise InputError(
-            f"tokenizer: its parts are {sorted(kinds)}, but a byte-level tokenizer or a metaspace "
-            "one with byte fallback was expected; use a base of the Llama or Qwen family."
-        )
-    vocabulary = tokenizer.get_vocab(with_added_tokens=True)
-    added = set(tokenizer.get_added_tokens_decoder())
-    size = max(vocabulary.values(), default=-1) + 1
-    found = [b""] * size
-    for token, index in vocabulary.items():
-        if index not in added:
-            found[index] = to_bytes(token)
-    return found
-
-
-def _component_types(component: Any) -> Iterator[str]:
-    """The type names of a tokenizer's component and of all that it is made of."""
-    if component is None:
-        return
-    # The components of a sequence are visible only in its serialised form.
-    yield from _types(json.loads(component.__getstate__()))
-
-
-def _types(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        if isinstance(value.get("type"), str):
-            yield value["type"]
-        for inner in value.values():
-            yield from _types(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _types(inner)
-
-
-def _gpt2_alphabet() -> dict[int, int]:
-    """Code point of each visible stand-in to the byte it stands for (GPT-2's byte-level BPE)."""
-    visible = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    hidden = [byte for byte in range(256) if byte not in set(visible)]
-    return {byte: byte for byte in visible} | {256 + n: byte for n, byte in enumerate(hidden)}
-
-
-_ALPHABET = _gpt2_alphabet()
-
-
-def _byte_level(token: str) -> bytes:
-    try:
-        return bytes(_ALPHABET[ord(character)] for character in token)
-    except KeyError:
-        return b""  # written outside the alphabet: no text tokenizes to it
-
-
-def _metaspace(token: str) -> bytes:
-    if len(token) == 6 and token.startswith("<0x") and token.endswith(">"):
-        return bytes([int(token[3:5], 16)])
-    return token.replace("▁", " ").encode()

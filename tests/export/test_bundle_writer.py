@@ -16,6 +16,7 @@ from edgetune_runtime.bundle import open_bundle
 from edgetune_runtime.engines import open_engine
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import write_json
+from edgetune_runtime.options import Options
 from edgetune_runtime.prompt import User
 from edgetune_runtime.spans import Spans
 
@@ -27,10 +28,10 @@ def bundle(tiny_bundle):
 
 def test_bundle_opens_and_calls(bundle):
     opened = open_bundle(bundle)
-    agent = Agent(opened.assets, open_engine(opened, "onnx"), max_tokens=40)
+    agent = Agent(opened.assets, open_engine(opened, "onnx"))
     for system in ("decoupled", "monolithic", "base"):
-        agent = Agent(opened.assets, agent.engine, system=system, max_tokens=40)
-        step = agent.step([User("Weather in Oslo?")])
+        options = Options(system=system, max_tokens=40)
+        step = agent.step([User("Weather in Oslo?")], options=options)
         assert step.tool in opened.assets.toolsets["home"].toolset.names
 
 
@@ -38,9 +39,10 @@ def test_copied_values_are_words_of_the_request(bundle):
     """Whatever random adapters would write."""
     opened = open_bundle(bundle)
     assert opened.assets.toolsets["home"].copied == {"get_weather": ("city",)}
-    agent = Agent(opened.assets, open_engine(opened, "onnx"), max_tokens=40)
+    agent = Agent(opened.assets, open_engine(opened, "onnx"))
+    options = Options(max_tokens=40)
     for text in ("Weather in Oslo?", "how warm will it be", "é"):
-        written = agent.arguments([User(text)], "home", "get_weather")
+        written = agent.arguments([User(text)], "home", "get_weather", options)
         assert Spans([User(text)], ()).holds(written.arguments["city"])
 
 
@@ -50,6 +52,10 @@ def test_bundle_gives_the_assets_of_its_run(bundle, tiny_run):
     assert found.pieces == wanted.pieces
     assert found.toolsets["home"].prompts == wanted.toolsets["home"].prompts
     assert found.toolsets["home"].prompts.tools_shown == "compact"
+    assert (found.reply, found.toolsets["home"].trie) == (
+        wanted.reply,
+        wanted.toolsets["home"].trie,
+    )
     assert found.tokenizer.to_str() == wanted.tokenizer.to_str()
     for name, source in wanted.adapters.items():
         for slot, tensor in source.load().items():
@@ -63,11 +69,14 @@ def test_bundle_and_run_give_the_same_calibrated_probabilities(bundle, tiny_run)
     for name, temperature in (("home.selector", 1.5), ("home.monolithic", 1.0)):
         assert run.adapters[name].selection_temperature == temperature
         assert opened.assets.adapters[name].selection_temperature == temperature
-    first = Agent(run, TorchEngine(open_run(tiny_run()).base), exact=True)
-    second = Agent(opened.assets, open_engine(opened, "onnx"), exact=True)
+    first = Agent(run, TorchEngine(open_run(tiny_run()).base))
+    second = Agent(opened.assets, open_engine(opened, "onnx"))
+    exact = Options(exact=True)
     for text in ("Weather in Oslo?", "Wake me at 7:30"):
-        wanted = first.select([User(text)]).probabilities
-        assert second.select([User(text)]).probabilities == pytest.approx(wanted, rel=1e-3)
+        wanted = first.select([User(text)], options=exact).probabilities
+        assert second.select([User(text)], options=exact).probabilities == pytest.approx(
+            wanted, rel=1e-3
+        )
 
 
 def test_every_file_is_listed(bundle):

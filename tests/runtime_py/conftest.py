@@ -11,11 +11,15 @@ import numpy as np
 import pytest
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from edgetune_export.grammar.token_bytes import read_vocabulary
+from edgetune_export.prompts.names import name_trie
+from edgetune_runtime.agent import Agent
 from edgetune_runtime.assets import AdapterSource, Assets, ToolsetAssets
 from edgetune_runtime.automaton import UNREACHABLE, Automaton
 from edgetune_runtime.calls import Toolset
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import sha256_bytes, sha256_file, write_bytes, write_json
+from edgetune_runtime.options import Options
 from edgetune_runtime.prompt import Pieces, ToolsetPrompts
 from edgetune_runtime.vocabulary import Vocabulary
 
@@ -45,7 +49,7 @@ def tokenizer() -> Tokenizer:
 
 @pytest.fixture(scope="session")
 def vocabulary(tokenizer: Tokenizer) -> Vocabulary:
-    return Vocabulary(tokenizer)
+    return read_vocabulary(tokenizer)
 
 
 @pytest.fixture(scope="session")
@@ -229,6 +233,32 @@ def weather_schema():
     )
 
 
+class Asking:
+    """An agent that is asked with the same options each time."""
+
+    def __init__(self, agent: Agent, options: Options) -> None:
+        self.agent, self.options = agent, options
+        self.pool = agent.pool
+
+    def step(self, turns, toolset=None):
+        return self.agent.step(turns, toolset, self.options)
+
+    def select(self, turns, toolset=None):
+        return self.agent.select(turns, toolset, self.options)
+
+    def route(self, turns):
+        return self.agent.route(turns, self.options)
+
+    def arguments(self, turns, toolset, tool):
+        return self.agent.arguments(turns, toolset, tool, self.options)
+
+
+@pytest.fixture(scope="session")
+def asking() -> Callable[..., Asking]:
+    """A factory: `asking(assets, engine, **options)`."""
+    return lambda assets, engine, **options: Asking(Agent(assets, engine), Options(**options))
+
+
 def prompts_of(toolset: Toolset) -> ToolsetPrompts:
     """Prefixes that differ for every stage and are long enough to be kept."""
     system = "<|im_start|>system\nthe weather and alarms, "
@@ -257,11 +287,14 @@ def mock_assets(
     }
     return Assets(
         tokenizer,
+        vocabulary,
         pieces,
+        "<|im_start|>system\nbe kind, in a few words, whatever is said<|im_end|>\n",
         {
             "home": ToolsetAssets(
                 weather_toolset,
                 prompts_of(weather_toolset),
+                name_trie(tokenizer, pieces, weather_toolset.names),
                 {
                     name: compile_grammar(weather_toolset[name], pieces, tokenizer, vocabulary)
                     for name in writers

@@ -9,10 +9,11 @@ import pytest
 from edgetune_runtime.agent import Agent
 from edgetune_runtime.assets import Assets
 from edgetune_runtime.bundle import open_bundle
-from edgetune_runtime.calls import RESPOND, Call
+from edgetune_runtime.calls import RESPOND
 from edgetune_runtime.decode import decode_arguments
 from edgetune_runtime.engines import open_engine
 from edgetune_runtime.errors import InputError
+from edgetune_runtime.options import Options
 from edgetune_runtime.prompt import Called, Result, User, render_prompt
 
 REQUEST = [User("set an alarm for 7:30")]
@@ -42,11 +43,11 @@ ALARM = '<tool_call>\n{"name": "set_alarm", "arguments": {"time": "7:30", "label
 
 
 @pytest.fixture
-def alarm_agent(mock_assets, mock_engine, vocabulary):
+def alarm_agent(mock_assets, mock_engine, vocabulary, asking):
     def make(system="decoupled", text=ALARM, **options):
         sees: list = []
         engine = mock_engine(logits=knowing(mock_assets, len(vocabulary), text, sees))
-        return Agent(mock_assets, engine, system=system, **options), sees
+        return asking(mock_assets, engine, system=system, **options), sees
 
     return make
 
@@ -95,9 +96,9 @@ def test_a_static_prefix_is_prefilled_once_for_each_adapter(alarm_agent):
     assert (second.tool, second.arguments) == (first.tool, first.arguments)
 
 
-def test_a_step_does_not_depend_on_the_steps_before(mock_assets, mock_engine):
+def test_a_step_does_not_depend_on_the_steps_before(mock_assets, mock_engine, asking):
     def steps(requests):
-        agent = Agent(mock_assets, mock_engine(seed=5), exact=True)
+        agent = asking(mock_assets, mock_engine(seed=5), exact=True)
         return [agent.step([User(request)]) for request in requests]
 
     alone = steps(["and the weather?"])[0]
@@ -107,7 +108,7 @@ def test_a_step_does_not_depend_on_the_steps_before(mock_assets, mock_engine):
 
 
 @pytest.fixture
-def activated_agent(mock_assets, mock_engine, vocabulary):
+def activated_agent(mock_assets, mock_engine, vocabulary, asking):
     """An agent of activated adapters, and what was fed under which adapter."""
     home = mock_assets.toolsets["home"]
     one = dict.fromkeys(home.prompts.arguments, home.prompts.selector)
@@ -137,7 +138,7 @@ def activated_agent(mock_assets, mock_engine, vocabulary):
             return forward(ids)
 
         engine.forward = spied
-        return Agent(given, engine, system=system), fed
+        return asking(given, engine, system=system), fed
 
     return make
 
@@ -174,9 +175,8 @@ def test_an_adapter_that_acts_from_the_users_turn_on_reads_it_itself(activated_a
 def test_a_conversations_next_step_reads_only_what_is_new(activated_agent, mock_assets):
     agent, fed = activated_agent()
     agent.step(REQUEST)
-    tool = mock_assets.toolsets["home"].toolset["set_alarm"]
-    call = Call("set_alarm", {"time": "7:30", "label": "up"})
-    turns = [*REQUEST, Called(tool, call), Result("done")]
+    call = Called("set_alarm", '{"time": "7:30", "label": "up"}')
+    turns = [*REQUEST, call, Result("done")]
     fed.clear()
     later = agent.step(turns)
     read = "".join(text for text, bound in fed if bound is None)
@@ -206,8 +206,7 @@ def test_no_arguments_means_no_second_stage(alarm_agent, name, adapters):
 
 def test_earlier_steps_stand_in_the_prompt(alarm_agent, mock_assets):
     agent, sees = alarm_agent()
-    tool = mock_assets.toolsets["home"].toolset["set_alarm"]
-    turns = [*REQUEST, Called(tool, Call("set_alarm", {"time": "7:00"})), Result("done")]
+    turns = [*REQUEST, Called("set_alarm", '{"time": "7:00"}'), Result("done")]
     agent.select(turns)
     # The earlier call has a mark of its own: the model continues behind the last one.
     assert '{"time": "7:00"}' in sees[-1][0]
@@ -225,7 +224,7 @@ def test_exact_gives_every_probability(alarm_agent):
     ("system", "adapter"), [("decoupled", "home.selector"), ("monolithic", "home.monolithic")]
 )
 def test_probabilities_are_calibrated_by_the_adapter_that_selects(
-    mock_assets, mock_engine, system, adapter
+    mock_assets, mock_engine, asking, system, adapter
 ):
     def steps(**temperatures):
         adapters = {
@@ -235,8 +234,7 @@ def test_probabilities_are_calibrated_by_the_adapter_that_selects(
             for name, source in mock_assets.adapters.items()
         }
         assets = dataclasses.replace(mock_assets, adapters=adapters)
-        agent = Agent(assets, mock_engine(seed=5), system=system, exact=True)
-        return agent.step(REQUEST)
+        return asking(assets, mock_engine(seed=5), system=system, exact=True).step(REQUEST)
 
     plain = steps(**{each: 3.0 for each in ("selector", "monolithic") if each not in adapter})
     flat = steps(**{adapter.removeprefix("home."): 3.0})
@@ -275,7 +273,7 @@ def test_a_system_that_the_assets_lack_is_refused(mock_assets, mock_engine):
     home = dataclasses.replace(mock_assets.toolsets["home"], monolithic=None)
     assets = dataclasses.replace(mock_assets, toolsets={"home": home})
     with pytest.raises(InputError, match="monolithic"):
-        Agent(assets, mock_engine(), system="monolithic")
+        Agent(assets, mock_engine()).step(REQUEST, options=Options(system="monolithic"))
 
 
 def test_unknown_toolsets_and_tools_are_refused(mock_assets, mock_engine):
@@ -296,23 +294,16 @@ def test_every_call_of_an_untrained_bundle_satisfies_its_schema(
     tiny_bundle, weather_toolset, system, temperature
 ):
     bundle = open_bundle(tiny_bundle)
-    engine = open_engine(bundle, threads=1)
+    agent = Agent(bundle.assets, open_engine(bundle, threads=1))
     seen = set()
     for seed, max_tokens in ((0, 256), (1, 12), (2, 40)):
-        agent = Agent(
-            bundle.assets,
-            engine,
-            system=system,
-            temperature=temperature,
-            seed=seed,
-            max_tokens=max_tokens,
-        )
+        options = Options(system=system, temperature=temperature, seed=seed, max_tokens=max_tokens)
         for tool in weather_toolset.tools:
             for words in ("weather in Oslo", "wake me at 7:30"):
-                decoded = agent.arguments([User(words)], "home", tool.name)
+                decoded = agent.arguments([User(words)], "home", tool.name, options)
                 jsonschema.validate(decoded.arguments, tool.parameters)
                 assert len(decoded.tokens) <= max_tokens
-        step = agent.step([User(f"weather in Oslo, {seed} times")])
+        step = agent.step([User(f"weather in Oslo, {seed} times")], options=options)
         seen.add(step.tool)
         if step.tool != RESPOND:
             jsonschema.validate(step.arguments, weather_toolset[step.tool].parameters)

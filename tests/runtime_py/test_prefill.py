@@ -39,7 +39,9 @@ def encode(text, add_special_tokens):
 
 
 def test_after_a_prompt_that_did_not_fit_nothing_of_it_is_taken_for_another(monkeypatch):
-    monkeypatch.setattr(prefill, "render_prompt", lambda pieces, prefix, turns: prefix + turns)
+    monkeypatch.setattr(
+        prefill, "render_prompt", lambda _pieces, prefix, turns, words: prefix + turns
+    )
     adapters = {"a": SimpleNamespace(invocation=(ord("!"),), sha256="a")}
     tokenizer = SimpleNamespace(encode=encode)
     assets = SimpleNamespace(pieces=None, adapters=adapters, tokenizer=tokenizer)

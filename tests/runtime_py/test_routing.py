@@ -1,18 +1,18 @@
 """Picking the toolset: by the right adapter behind the right prompt, again at every step."""
 
 import dataclasses
-import json
 
 import numpy as np
 import pytest
 
+from edgetune_export.prompts.names import name_trie
+from edgetune_export.prompts.prefixes import as_tools
 from edgetune_runtime.agent import Agent
 from edgetune_runtime.assets import AdapterSource, Assets, RouterAssets
 from edgetune_runtime.bundle import open_bundle
-from edgetune_runtime.calls import Call, Toolset
+from edgetune_runtime.calls import Toolset
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.prompt import Called, Result, RouterPrompts, User, render_prompt
-from edgetune_runtime.routing import as_tools, open_router
 
 REQUEST = [User("set an alarm for 7:30")]
 SYSTEM = "<|im_start|>system\nwhere requests can go, "
@@ -31,16 +31,17 @@ def two(mock_assets: Assets) -> Assets:
     router = AdapterSource(
         "router", 1, "sha of router", 4, lambda: {"router": np.zeros(1, np.float32)}
     )
+    trie = name_trie(mock_assets.tokenizer, mock_assets.pieces, ("home", "office"))
     return dataclasses.replace(
         mock_assets,
         toolsets={"home": home, "office": office},
         adapters={**mock_assets.adapters, "router": router},
-        router=RouterAssets(PROMPTS, "router"),
+        router=RouterAssets(PROMPTS, trie, "router"),
     )
 
 
 @pytest.fixture
-def routed(two, mock_engine, vocabulary):
+def routed(two, mock_engine, vocabulary, asking):
     """A factory of agents that want `toolset` first and `tool` then; and what the engine saw."""
 
     def make(system="decoupled", toolset="office", tool="set_alarm", assets=two, **options):
@@ -62,7 +63,7 @@ def routed(two, mock_engine, vocabulary):
                 found[target[len(ids) - at]] = 20
             return found
 
-        return Agent(assets, mock_engine(logits=logits), system=system, **options), sees
+        return asking(assets, mock_engine(logits=logits), system=system, **options), sees
 
     return make
 
@@ -88,7 +89,7 @@ def test_other_systems_are_routed_by_the_bare_base(routed, two, system):
 
 
 def test_without_a_router_adapter_the_bare_base_routes(routed, two):
-    bare = dataclasses.replace(two, router=RouterAssets(PROMPTS, None))
+    bare = dataclasses.replace(two, router=dataclasses.replace(two.router, adapter=None))
     agent, sees = routed(assets=bare)
     assert agent.step(REQUEST).toolset == "office"
     assert sees[0] == (render_prompt(two.pieces, PROMPTS.base, REQUEST), None)
@@ -100,10 +101,9 @@ def test_a_named_toolset_is_not_routed(routed):
     assert not [text for text, _ in sees if text.startswith(SYSTEM)]
 
 
-def test_a_conversation_is_routed_again_at_each_step(routed, two):
+def test_a_conversation_is_routed_again_at_each_step(routed):
     agent, sees = routed(toolset="office")
-    tool = two.toolsets["home"].toolset["set_alarm"]
-    turns = [*REQUEST, Called(tool, Call("set_alarm", {"time": "7:00"})), Result("done")]
+    turns = [*REQUEST, Called("set_alarm", '{"time": "7:00"}'), Result("done")]
     assert agent.step(turns).toolset == "office"
     assert '{"time": "7:00"}' in sees[0][0]
     assert sees[0][0].startswith(SYSTEM)
@@ -133,9 +133,8 @@ def test_a_tool_is_as_probable_as_its_toolset_allows(routed, two, abstain_below)
     assert (named.tool, named.probability) == ("set_alarm", pytest.approx(1, abs=1e-6))
 
 
-def test_one_toolset_is_never_routed(mock_assets, mock_engine):
-    alone = dataclasses.replace(mock_assets, router=RouterAssets(PROMPTS, None))
-    assert open_router(alone, trained=True) is None
+def test_one_toolset_is_never_routed(two, mock_assets, mock_engine):
+    alone = dataclasses.replace(mock_assets, router=two.router)
     agent = Agent(alone, mock_engine())
     assert agent.step(REQUEST).toolset == "home"
     with pytest.raises(InputError, match="nothing here picks"):
@@ -153,14 +152,5 @@ def test_a_toolset_is_a_tool_without_parameters(weather_toolset):
     assert not tool.has_parameters
 
 
-def test_a_bundle_from_before_routing_opens(tiny_bundle, tmp_path, rewrite_manifest):
-    import shutil
-
-    bundle = shutil.copytree(tiny_bundle, tmp_path / "old")
-    manifest = json.loads((bundle / "manifest.json").read_text())
-    prompts = json.loads((bundle / "prompts.json").read_text())
-    assert manifest.pop("router") is None
-    assert prompts.pop("router") is None
-    (bundle / "prompts.json").write_text(json.dumps(prompts))
-    rewrite_manifest(bundle, manifest)
-    assert open_bundle(bundle).assets.router is None
+def test_a_bundle_without_routing_opens(tiny_bundle):
+    assert open_bundle(tiny_bundle).assets.router is None

@@ -1,49 +1,44 @@
-"""Names as token paths: each found along its own tokens, none hidden behind another."""
+"""A trie as data: read back as it was written, and refused where walking it would go astray."""
+
+import json
 
 import pytest
+from pydantic import ValidationError
 
-from edgetune_runtime.errors import InputError
-from edgetune_runtime.prompt import call_opening
-from edgetune_runtime.trie import Branch, NameTrie
+from edgetune_export.prompts.names import name_trie
+from edgetune_runtime.trie import NameTrie, shared_length
 
 NAMES = ("set_alarm", "set_alarm_label", "set", "cancel_alarms", "respond")
 
 
-def leaves(node, path=()):
-    if isinstance(node, str):
-        yield node, path
-        return
-    for token, child in node.children.items():
-        yield from leaves(child, (*node.prefix, token))
+@pytest.fixture
+def trie(tokenizer, pieces):
+    return name_trie(tokenizer, pieces, NAMES)
 
 
-def test_every_name_is_reached_along_its_canonical_tokens(tokenizer, pieces):
-    trie = NameTrie(tokenizer, pieces, NAMES)
-    found = dict(leaves(trie.root))
-    assert sorted(found) == sorted(NAMES)
-    for name, path in found.items():
-        ids = tokenizer.encode(call_opening(pieces, name), add_special_tokens=False).ids
-        assert ids[: len(trie.opening_ids) + len(path)] == [*trie.opening_ids, *path]
+def test_a_trie_survives_json(trie):
+    assert NameTrie.model_validate_json(trie.model_dump_json()) == trie
 
 
-def test_the_opening_starts_with_the_invocation(tokenizer, pieces):
-    trie = NameTrie(tokenizer, pieces, NAMES)
-    assert trie.opening_ids[0] == tokenizer.token_to_id("<tool_call>")
+def change(trie, branch, child):
+    """The trie's JSON with `child` in place of a child of branch number `branch`."""
+    value = json.loads(trie.model_dump_json())
+    token = next(iter(value["branches"][branch]["children"]))
+    value["branches"][branch]["children"][token] = child
+    return json.dumps(value)
 
 
-def test_every_branching_point_has_a_choice(tokenizer, pieces):
-    waiting = [NameTrie(tokenizer, pieces, NAMES).root]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, Branch):
-            assert len(node.children) > 1
-            waiting += node.children.values()
+@pytest.mark.parametrize(("branch", "child"), [(0, 0), (0, 99), (1, 0), (0, "another"), (0, -1)])
+def test_a_trie_that_leads_astray_is_refused(trie, branch, child):
+    with pytest.raises(ValidationError, match="lead"):
+        NameTrie.model_validate_json(change(trie, branch, child))
 
 
-def test_a_single_name_needs_no_choice(tokenizer, pieces):
-    assert NameTrie(tokenizer, pieces, ("respond",)).root == "respond"
+def test_a_trie_without_a_branch_has_one_name():
+    with pytest.raises(ValidationError, match="no branch"):
+        NameTrie(names=("a", "b"), opening_ids=(1,), branches=())
 
 
-def test_no_name_at_all_is_refused(tokenizer, pieces):
-    with pytest.raises(InputError, match="no tool"):
-        NameTrie(tokenizer, pieces, ())
+def test_what_paths_share_ends_where_one_ends():
+    assert shared_length([(1, 2, 3), (1, 2), (1, 2, 4)]) == 2
+    assert shared_length([]) == 0

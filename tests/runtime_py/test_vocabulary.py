@@ -1,70 +1,37 @@
-"""What a vocabulary promises: text in tokens is text in bytes, and a grammar's walk is exact."""
+"""What a vocabulary promises: a grammar's walk is exact, and a file gives it back as it was."""
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from safetensors.numpy import save
 
-from edgetune_runtime.errors import InputError
+from edgetune_runtime.errors import BundleError
 from edgetune_runtime.vocabulary import Vocabulary
 
 OBJECT = r'\{"city": "[a-zA-Z ]{0,9}"(, "days": [1-9][0-9]?)?\}'
 
 
-@pytest.fixture(scope="module")
-def metaspace() -> Tokenizer:
-    """Llama 2's kind: `▁` for a space, a `<0x..>` token for each byte without one of its own."""
-    tokens = [
-        "<unk>",
-        "<s>",
-        *(f"<0x{byte:02X}>" for byte in range(256)),
-        "▁",
-        "a",
-        "b",
-        "▁a",
-        "ab",
+def test_a_vocabulary_survives_its_file(vocabulary, tmp_path):
+    vocabulary.save(tmp_path / "vocabulary.safetensors")
+    found = Vocabulary.load(tmp_path / "vocabulary.safetensors")
+    assert [found[token] for token in range(len(found))] == [
+        vocabulary[token] for token in range(len(vocabulary))
     ]
-    made = Tokenizer(
-        models.BPE(
-            {token: index for index, token in enumerate(tokens)},
-            [("▁", "a"), ("a", "b")],
-            unk_token="<unk>",
-            byte_fallback=True,
-        )
-    )
-    made.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="never", split=False)
-    made.decoder = decoders.Sequence(
-        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()]
-    )
-    made.add_special_tokens(["<unk>", "<s>"])
-    return made
 
 
-@given(text=st.text())
-def test_tokens_of_a_byte_level_vocabulary_have_the_bytes_of_their_text(
-    tokenizer, vocabulary, text
-):
-    assume(
-        not any(token.content in text for token in tokenizer.get_added_tokens_decoder().values())
-    )
-    ids = tokenizer.encode(text, add_special_tokens=False).ids
-    assert vocabulary.text(ids) == text.encode()
-
-
-@given(text=st.text(alphabet="ab é☃\n"))
-def test_tokens_of_a_metaspace_vocabulary_have_the_bytes_of_their_text(metaspace, text):
-    ids = metaspace.encode(text, add_special_tokens=False).ids
-    assert Vocabulary(metaspace).text(ids) == text.encode()
-
-
-def test_added_tokens_have_no_bytes(tokenizer, vocabulary):
-    assert vocabulary[tokenizer.token_to_id("<tool_call>")] == b""
-
-
-def test_another_kind_of_tokenizer_is_refused():
-    with pytest.raises(InputError, match="byte-level"):
-        Vocabulary(Tokenizer(models.WordLevel({"a": 0}, unk_token="a")))
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        save({"bytes": np.zeros(3, np.uint8)}),
+        save({"bytes": np.zeros(3, np.uint8), "lengths": np.array([1, 1], np.uint32)}),
+        save({"bytes": np.zeros(3, np.uint8), "lengths": np.array([1, 2], np.int32)}),
+        save({"bytes": np.zeros((1, 3), np.uint8), "lengths": np.array([1, 2], np.uint32)}),
+    ],
+)
+def test_a_damaged_file_is_refused(content, tmp_path):
+    (tmp_path / "vocabulary.safetensors").write_bytes(content)
+    with pytest.raises(BundleError, match="vocabulary"):
+        Vocabulary.load(tmp_path / "vocabulary.safetensors")
 
 
 def test_all_tokens_at_once_go_where_each_goes_alone(vocabulary, regex_automaton):

@@ -111,15 +111,15 @@ def test_the_embedded_base_is_its_checkpoint_by_least_error_bit_for_bit(tmp_path
 def test_a_calibration_is_drawn_from_what_every_adapter_reads(
     tiny_checkpoint, tmp_path, records, monkeypatch
 ):
-    tokenizer = load_base(tiny_checkpoint("qwen2"), tmp_path / "base").tokenizer
+    template = load_base(tiny_checkpoint("qwen2"), tmp_path / "base").template
     toolset = read_tools(tmp_path / "tools.json")
     examples = [
         step for record in read_records(records["train"], toolset) for step in record.steps(toolset)
     ]
 
     def texts(shown="none", longest=1024):
-        drawn = calibration_ids(tokenizer, [(toolset, examples)], shown, longest)
-        return [tokenizer.decode(ids.tolist()) for ids in drawn]
+        drawn = calibration_ids(template, [(toolset, examples)], shown, longest)
+        return [template.tokenizer.decode(ids.tolist()) for ids in drawn]
 
     found = texts()
     assert len(found) == 8  # each of four records, for the selector and for its tool's arguments

@@ -22,7 +22,6 @@ from edgetune.train.passes import loss_logits, measure
 from edgetune.train.quantizer_calibration import calibration_ids
 from edgetune_export.progress import stage
 from edgetune_export.prompts.prefixes import toolset_prompts
-from edgetune_export.prompts.template import cut_pieces
 from edgetune_export.run import Run, run_assets
 from edgetune_export.torch_engine import TorchEngine
 from edgetune_export.weights.base import WEIGHTS, Base, Calibration, load_base
@@ -30,6 +29,7 @@ from edgetune_export.weights.quantize import dequantize
 from edgetune_runtime.agent import Agent
 from edgetune_runtime.calls import Toolset
 from edgetune_runtime.errors import InputError
+from edgetune_runtime.options import Options
 
 Int4Method = Literal["mse", "rtn", "gptq"]
 
@@ -131,12 +131,11 @@ def quality(base: Base, records: Records) -> Quality:
 
     Raises InputError where none of them is short enough, or a tool's schema has no grammar.
     """
-    tokenizer, toolset = base.tokenizer, records.toolset
+    template, toolset = base.template, records.toolset
     longest = min(MAX_LENGTH, base.shape.context_length)
     calls = adapters_data(
-        tokenizer,
-        cut_pieces(tokenizer),
-        toolset_prompts(tokenizer, toolset, "full"),
+        template,
+        toolset_prompts(template, toolset, "full"),
         toolset,
         [],
         records.examples,
@@ -151,8 +150,8 @@ def quality(base: Base, records: Records) -> Quality:
         logits = partial(loss_logits, base.model(), precision="float32")
         metrics = measure(logits, calls, torch.device("cpu"))
     bare = Run(base.directory, {}, base, {toolset.name: toolset}, (), {})
-    agent = Agent(run_assets(bare), TorchEngine(base), system="base")
-    score = evaluate(agent, toolset.name, records.examples).score
+    agent = Agent(run_assets(bare), TorchEngine(base))
+    score = evaluate(agent, toolset.name, records.examples, options=Options(system="base")).score
     return Quality(
         perplexity=math.exp(metrics.loss),
         tokens=sum(int(call.loss.sum()) for call in calls),

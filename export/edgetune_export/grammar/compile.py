@@ -23,7 +23,7 @@ from edgetune_runtime.vocabulary import Vocabulary
 def compile_grammar(
     tool: Tool, pieces: Pieces, tokenizer: Tokenizer, vocabulary: Vocabulary
 ) -> Automaton:
-    """The automaton of `tool`'s arguments under this tokenizer.
+    """The automaton of `tool`'s arguments under this tokenizer, whose bytes are `vocabulary`.
 
     Raises GrammarError, naming the tool and the field, for a schema that no grammar can hold to,
     and where the tokens of the vocabulary cannot write any object that the schema allows.

@@ -5,6 +5,7 @@ and bytes, neither schemas nor what an automaton is for.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,13 +106,7 @@ class _TokenTrie:
         return found
 
 
-_TRIES: dict[int, tuple[Vocabulary, _TokenTrie]] = {}
-
-
+@lru_cache(maxsize=1)
 def _trie_of(vocabulary: Vocabulary) -> _TokenTrie:
-    """The trie of `vocabulary`, built once for all tools of a bundle."""
-    if id(vocabulary) not in _TRIES:
-        _TRIES.clear()
-        tokens = {vocabulary[token] for token in range(len(vocabulary))}
-        _TRIES[id(vocabulary)] = (vocabulary, _TokenTrie(tokens))
-    return _TRIES[id(vocabulary)][1]
+    """The trie of `vocabulary`, built once for all tools."""
+    return _TokenTrie({vocabulary[token] for token in range(len(vocabulary))})

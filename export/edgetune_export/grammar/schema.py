@@ -18,6 +18,7 @@ from referencing.exceptions import Unresolvable
 from edgetune_export.grammar.formats import FORMATS
 from edgetune_export.grammar.json_numbers import integer, number
 from edgetune_export.grammar.json_text import constant, string, string_except, string_matching
+from edgetune_export.grammar.order import followed
 from edgetune_export.grammar.regular import (
     NOTHING,
     Either,
@@ -29,7 +30,7 @@ from edgetune_export.grammar.regular import (
     disjoint,
     minimal,
 )
-from edgetune_runtime.calls import Tool, followed
+from edgetune_runtime.calls import Tool
 from edgetune_runtime.errors import GrammarError
 
 FREE_DEPTH = 2

@@ -1,20 +1,35 @@
-"""Cut the strings of a prompt out of a base model's own chat template.
+"""A base's chat template with its tokenizer, cut once into the pieces that prompts are joined from.
 
 The template is run over conversations whose texts are sentinels, and what stands around the
 sentinels is kept as `Pieces`; whole conversations are then rendered both ways and compared. From
 here on nobody runs Jinja again. A base whose template knows no tools (or cannot be cut) gets the
 Hermes format inside its own turns, or inside ChatML where it has no template at all. This module
-knows nothing of training or bundles.
+knows nothing of training or bundles, and needs neither torch nor transformers.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from edgetune_runtime.calls import Call, Tool
+from jinja2 import TemplateError
+from tokenizers import Tokenizer
+
+from edgetune_export.prompts.jinja import Message, render_template
+from edgetune_export.prompts.messages import (
+    HERMES_SYSTEM,
+    as_hermes,
+    assistant_message,
+    call_message,
+    messages_of,
+    result_message,
+    user_message,
+)
+from edgetune_runtime.calls import Tool
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import sha256_bytes
 from edgetune_runtime.prompt import (
+    Assistant,
     Called,
     Pieces,
     Result,
@@ -33,135 +48,211 @@ CHATML = (
 )
 """Plain turns for a base that has no chat template."""
 
-HERMES_SYSTEM = (
-    "You may call one of these functions to help with the user's request.\n"
-    "<tools>\n{tools}\n</tools>\n"
-    "Answer with a JSON object between tool_call tags:\n"
-    '<tool_call>\n{{"name": <function>, "arguments": <object>}}\n</tool_call>'
-)
-"""System message of the fallback; `{tools}` is one JSON object a line."""
-
-TEMPLATE_OPTIONS = {
-    "enable_thinking": False,
-    "tools_in_user_message": False,
-    "date_string": "1 January 2025",
-}
-"""What known templates may be told: no reasoning, tools in the system message, and a fixed date,
-since a prompt that was trained must not change from day to day."""
-
-Message = dict[str, Any]
+_SPECIAL = tuple(f"{use}_token" for use in ("bos", "eos", "unk", "sep", "pad", "cls", "mask"))
+"""Tokens that a template may name."""
 
 
 class Uncuttable(Exception):
     """The template does not have the shape that `Pieces` can hold; says what differs."""
 
 
-def cut_pieces(tokenizer: Any) -> Pieces:
-    """The pieces of `tokenizer`'s chat template (a Hugging Face tokenizer).
+class Template:
+    """The chat template and the tokenizer of the base `name`.
 
-    Raises InputError where not even the fallback can be cut, or where a call does not begin at a
-    token boundary.
+    `source` is the template's text, None where the base has none; `special_tokens` are those that
+    it may name. Raises InputError where not even the fallback can be cut, or where a call does not
+    begin at a token boundary.
     """
-    pieces = _cut(tokenizer, native=is_native(tokenizer))
-    _check_boundary(tokenizer, pieces)
-    return pieces
+
+    def __init__(
+        self,
+        name: str,
+        tokenizer: Tokenizer,
+        source: str | None,
+        special_tokens: Mapping[str, str] | None = None,
+    ) -> None:
+        self.name = name
+        self.tokenizer = tokenizer
+        """Without padding and truncation."""
+        self._source = source or CHATML
+        self._special_tokens = dict(special_tokens or {})
+        self.native = False
+        """Whether the template itself shows tools and calls, in a shape that can be cut."""
+        self.pieces = self._cut(has_own=bool(source))
+        own = self._source if self.native else self._source + HERMES_SYSTEM
+        self.sha256 = sha256_bytes(own.encode())
+        """Hash of the text that prompts are rendered with."""
+        self._check_boundary()
+
+    @classmethod
+    def read(cls, directory: Path) -> "Template":
+        """That of a directory with `tokenizer.json` and, where it has them, `tokenizer_config.json`
+        and `chat_template.jinja`: a base, a bundle, or a checkpoint as it is downloaded.
+
+        Raises InputError for files that are missing or cannot be read.
+        """
+        path = directory / "tokenizer.json"
+        try:
+            tokenizer = Tokenizer.from_file(str(path))
+        except Exception as error:  # tokenizers raises nothing more special
+            raise InputError(
+                f"{path}: cannot be read as a tokenizer ({error}); give a base that has one."
+            ) from error
+        about = _config(directory / "tokenizer_config.json")
+        named = {key: _text(about.get(key)) for key in _SPECIAL}
+        special = {key: text for key, text in named.items() if text is not None}
+        return cls(str(directory), _unpadded(tokenizer), _source(directory, about), special)
+
+    @classmethod
+    def of(cls, tokenizer: Any) -> "Template":
+        """That of a fast Hugging Face tokenizer."""
+        found = tokenizer.chat_template
+        source = _chosen(found, tokenizer.name_or_path) if isinstance(found, Mapping) else found
+        own = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+        return cls(tokenizer.name_or_path, _unpadded(own), source, tokenizer.special_tokens_map)
+
+    def render(
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        *,
+        generate: bool = False,
+    ) -> str:
+        """What the template makes of `messages`; with the Hermes format inside where not native."""
+        return self._render(self.native, messages, tools, generate)
+
+    def conversation(
+        self,
+        turns: Sequence[Turn],
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        *,
+        words: bool = False,
+    ) -> str:
+        """A conversation and the generation prompt: the oracle for `render_prompt`."""
+        return self.render(messages_of(turns, words=words), tools, generate=True)
+
+    def ids(self, text: str) -> list[int]:
+        """The token ids of `text`, without any that the tokenizer would add."""
+        return self.tokenizer.encode(text, add_special_tokens=False).ids
+
+    def _render(
+        self,
+        native: bool,
+        messages: Sequence[Message],
+        tools: Sequence[Mapping[str, Any]] | None,
+        generate: bool,
+    ) -> str:
+        if not native:
+            messages, tools = as_hermes(messages, tools), None
+        return render_template(
+            self._source,
+            messages,
+            tools,
+            generate=generate,
+            special_tokens=self._special_tokens,
+        )
+
+    def _cut(self, has_own: bool) -> Pieces:
+        """The pieces of the native form where it can be cut, else of the Hermes format."""
+        if has_own:
+            try:
+                pieces = self._cut_as(native=True)
+            except Uncuttable:
+                pass
+            else:
+                self.native = True
+                return pieces
+        try:
+            return self._cut_as(native=False)
+        except Uncuttable as reason:
+            raise InputError(
+                f"{self.name}: the chat template cannot be used: {reason}; give the tokenizer a "
+                "template with plain user and assistant turns."
+            ) from reason
+
+    def _cut_as(self, native: bool) -> Pieces:
+        """Pieces from renderings of sentinels, checked against whole conversations."""
+
+        def rendered(
+            *messages: Message, tools: Sequence[Any] | None = None, generate: bool = False
+        ) -> str:
+            try:
+                return self._render(native, messages, tools, generate)
+            except (TemplateError, TypeError) as error:
+                raise Uncuttable(f"the template refuses a conversation ({error})") from error
+
+        pieces = cut(rendered)
+        _check_conversations(rendered, pieces)
+        return pieces
+
+    def _check_boundary(self) -> None:
+        """Raise InputError unless a call's tokens are the same alone and after its prompt."""
+        prompt = render_prompt(self.pieces, "", [User("Hello there.")])
+        call = render_call(self.pieces, _NAME, '{"text": "hello"}')
+        if self.ids(prompt) + self.ids(call) != self.ids(prompt + call):
+            raise InputError(
+                f"{self.name}: the tokenizer joins the end of the prompt ({prompt[-20:]!r}) with "
+                f"the opening of a call ({call_opening(self.pieces, '')[:20]!r}); use a chat "
+                "template whose call begins with a token of its own."
+            )
 
 
-def template_sha256(tokenizer: Any) -> str:
-    """Hash of the text of the template that prompts are rendered with."""
-    own = tokenizer.chat_template or CHATML
-    source = own if is_native(tokenizer) else own + HERMES_SYSTEM
-    return sha256_bytes(source.encode())
+# --- files ---------------------------------------------------------------------------------------
 
 
-def rendered_by_template(
-    tokenizer: Any, tools: Sequence[Mapping[str, Any]] | None, turns: Sequence[Turn]
-) -> str:
-    """What the base's own template makes of a conversation, with the generation prompt.
-
-    The oracle for `render_prompt`; `tools` are in the OpenAI format.
-    """
-    return render(tokenizer, is_native(tokenizer), _messages(turns), tools, generate=True)
+def _unpadded(tokenizer: Tokenizer) -> Tokenizer:
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer
 
 
-# --- rendering -----------------------------------------------------------------------------------
+def _config(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise InputError(
+            f"{path}: cannot be read as a JSON object ({error}); get the base again."
+        ) from error
 
 
-def render(
-    tokenizer: Any,
-    native: bool,
-    messages: Sequence[Message],
-    tools: Sequence[Mapping[str, Any]] | None = None,
-    generate: bool = False,
-) -> str:
-    """What the template makes of `messages`; with the Hermes format inside where not `native`."""
-    if not native:
-        messages, tools = _as_hermes(messages, tools), None
-    return tokenizer.apply_chat_template(
-        list(messages),
-        tools=list(tools) if tools else None,
-        chat_template=tokenizer.chat_template or CHATML,
-        tokenize=False,
-        add_generation_prompt=generate,
-        **TEMPLATE_OPTIONS,
+def _source(directory: Path, about: Mapping[str, Any]) -> str | None:
+    """The text of the template: in files of its own, or in the tokenizer's configuration."""
+    file = directory / "chat_template.jinja"
+    if file.is_file():
+        named = {"default": file.read_text(encoding="utf-8")}
+        for other in sorted((directory / "additional_chat_templates").glob("*.jinja")):
+            named[other.stem] = other.read_text(encoding="utf-8")
+        return _chosen(named, str(directory))
+    found = about.get("chat_template")
+    if isinstance(found, list):
+        try:
+            found = {each["name"]: each["template"] for each in found}
+        except (KeyError, TypeError) as error:
+            raise InputError(
+                f"{directory / 'tokenizer_config.json'}: 'chat_template' is a list, in which "
+                f"each entry needs a name and a template ({error!r}); correct it."
+            ) from error
+        return _chosen(found, str(directory))
+    return found if isinstance(found, str) else None
+
+
+def _chosen(named: Mapping[str, str], name: str) -> str:
+    """Of several templates the one for tools, else the default one."""
+    for use in ("tool_use", "default"):
+        if use in named:
+            return named[use]
+    raise InputError(
+        f"{name}: its chat templates are for {sorted(named)}; name one of them 'default' or "
+        "'tool_use'."
     )
 
 
-def _as_hermes(
-    messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] | None
-) -> list[Message]:
-    """The same conversation in plain roles: tools, calls and results written out as text."""
-    plain: list[Message] = []
-    if tools:
-        listed = "\n".join(json.dumps(tool, ensure_ascii=False) for tool in tools)
-        plain.append({"role": "system", "content": HERMES_SYSTEM.format(tools=listed)})
-    for message in messages:
-        if message.get("tool_calls"):
-            function = message["tool_calls"][0]["function"]
-            call = json.dumps(function, ensure_ascii=False)
-            content = f"<tool_call>\n{call}\n</tool_call>"
-            plain.append({"role": "assistant", "content": content})
-        elif message["role"] == "tool":
-            content = f"<tool_response>\n{message['content']}\n</tool_response>"
-            plain.append({"role": "user", "content": content})
-        else:
-            plain.append(message)
-    return plain
-
-
-def user_message(text: str) -> Message:
-    """A turn of the user, as templates take it."""
-    return {"role": "user", "content": text}
-
-
-def _said(text: str) -> Message:
-    return {"role": "assistant", "content": text}
-
-
-def _called(name: str, arguments: Mapping[str, Any]) -> Message:
-    function = {"name": name, "arguments": dict(arguments)}
-    return {
-        "role": "assistant",
-        "content": "",
-        "tool_calls": [{"type": "function", "function": function}],
-    }
-
-
-def _result(text: str) -> Message:
-    return {"role": "tool", "content": text}
-
-
-def _messages(turns: Sequence[Turn]) -> list[Message]:
-    messages: list[Message] = []
-    for turn in turns:
-        match turn:
-            case User(text):
-                messages.append(user_message(text))
-            case Called(tool, call):
-                messages.append(_called(tool.name, call.arguments))
-            case Result(text):
-                messages.append(_result(text))
-    return messages
+def _text(token: Any) -> str | None:
+    """A special token in a tokenizer's configuration: a text, or an object that holds it."""
+    found = token.get("content") if isinstance(token, Mapping) else token
+    return found if isinstance(found, str) else None
 
 
 # --- cutting -------------------------------------------------------------------------------------
@@ -174,57 +265,27 @@ _SAMPLE_TOOL = Tool(
     {"type": "object", "properties": {"text": {"type": "string", "description": "a text"}}},
 )
 
-
-def is_native(tokenizer: Any) -> bool:
-    """True where the base's template itself shows tools and calls in a shape that can be cut."""
-    if not tokenizer.chat_template:
-        return False
-    try:
-        _cut(tokenizer, native=True)
-    except Uncuttable:
-        return False
-    return True
+Rendered = Callable[..., str]
+"""`rendered(*messages, tools=None, generate=False)`, which raises Uncuttable."""
 
 
-def _cut(tokenizer: Any, native: bool) -> Pieces:
-    """Pieces from renderings of sentinels, checked against whole conversations."""
-    from jinja2.exceptions import TemplateError
-
-    def rendered(*messages: Message, generate: bool = False) -> str:
-        try:
-            return render(tokenizer, native, messages, generate=generate)
-        except (TemplateError, TypeError) as error:
-            raise Uncuttable(f"the template refuses a conversation ({error})") from error
-
-    try:
-        pieces = _cut_from(rendered)
-        _check_conversations(tokenizer, native, pieces)
-    except Uncuttable as reason:
-        if native:
-            raise
-        raise InputError(
-            f"{tokenizer.name_or_path}: the chat template cannot be used: {reason}; give the "
-            "tokenizer a template with plain user and assistant turns."
-        ) from reason
-    return pieces
-
-
-def _cut_from(rendered: Any) -> Pieces:
-    asked = _after(rendered(user_message(ASK)), ASK)
-    generation = stripped(_after(rendered(user_message(ASK), generate=True), ASK), before=asked)
-    said = _after(rendered(user_message(ASK), _said(_SAY)), _SAY)
-    again = _after(rendered(user_message(ASK), _said(_SAY), user_message("Second" + ASK)), _SAY)
+def cut(rendered: Rendered) -> Pieces:
+    """The strings around the sentinels of rendered conversations. Raises Uncuttable."""
+    ask, say, call = user_message(ASK), assistant_message(_SAY), call_message(_NAME, _ARGUMENTS)
+    asked = _after(rendered(ask), ASK)
+    generation = stripped(_after(rendered(ask, generate=True), ASK), before=asked)
+    said = _after(rendered(ask, say), _SAY)
+    again = _after(rendered(ask, say, user_message("Second" + ASK)), ASK)
+    words, again = _halves(again, _SAY)
+    words = stripped(words, before=asked)
     user_open = stripped(again.split("Second" + ASK)[0], before=said)
 
-    last = stripped(
-        _after(rendered(user_message(ASK), _called(_NAME, _ARGUMENTS)), ASK),
-        before=asked + generation,
-    )
+    last = stripped(_after(rendered(ask, call), ASK), before=asked + generation)
     call_open, rest = _halves(last, _NAME)
     middle, rest = _halves(rest, json.dumps(_ARGUMENTS))
     call_close = stripped(rest, after=said)
 
-    answered = _after(rendered(user_message(ASK), _called(_NAME, _ARGUMENTS), _result(_GOT)), ASK)
+    answered = _after(rendered(ask, call, result_message(_GOT)), ASK)
     earlier, rest = _halves(answered, call_open + _NAME + middle)
     earlier = stripped(earlier, before=asked)
     _, rest = _halves(rest, call_close + said)
@@ -237,6 +298,7 @@ def _cut_from(rendered: Any) -> Pieces:
         call_middle=middle,
         call_close=call_close,
         earlier=None if earlier == generation else earlier,
+        words=None if words == earlier else words,
     )
 
 
@@ -258,13 +320,10 @@ def stripped(text: str, *, before: str = "", after: str = "") -> str:
     return text[len(before) : len(text) - len(after)]
 
 
-# --- checks --------------------------------------------------------------------------------------
-
-
-def _check_conversations(tokenizer: Any, native: bool, pieces: Pieces) -> None:
+def _check_conversations(rendered: Rendered, pieces: Pieces) -> None:
     """Raise Uncuttable unless pieces and template agree on whole conversations."""
     arguments = {"text": 'a "quoted" ü\nline', "list": [1, 2.5, True, None], "object": {"a": []}}
-    call = Called(_SAMPLE_TOOL, Call(_NAME, arguments))
+    call = Called(_NAME, json.dumps(arguments, ensure_ascii=False))
     first, second = User('Say "hello" <b>, ü 東京\nthen stop.'), User("And {now}?")
     conversations: list[list[Turn]] = [
         [first],
@@ -273,30 +332,15 @@ def _check_conversations(tokenizer: Any, native: bool, pieces: Pieces) -> None:
         [first, call, Result("one"), call, Result("two"), second],
     ]
     tools = [_SAMPLE_TOOL.as_openai()]
-    prefix = render(tokenizer, native, [user_message(ASK)], tools).split(ASK)[0]
+    prefix = rendered(user_message(ASK), tools=tools).split(ASK)[0]
     prefix = stripped(prefix, after=pieces.user[0])
     if _NAME not in prefix:
         raise Uncuttable("the template does not show the tools before the first turn")
     for turns in conversations:
-        wanted = render(tokenizer, native, _messages(turns), tools, generate=True)
+        wanted = rendered(*messages_of(turns), tools=tools, generate=True)
         if render_prompt(pieces, prefix, turns) != wanted:
             raise Uncuttable(f"a conversation of {len(turns)} turns renders otherwise")
-
-
-def _check_boundary(tokenizer: Any, pieces: Pieces) -> None:
-    """Raise InputError unless a call's tokens are the same alone and after its prompt."""
-    prompt = render_prompt(pieces, "", [User("Hello there.")])
-    call = render_call(pieces, _SAMPLE_TOOL, Call(_NAME, {"text": "hello"}))
-    if token_ids(tokenizer, prompt) + token_ids(tokenizer, call) != token_ids(
-        tokenizer, prompt + call
-    ):
-        raise InputError(
-            f"{tokenizer.name_or_path}: the tokenizer joins the end of the prompt "
-            f"({prompt[-20:]!r}) with the opening of a call ({call_opening(pieces, '')[:20]!r}); "
-            "use a chat template whose call begins with a token of its own."
-        )
-
-
-def token_ids(tokenizer: Any, text: str) -> list[int]:
-    """The ids of `text`, without any that the tokenizer would add."""
-    return tokenizer.encode(text, add_special_tokens=False)
+    spoken: list[Turn] = [first, Assistant("Words, “said”."), second]
+    wanted = rendered(*messages_of(spoken, words=True), tools=tools, generate=True)
+    if render_prompt(pieces, prefix, spoken, words=True) != wanted:
+        raise Uncuttable("a conversation in words renders otherwise")

@@ -24,6 +24,7 @@ from edgetune_runtime.errors import BundleError
 from edgetune_runtime.files import inside
 from edgetune_runtime.invocation import invocation_place
 from edgetune_runtime.manifest import Slot, Target
+from edgetune_runtime.options import Options
 from edgetune_runtime.prompt import User
 
 LAYER_TOLERANCE = 0.03
@@ -247,9 +248,10 @@ def check_calls(stand: Stand) -> str:
     note = f"{stand.wanted.left_out} left out as too close to call"
     if not wanted:
         return f"none to compare, {note}"
-    agent = Agent(stand.bundle.assets, stand.engine, max_tokens=stand.wanted.call_tokens)
+    agent = Agent(stand.bundle.assets, stand.engine)
+    options = Options(max_tokens=stand.wanted.call_tokens)
     for call in wanted:
-        step = agent.step([User(call.request)])
+        step = agent.step([User(call.request)], options=options)
         found = (step.toolset, step.tool, dict(step.arguments))
         if found != (call.toolset, call.tool, dict(call.arguments)):
             raise BundleError(

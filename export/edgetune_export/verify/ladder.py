@@ -30,8 +30,10 @@ from edgetune_export.verify.reference import BASE, Reference, compute_reference
 from edgetune_export.verify.reference import DIRECTORY as REFERENCE
 from edgetune_runtime.adapters import read_blob
 from edgetune_runtime.bundle import (
+    NAMES,
     PROMPTS,
     TOKENIZER,
+    VOCABULARY,
     Bundle,
     check_blob,
     check_files,
@@ -42,7 +44,6 @@ from edgetune_runtime.engines import has_engine
 from edgetune_runtime.errors import BundleError, EdgetuneError, InputError
 from edgetune_runtime.files import inside, sha256_file
 from edgetune_runtime.manifest import Adapter, Manifest, Target
-from edgetune_runtime.prompt import Prompts
 
 T = TypeVar("T")
 
@@ -198,41 +199,58 @@ def _check_blob(path: Path, manifest: Manifest, adapter: Adapter) -> str:
 
 
 def _check_prompts(bundle: Bundle) -> str:
-    """Prompts, pieces and template hash against the template of the bundle's own tokenizer."""
-    from edgetune_export.prompts.prefixes import router_prompts, toolset_prompts
-    from edgetune_export.prompts.template import cut_pieces, template_sha256
-    from edgetune_export.weights.checkpoint import read_tokenizer
+    """Prompts, names and vocabulary against the bundle's own tokenizer and chat template."""
+    from edgetune_export.assets import make_assets
+    from edgetune_export.prompts.template import Template
 
-    tokenizer = read_tokenizer(bundle.path)
-    file = bundle.path / PROMPTS
-    stored = Prompts.model_validate_json(file.read_bytes())
-    if template_sha256(tokenizer) != bundle.manifest.template_sha256:
+    path, stored = bundle.path, bundle.assets
+    if sha256_file(path / TOKENIZER) != bundle.manifest.tokenizer_sha256:
         raise BundleError(
-            f"{bundle.path}: its chat template is not the one of the manifest; export again."
+            f"{path / TOKENIZER}: is not the manifest's tokenizer; export the bundle again."
         )
-    if cut_pieces(tokenizer) != stored.pieces:
-        raise BundleError(f"{file}: the pieces differ from the chat template; export again.")
-    for name, toolset in bundle.assets.toolsets.items():
-        prompts = stored.toolsets[name]
-        if (
-            toolset_prompts(tokenizer, toolset.toolset, prompts.tools_shown, shared=prompts.shared)
-            != prompts
-        ):
+    template = Template.read(path)
+    if template.sha256 != bundle.manifest.template_sha256:
+        raise BundleError(
+            f"{path}: its chat template is not the one of the manifest; export again."
+        )
+    prompts = next(iter(stored.toolsets.values())).prompts
+    fresh = make_assets(
+        template,
+        [each.toolset for each in stored.toolsets.values()],
+        tools_shown=prompts.tools_shown,
+        shared=prompts.shared,
+        lazy=True,
+    )
+    token_ids = range(len(fresh.vocabulary))
+    if len(stored.vocabulary) != len(fresh.vocabulary) or any(
+        stored.vocabulary[token] != fresh.vocabulary[token] for token in token_ids
+    ):
+        raise BundleError(f"{path / VOCABULARY}: differs from the tokenizer's; export again.")
+    if (stored.pieces, stored.reply) != (fresh.pieces, fresh.reply):
+        raise BundleError(
+            f"{path / PROMPTS}: the pieces differ from the chat template; export again."
+        )
+    for name, toolset in fresh.toolsets.items():
+        if stored.toolsets[name].prompts != toolset.prompts:
             raise BundleError(
-                f"{file}: toolset '{name}' differs from what the chat template gives; export again."
+                f"{path / PROMPTS}: toolset '{name}' differs from what the chat template gives; "
+                "export again."
             )
-    if stored.router is not None:
-        shown = next(iter(stored.toolsets.values())).tools_shown
-        toolsets = [toolset.toolset for toolset in bundle.assets.toolsets.values()]
-        if router_prompts(tokenizer, toolsets, shown) != stored.router:
+        if stored.toolsets[name].trie != toolset.trie:
             raise BundleError(
-                f"{file}: the prompts of routing differ from what the chat template gives; export "
+                f"{path / NAMES}: toolset '{name}' differs from what the tokenizer gives; export "
                 "again."
             )
-    if sha256_file(bundle.path / TOKENIZER) != bundle.manifest.tokenizer_sha256:
-        raise BundleError(
-            f"{bundle.path / TOKENIZER}: is not the manifest's tokenizer; export the bundle again."
-        )
+    if stored.router is not None and fresh.router is not None:
+        for file, ours, theirs in (
+            (PROMPTS, stored.router.prompts, fresh.router.prompts),
+            (NAMES, stored.router.trie, fresh.router.trie),
+        ):
+            if ours != theirs:
+                raise BundleError(
+                    f"{path / file}: what routing reads differs from what the bundle's own "
+                    "tokenizer and chat template give; export again."
+                )
     return "equal to what the base's own tokenizer and chat template give"
 
 

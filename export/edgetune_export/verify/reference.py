@@ -21,7 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save
 
+from edgetune_export.grammar.order import arguments_json
 from edgetune_export.progress import track
+from edgetune_export.prompts.prefixes import as_tools
 from edgetune_export.run import Run, RunAdapter, Sample, read_adapter, samples
 from edgetune_runtime.agent import Agent
 from edgetune_runtime.assets import Assets
@@ -29,8 +31,8 @@ from edgetune_runtime.calls import RESPOND_CALL, RESPOND_TOOL, Call
 from edgetune_runtime.engine import Engine
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import write_bytes, write_json
+from edgetune_runtime.options import Options
 from edgetune_runtime.prompt import User, render_call, render_prompt
-from edgetune_runtime.routing import as_tools
 
 BASE = "base"
 DECODE_STEPS = 3
@@ -205,7 +207,8 @@ def _sample_ids(
             # Nor are more tools than the base can read, or an engine's KV cache can hold.
             prompt = prompt[-(min(limit, SMALLEST_CONTEXT) - steps) :]
         if len(prompt) + steps <= limit:
-            call = _encode(assets, render_call(assets.pieces, sample.tool, sample.call))
+            arguments = arguments_json(sample.tool, sample.call.arguments)
+            call = _encode(assets, render_call(assets.pieces, sample.tool.name, arguments))
             return np.array([*prompt, *call[:steps]], np.int64), steps + 1
     raise InputError(
         f"{run.path}: the shortest prompt, of {len(prompt)} tokens, does not fit the base's "
@@ -234,8 +237,8 @@ def _calls(run: Run, assets: Assets) -> tuple[list[ReferenceCall], int, int]:
     engines: list[Engine] = [engine, *(_Jittered(engine, n) for n in range(JITTER_ROUNDS))]
     rounds = []
     for each in track(engines if chosen else [], "Making reference calls"):
-        agent = Agent(assets, each, system="decoupled", max_tokens=tokens)
-        rounds.append([_call(agent, request) for request in chosen])
+        agent = Agent(assets, each)
+        rounds.append([_call(agent, request, Options(max_tokens=tokens)) for request in chosen])
     made = [
         (request, first, others)
         for request, (first, *others) in zip(chosen, zip(*rounds, strict=True), strict=True)
@@ -249,10 +252,10 @@ def _calls(run: Run, assets: Assets) -> tuple[list[ReferenceCall], int, int]:
     return kept, tokens, len(made) - len(kept)
 
 
-def _call(agent: Agent, request: str) -> tuple[str, str, dict[str, Any]] | None:
+def _call(agent: Agent, request: str, options: Options) -> tuple[str, str, dict[str, Any]] | None:
     """Toolset, tool and arguments; None for a request that the base's context does not hold."""
     try:
-        step = agent.step([User(request)])
+        step = agent.step([User(request)], options=options)
     except InputError:
         return None
     return step.toolset, step.tool, dict(step.arguments)

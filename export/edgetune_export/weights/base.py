@@ -26,6 +26,7 @@ from optimum.utils import NormalizedConfigManager
 from safetensors.torch import save_file
 
 from edgetune_export.progress import track
+from edgetune_export.prompts.template import Template
 from edgetune_export.weights.checkpoint import (
     Checkpoint,
     build_model,
@@ -47,8 +48,8 @@ WEIGHTS = "quantized.safetensors"
 Method = Literal["mse", "rtn", "gptq", "float"]
 """How a base is made of a float checkpoint; `float` leaves it as it is."""
 
-Calibration = Callable[[Any], Sequence[NDArray[np.int32]]]
-"""Token ids of texts that the base will read, given its tokenizer: what `gptq` measures it on."""
+Calibration = Callable[[Template], Sequence[NDArray[np.int32]]]
+"""Token ids of texts that the base will read, given its template: what `gptq` measures it on."""
 
 _CODES, _SCALES = ".codes", ".scales"
 _ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
@@ -120,6 +121,11 @@ class Base:
     def tokenizer(self) -> Any:
         """transformers' fast tokenizer of the base, with its chat template."""
         return read_tokenizer(self.directory)
+
+    @cached_property
+    def template(self) -> Template:
+        """The base's chat template with its tokenizer, as prompts are made with them."""
+        return Template.read(self.directory)
 
     @cached_property
     def shape(self) -> Shape:
@@ -253,7 +259,7 @@ def load_base(
     if method == "gptq":
         if calibration is None:
             raise ValueError("gptq needs a calibration")
-        done = quantize_layers(checkpoint, calibration(checkpoint.tokenizer), name)
+        done = quantize_layers(checkpoint, calibration(Template.of(checkpoint.tokenizer)), name)
     tensors = ((key, done.get(key, tensor)) for key, tensor in checkpoint.tensors())
     return write_base(output, checkpoint, tensors, name=name, revision=revision, method=method)
 

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 from tokenizers import Tokenizer, decoders, models, normalizers
-from transformers import AutoTokenizer
 
 from edgetune_export.grammar.compile import compile_grammar
-from edgetune_export.prompts.template import cut_pieces
+from edgetune_export.grammar.order import arguments_json
+from edgetune_export.grammar.token_bytes import read_vocabulary
+from edgetune_export.prompts.template import Template
 from edgetune_runtime.automaton import UNREACHABLE, Automaton
-from edgetune_runtime.calls import Call, Tool
+from edgetune_runtime.calls import Tool
 from edgetune_runtime.decode import decode_arguments
 from edgetune_runtime.errors import GrammarError
 from edgetune_runtime.prompt import render_call
-from edgetune_runtime.vocabulary import Vocabulary
 
 TOOL = Tool(
     "set_alarm",
@@ -42,23 +42,23 @@ ARGUMENTS = [
 
 
 @pytest.fixture(scope="module")
-def hugging_face(tiny_checkpoint):
-    return AutoTokenizer.from_pretrained(tiny_checkpoint("qwen2"))
+def template(tiny_checkpoint):
+    return Template.read(tiny_checkpoint("qwen2"))
 
 
 @pytest.fixture(scope="module")
-def pieces(hugging_face):
-    return cut_pieces(hugging_face)
+def pieces(template):
+    return template.pieces
 
 
 @pytest.fixture(scope="module")
-def tokenizer(hugging_face):
-    return Tokenizer.from_str(hugging_face.backend_tokenizer.to_str())
+def tokenizer(template):
+    return template.tokenizer
 
 
 @pytest.fixture(scope="module")
 def vocabulary(tokenizer):
-    return Vocabulary(tokenizer)
+    return read_vocabulary(tokenizer)
 
 
 @pytest.fixture(scope="module")
@@ -67,9 +67,8 @@ def automaton(pieces, tokenizer, vocabulary):
 
 
 def encoded(tokenizer, pieces, arguments, tool=TOOL):
-    return tokenizer.encode(
-        render_call(pieces, tool, Call(tool.name, arguments)), add_special_tokens=False
-    ).ids
+    text = render_call(pieces, tool.name, arguments_json(tool, arguments))
+    return tokenizer.encode(text, add_special_tokens=False).ids
 
 
 @pytest.mark.parametrize("arguments", ARGUMENTS)
@@ -171,7 +170,7 @@ def test_without_a_pre_tokenizer_nothing_uncertain_is_committed(pieces):
     tokenizer.normalizer = normalizers.Replace(" ", "▁")
     tokenizer.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback()])
     tokenizer.add_special_tokens(["<tool_call>", "</tool_call>"])
-    found = compile_grammar(TOOL, pieces, tokenizer, Vocabulary(tokenizer))
+    found = compile_grammar(TOOL, pieces, tokenizer, read_vocabulary(tokenizer))
     assert found.opening_ids == (tokenizer.token_to_id("<tool_call>"),)
     assert found.pending.endswith(b'"arguments": ')
     assert not found.forced_ids.size

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from edgetune_export.grammar.formats import FORMATS
+from edgetune_export.grammar.order import arguments_json
 from edgetune_export.grammar.regular import minimal
 from edgetune_export.grammar.schema import arguments_language
-from edgetune_runtime.calls import Tool, arguments_json
+from edgetune_runtime.calls import Tool
 from edgetune_runtime.errors import GrammarError
 
 TEXT = st.text(

@@ -17,9 +17,7 @@ TABLES = Toolset(
 )
 OSLO = Example((User("a table in Oslo"),), Call("book_restaurant", {"city": "Oslo"}))
 TALK = Example((User("hello"),), RESPOND_CALL)
-DONE = Example(
-    (User("a table"), Called(TABLES.tools[0], Call("book_restaurant")), Result("ok")), RESPOND_CALL
-)
+DONE = Example((User("a table"), Called("book_restaurant", "{}"), Result("ok")), RESPOND_CALL)
 
 
 def texts(records):

@@ -6,9 +6,9 @@ import pytest
 
 from edgetune.data.find_tools import find_tools
 from edgetune.data.records import as_source, parse_record, read_records
-from edgetune_runtime.calls import RESPOND_CALL, RESPOND_TOOL, Call
+from edgetune_runtime.calls import RESPOND_CALL, Call
 from edgetune_runtime.errors import InputError
-from edgetune_runtime.prompt import Called, Result, User
+from edgetune_runtime.prompt import Assistant, Called, Result, User
 
 
 def user(text="weather in Oslo"):
@@ -47,7 +47,7 @@ def test_each_step_of_a_trajectory_is_an_example(weather_toolset):
     )
     first, last = trajectory.steps(weather_toolset)
     assert (first.turns, first.call) == ((User("weather in Oslo"),), OSLO)
-    called = Called(weather_toolset["get_weather"], OSLO)
+    called = Called("get_weather", '{"city": "Oslo"}')
     assert last.turns == (User("weather in Oslo"), called, Result("sunny"))
     assert last.call == RESPOND_CALL
 
@@ -78,7 +78,7 @@ def test_plain_answer_is_a_call_of_respond_also_in_the_history(weather_toolset):
     )
     steps = chat.steps(weather_toolset)
     assert steps[0].call == RESPOND_CALL
-    assert steps[1].turns[1] == Called(RESPOND_TOOL, RESPOND_CALL)
+    assert steps[1].turns[1] == Assistant()
 
 
 def test_leading_system_message_is_left_out():

@@ -1,5 +1,6 @@
 """A toolset under other names: calls follow the names, and their values stay."""
 
+import json
 from random import Random
 
 import pytest
@@ -7,8 +8,8 @@ import pytest
 from edgetune.data.records import Example
 from edgetune.data.renamed import rename
 from edgetune.tools.schema import arguments_problem
-from edgetune_runtime.calls import RESPOND_CALL, RESPOND_TOOL, Call, Tool, Toolset
-from edgetune_runtime.prompt import Called, Result, User
+from edgetune_runtime.calls import RESPOND_CALL, Call, Tool, Toolset
+from edgetune_runtime.prompt import Assistant, Called, Result, User
 
 OSLO = Call("get_weather", {"city": "Oslo", "days": 3})
 
@@ -43,15 +44,17 @@ def test_earlier_calls_are_renamed_and_respond_is_not(weather_toolset):
     renamed = rename(weather_toolset, Random(0), parameters=True)
     turns = (
         User("hi"),
-        Called(RESPOND_TOOL, RESPOND_CALL),
+        Assistant(),
         User("rain?"),
-        Called(weather_toolset["get_weather"], OSLO),
+        Called("get_weather", json.dumps(OSLO.arguments)),
         Result('{"city": "Oslo"}'),
     )
     shown = renamed.example(Example(turns, RESPOND_CALL))
     assert shown.call == RESPOND_CALL
     assert shown.turns[:3] == turns[:3]
-    assert shown.turns[3].tool.name == shown.turns[3].call.tool == renamed.tools["get_weather"]
+    called = shown.turns[3]
+    assert called.tool == renamed.tools["get_weather"]
+    assert json.loads(called.arguments) == renamed.example(Example((), OSLO)).call.arguments
     assert shown.turns[4] == turns[4]
 
 

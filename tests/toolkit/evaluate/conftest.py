@@ -10,6 +10,7 @@ from edgetune.data.records import Example
 from edgetune_runtime.agent import Step
 from edgetune_runtime.calls import RESPOND, RESPOND_CALL, Call, Toolset
 from edgetune_runtime.decode import Decoded, Selection
+from edgetune_runtime.options import Options
 from edgetune_runtime.prompt import Turn, User
 
 
@@ -21,28 +22,32 @@ class ScriptedAgent:
     ) -> None:
         self.assets = SimpleNamespace(toolsets={toolset.name: SimpleNamespace(toolset=toolset)})
         self.engine = SimpleNamespace(name="scripted")
-        self.system = "decoupled"
-        self.abstain_below = 0.0
         self.script = script
         self.decoded: list[str] = []
         """The tool of every arguments object that was asked for."""
 
-    def step(self, turns: Sequence[Turn], toolset: str) -> Step:
-        chosen = self.select(turns, toolset)
+    def step(self, turns: Sequence[Turn], toolset: str, options: Options) -> Step:
+        chosen = self.select(turns, toolset, options)
         tool = chosen.name
-        arguments = {} if tool == RESPOND else self.arguments(turns, toolset, tool).arguments
+        arguments = (
+            {} if tool == RESPOND else self.arguments(turns, toolset, tool, options).arguments
+        )
         timing = {"ms": 12.0, "prefill_tokens": 30, "decode_steps": 4, "forced_tokens": 9}
         told = (chosen.probability, chosen.probabilities, timing, chosen.abstained_from)
         return Step(toolset, tool, arguments, *told)
 
-    def select(self, turns: Sequence[Turn], toolset: str, *, sure: float = 1.0) -> Selection:
+    def select(
+        self, turns: Sequence[Turn], toolset: str, options: Options, *, sure: float = 1.0
+    ) -> Selection:
         assert sure == 1  # no toolset was picked
         tool = self.script[turns[-1].text][0]
-        if tool != RESPOND and self.abstain_below > 0.9:
+        if tool != RESPOND and options.abstain_below > 0.9:
             return Selection(RESPOND, 0.9, {tool: 0.9}, False, 1, 5, tool)
         return Selection(tool, 0.9, {tool: 0.9}, False, 1, 5)
 
-    def arguments(self, turns: Sequence[Turn], toolset: str, tool: str) -> Decoded:
+    def arguments(
+        self, turns: Sequence[Turn], toolset: str, tool: str, _options: Options
+    ) -> Decoded:
         self.decoded.append(tool)
         return Decoded(self.script[turns[-1].text][1][tool], "", (), 3, 4)
 

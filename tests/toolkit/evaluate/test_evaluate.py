@@ -8,6 +8,7 @@ from edgetune.data.records import Example
 from edgetune.evaluate.evaluate import evaluate
 from edgetune_runtime.calls import RESPOND_CALL, Call
 from edgetune_runtime.errors import InputError
+from edgetune_runtime.options import Options
 from edgetune_runtime.prompt import Called, Result, User
 
 FIXED_NAMES = {
@@ -98,8 +99,8 @@ def test_probabilities_are_held_against_what_was_right(agent, examples):
 @pytest.mark.parametrize("stage", ["all", "selection"])
 def test_abstaining_is_scored_as_respond_but_believed_as_the_tool(agent, examples, stage):
     """All four are told with 0.9: the three tools are withheld, which is right for none of them."""
-    agent.abstain_below = 0.95
-    result = evaluate(agent, "home", examples, stage, progress=False)
+    unsure = Options(abstain_below=0.95)
+    result = evaluate(agent, "home", examples, stage, progress=False, options=unsure)
     found = result.as_json()
     assert found["selection_accuracy"] == 0.25
     assert found["abstain_below"] == 0.95
@@ -118,9 +119,8 @@ def test_every_call_is_told_in_full(agent, examples):
     assert (wrong[1]["selected"], wrong[1]["arguments"]) == ("get_weather", {"time": "7"})
 
 
-def test_the_request_of_a_later_step_is_what_the_user_said_last(agent, examples, weather_toolset):
-    tool = weather_toolset["get_weather"]
-    turns = (User("rain?"), Called(tool, Call("get_weather", {"city": "Oslo"})), Result("no"))
+def test_the_request_of_a_later_step_is_what_the_user_said_last(agent, examples):
+    turns = (User("rain?"), Called("get_weather", '{"city": "Oslo"}'), Result("no"))
     agent.script = {"no": ("get_weather", {"get_weather": {"city": "Oslo"}})}
     found = evaluate(agent, "home", [Example(turns, RESPOND_CALL)], progress=False)
     assert found.as_json()["examples"][0]["request"] == "rain?"

@@ -28,27 +28,25 @@ class ScriptedRouter:
     """Answers as SCRIPT says: the toolset and the tool for each request."""
 
     engine = SimpleNamespace(name="scripted")
-    system = "decoupled"
-    abstain_below = 0.0
 
     def __init__(self, toolsets):
         self.assets = SimpleNamespace(
             toolsets={each.name: SimpleNamespace(toolset=each) for each in toolsets}
         )
 
-    def step(self, turns, toolset):
+    def step(self, turns, toolset, _options):
         assert toolset is None  # it is to be picked
         toolset, tool = SCRIPT[turns[-1].text]
         timing = {"ms": 3.0, "prefill_tokens": 20, "decode_steps": 4, "forced_tokens": 9}
         return Step(toolset, tool, ARGUMENTS.get(tool, {}), 0.9, {tool: 0.9}, timing)
 
-    def route(self, turns):
+    def route(self, turns, _options):
         return Selection(SCRIPT[turns[-1].text][0], 0.9, {}, False, 1, 5)
 
-    def select(self, turns, toolset, *, sure):
+    def select(self, turns, toolset, _options, *, sure):
         return Selection(SCRIPT[turns[-1].text][1], 0.9 * sure, {}, False, 1, 5)
 
-    def arguments(self, turns, toolset, tool):
+    def arguments(self, turns, toolset, tool, _options):
         return Decoded(ARGUMENTS.get(tool, {}), "", (), 3, 4)
 
 

@@ -9,6 +9,7 @@ from edgetune_export.weights.base import load_base
 from edgetune_runtime.calls import RESPOND_CALL, Call
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import write_json
+from edgetune_runtime.options import Options
 from edgetune_runtime.prompt import User
 from edgetune_runtime.toolsets import dump_toolsets
 
@@ -26,10 +27,11 @@ def untrained_run(tmp_path_factory, tiny_checkpoint, weather_toolset):
 
 
 def test_an_untrained_base_still_calls_by_the_schema(untrained_run):
-    agent = open_system(untrained_run, system="base", threads=1, temperature=1.5, max_tokens=48)
+    agent = open_system(untrained_run, threads=1)
+    options = Options(system="base", temperature=1.5, max_tokens=48)
     calls = [Call("get_weather", {"city": "Oslo"}), Call("set_alarm", {"time": "7"}), RESPOND_CALL]
     examples = [Example((User(f"request {number}"),), call) for number, call in enumerate(calls)]
-    result = evaluate(agent, "home", examples, progress=False)
+    result = evaluate(agent, "home", examples, progress=False, options=options)
     assert (result.engine, result.system) == ("torch", "base")
     assert result.score.schema_valid == 1.0
     assert result.timing["prefill_tokens"] > 0
@@ -37,7 +39,7 @@ def test_an_untrained_base_still_calls_by_the_schema(untrained_run):
 
 def test_a_system_that_was_not_trained_is_refused(untrained_run):
     with pytest.raises(InputError, match="has no such adapter"):
-        open_system(untrained_run, system="decoupled")
+        open_system(untrained_run).step([User("hello")])
 
 
 def test_a_directory_that_is_neither_bundle_nor_run_is_refused(tmp_path):

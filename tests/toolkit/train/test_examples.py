@@ -5,20 +5,24 @@ import re
 
 import numpy as np
 import pytest
-from transformers import AutoTokenizer
 
 from edgetune.data.records import Example, parse_record
 from edgetune.train.examples import adapters_data
 from edgetune.train.masked_names import mask_names
 from edgetune_export.prompts.prefixes import toolset_prompts
-from edgetune_export.prompts.template import cut_pieces
+from edgetune_export.prompts.template import Template
 from edgetune_runtime.calls import RESPOND_CALL, Call, Toolset
 from edgetune_runtime.prompt import Called, Result, User, call_opening, render_prompt
 
 
 @pytest.fixture(scope="module")
-def tokenizer(tiny_checkpoint):
-    return AutoTokenizer.from_pretrained(tiny_checkpoint("qwen2"))
+def template(tiny_checkpoint):
+    return Template.read(tiny_checkpoint("qwen2"))
+
+
+@pytest.fixture
+def tokenizer(template):
+    return template.tokenizer
 
 
 def asked(text: str, call: Call = RESPOND_CALL) -> Example:
@@ -34,20 +38,18 @@ TRAIN = [
 
 
 @pytest.fixture
-def build(tokenizer, weather_toolset):
+def build(template, weather_toolset):
     def make(train=TRAIN, dev=(), shown="names", toolset=weather_toolset, share=0.0, **options):
-        prompts = toolset_prompts(tokenizer, toolset, shown)
-        masked = mask_names(tokenizer, toolset, shown, train, share, 0)
-        data = adapters_data(
-            tokenizer, cut_pieces(tokenizer), prompts, toolset, train, dev, masked=masked, **options
-        )
+        prompts = toolset_prompts(template, toolset, shown)
+        masked = mask_names(template, toolset, shown, train, share, 0)
+        data = adapters_data(template, prompts, toolset, train, dev, masked=masked, **options)
         return {adapter.name: adapter for adapter in data}
 
     return make
 
 
 def learnt(tokenizer, example) -> str:
-    return tokenizer.decode(example.ids[example.loss])
+    return tokenizer.decode(example.ids[example.loss].tolist(), skip_special_tokens=False)
 
 
 def test_the_selector_sees_every_step_and_an_arguments_adapter_its_tools(build):
@@ -87,30 +89,30 @@ def test_nothing_follows_the_last_token_with_loss(build):
         assert all(example.loss[-1] for example in adapter.train)
 
 
-def test_tokens_before_the_loss_agree_with_those_that_the_runtime_feeds(build, tokenizer):
+def test_tokens_before_the_loss_agree_with_those_that_the_runtime_feeds(build, template):
     """What has no loss is a prefix of the tokens of prompt and opening, encoded by themselves."""
     adapters = build()
-    pieces = cut_pieces(tokenizer)
+    pieces = template.pieces
     [example] = adapters["home.arguments.set_alarm"].train
     context = example.ids[: int(np.flatnonzero(example.loss)[0])].tolist()
-    text = tokenizer.decode(context)
+    text = template.tokenizer.decode(context, skip_special_tokens=False)
     opening = call_opening(pieces, "set_alarm")
     prompt = text[: text.index(pieces.call_open)]
-    alone = tokenizer.encode(prompt + opening, add_special_tokens=False)
+    alone = template.ids(prompt + opening)
     assert alone[: len(context)] == context
     assert prompt.endswith(render_prompt(pieces, "", [User("wake me at 7:30")]))
 
 
-def test_earlier_steps_are_context(build, tokenizer, weather_toolset):
-    first = Call("get_weather", {"city": "Oslo"})
+def test_earlier_steps_are_context(build, tokenizer):
+    first = Called("get_weather", '{"city": "Oslo"}')
     later = Example(
-        (User("alarm if it rains"), Called(weather_toolset["get_weather"], first), Result("rain")),
+        (User("alarm if it rains"), first, Result("rain")),
         Call("set_alarm", {"time": "6"}),
     )
     [example] = build(train=[later])["home.selector"].train
     assert "set_alarm" in learnt(tokenizer, example)
     assert "get_weather" not in learnt(tokenizer, example)
-    assert "rain" in tokenizer.decode(example.ids)
+    assert "rain" in tokenizer.decode(example.ids.tolist(), skip_special_tokens=False)
 
 
 def test_a_step_gives_one_selection_example_and_at_most_one_of_arguments(build, weather_toolset):

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from edgetune.train.loss_masks import loss_spans, token_mask
-from edgetune_runtime.calls import RESPOND_CALL, RESPOND_TOOL, Call
-from edgetune_runtime.prompt import Pieces, render_call
+from edgetune_export.grammar.order import arguments_json
+from edgetune_runtime.calls import RESPOND
+from edgetune_runtime.prompt import NO_ARGUMENTS, Pieces, render_call
 
 PIECES = Pieces(
     user=("<u>", "</u>"),
@@ -15,7 +16,6 @@ PIECES = Pieces(
     call_middle='", "arguments": ',
     call_close="}\n</tool_call>",
 )
-CALL = Call("set_alarm", {"label": "tea", "time": "7:30"})
 
 
 @pytest.mark.parametrize(
@@ -28,14 +28,15 @@ CALL = Call("set_alarm", {"label": "tea", "time": "7:30"})
 )
 def test_each_role_learns_its_part_of_the_call(weather_toolset, role, learnt):
     tool = weather_toolset["set_alarm"]
-    text = render_call(PIECES, tool, CALL)
-    spans = loss_spans(PIECES, tool, CALL, role)
+    call = tool.name, arguments_json(tool, {"label": "tea", "time": "7:30"})
+    text = render_call(PIECES, *call)
+    spans = loss_spans(PIECES, *call, role)
     assert [text[start:end] for start, end in spans] == learnt
 
 
 def test_the_selector_learns_to_respond():
-    text = render_call(PIECES, RESPOND_TOOL, RESPOND_CALL)
-    [(start, end)] = loss_spans(PIECES, RESPOND_TOOL, RESPOND_CALL, "selector")
+    text = render_call(PIECES, RESPOND, NO_ARGUMENTS)
+    [(start, end)] = loss_spans(PIECES, RESPOND, NO_ARGUMENTS, "selector")
     assert text[start:end] == 'respond"'
 
 

@@ -18,8 +18,11 @@ from edgetune_export.verify.ladder import verify
 from edgetune_runtime.bundle import open_bundle
 from edgetune_runtime.errors import BundleError, InputError
 from edgetune_runtime.manifest import Manifest
+from edgetune_runtime.options import Options
 from edgetune_runtime.prompt import User
 from edgetune_runtime.toolsets import dump_toolset
+
+SHORT = Options(max_tokens=40)
 
 
 def record(request, tool=None, **arguments):
@@ -149,16 +152,16 @@ def test_run_and_bundle_route_alike_and_are_evaluated(exported, run, tmp_path):
     data.write_text("\n".join(lines))
     results = []
     for path in (run, exported):
-        agent = open_system(path, threads=1, max_tokens=40)
+        agent = open_system(path, threads=1)
         toolsets = {name: each.toolset for name, each in agent.assets.toolsets.items()}
         steps = [step for steps in read_routed(data, toolsets) for step in steps]
-        results.append(evaluate_routed(agent, steps, progress=False))
+        results.append(evaluate_routed(agent, steps, progress=False, options=SHORT))
         assert agent.step([User("play Oslo")]).timing["route_ms"] > 0
     # A tiny random base tells "play" from "rain" when trained to; it learns little else.
     assert [result.routing_accuracy for result in results] == [1.0, 1.0]
     assert results[0].as_json()["schema_valid"] == 1.0
-    untrained = open_system(exported, system="base", threads=1)
-    assert untrained.step([User("play Oslo")]).toolset in ("home", "music")
+    untrained = agent.step([User("play Oslo")], options=Options(system="base"))
+    assert untrained.toolset in ("home", "music")
 
 
 def test_a_changed_prompt_of_routing_is_found_despite_new_hashes(exported, tmp_path):
@@ -188,8 +191,8 @@ def test_a_bundle_without_the_routers_blob_or_prompts_is_refused(exported, tmp_p
 def test_without_a_router_the_base_routes(recipe, tmp_path):
     config = recipe("monolithic: {enabled: false}\n")
     train(config.model_copy(update={"router": RouterSettings(enabled=False)}), tmp_path / "run")
-    agent = open_system(tmp_path / "run", threads=1, max_tokens=40)
-    assert agent.step([User("play Oslo")]).toolset in ("home", "music")
+    agent = open_system(tmp_path / "run", threads=1)
+    assert agent.step([User("play Oslo")], options=SHORT).toolset in ("home", "music")
     assert "router" not in agent.assets.adapters
 
 
@@ -202,9 +205,9 @@ def test_activated_adapters_are_routed_and_verified(recipe, tmp_path):
     assert result["ok"], [check for check in result["checks"] if not check["ok"]]
     names = {check["name"] for check in result["checks"]}
     assert {"onnx: logits: router", "onnx: calls"} <= names
-    agent = open_system(tmp_path / "bundle", threads=1, max_tokens=40)
+    agent = open_system(tmp_path / "bundle", threads=1)
     assert agent.assets.adapters["router"].invocation
-    assert agent.step([User("play Oslo")]).toolset in ("home", "music")
+    assert agent.step([User("play Oslo")], options=SHORT).toolset in ("home", "music")
 
 
 def test_two_toolsets_of_one_name_are_refused(recipe, tmp_path):

@@ -11,7 +11,7 @@ from edgetune.train.adapter import Interrupted
 from edgetune.train.temperature import Choice, calibrate, choices_towards, fit_temperature, loss
 from edgetune_export.run import open_run
 from edgetune_runtime.prompt import User
-from edgetune_runtime.trie import Branch
+from edgetune_runtime.trie import Branch, NameTrie
 
 
 def drawn(count: int, temperature: float, seed: int = 0) -> list[Choice]:
@@ -52,23 +52,28 @@ def test_the_loss_is_that_of_the_softmax():
     assert loss(choices[1:], 2.0) == pytest.approx(-np.log(root[2] / root.sum()))
 
 
-class Trie:
-    """`a`, or `b` behind which `x` and `y` divide."""
-
-    root = Branch((), {1: "a", 2: Branch((2,), {3: "bx", 4: "by"})})
+TRIE = NameTrie(
+    names=("a", "bx", "by"),
+    opening_ids=(),
+    branches=(
+        Branch(prefix=(), children={1: "a", 2: 1}),
+        Branch(prefix=(2,), children={3: "bx", 4: "by"}),
+    ),
+)
+"""`a`, or `b` behind which `x` and `y` divide."""
 
 
 def test_choices_stand_on_the_way_to_the_right_name_alone():
     probabilities = {"a": 0.5, "by": 0.4, "bx": 0.1}
-    (first,) = choices_towards(Trie, probabilities, "a")
+    (first,) = choices_towards(TRIE, probabilities, "a")
     assert (np.exp(first.logits), first.right) == (pytest.approx([0.5, 0.5]), 0)
-    top, below = choices_towards(Trie, probabilities, "bx")
+    top, below = choices_towards(TRIE, probabilities, "bx")
     assert (top.right, below.right) == (1, 0)
     assert np.exp(-loss([top, below])) == pytest.approx(0.1)
 
 
 def test_a_name_that_is_all_but_impossible_still_has_a_logit():
-    (choice, _) = choices_towards(Trie, {"a": 1.0, "by": 0.0, "bx": 0.0}, "bx")
+    (choice, _) = choices_towards(TRIE, {"a": 1.0, "by": 0.0, "bx": 0.0}, "bx")
     assert np.isfinite(choice.logits).all()
 
 

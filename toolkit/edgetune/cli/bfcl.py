@@ -45,10 +45,12 @@ def bfcl(
     from edgetune.evaluate.bfcl import evaluate_bfcl, read_cases
     from edgetune.evaluate.system import open_system
     from edgetune.evaluate.table import bfcl_view
-    from edgetune_export.weights.checkpoint import read_tokenizer
+    from edgetune_export.prompts.template import Template
+    from edgetune_runtime.options import Options
 
     cases = read_cases(data)[:limit]
-    agent = open_system(path, engine, "base", threads=threads, max_tokens=max_tokens)
+    agent = open_system(path, engine, threads=threads)
     own = path if (path / "manifest.json").is_file() else path / "base"
-    found = evaluate_bfcl(agent, read_tokenizer(own), cases, abstain_below)
+    options = Options(max_tokens=max_tokens, abstain_below=abstain_below)
+    found = evaluate_bfcl(agent, Template.read(own), cases, options)
     give(found, json_target, lambda: stdout.print(bfcl_view(found)))

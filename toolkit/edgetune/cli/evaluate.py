@@ -13,6 +13,7 @@ from edgetune.cli.options import (
     JsonOption,
     LimitOption,
     MaxTokensOption,
+    ResidentOption,
     System,
     SystemOption,
     ThreadsOption,
@@ -49,6 +50,7 @@ def evaluate(
         Path | None, typer.Option(metavar="FILE", help="Also write an HTML report.")
     ] = None,
     threads: ThreadsOption = None,
+    max_resident: ResidentOption = None,
     json_target: JsonOption = None,
 ) -> None:
     """Measure how often the right tool is called with the right arguments.
@@ -73,12 +75,11 @@ def evaluate(
     from edgetune.evaluate.routed import evaluate_routed
     from edgetune.evaluate.system import open_system
     from edgetune.evaluate.table import result_view
+    from edgetune_runtime.options import Options
 
-    agent = open_system(
-        path,
-        engine,
-        system.value,
-        threads=threads,
+    agent = open_system(path, engine, threads=threads, max_resident=max_resident)
+    options = Options(
+        system=system.value,
         max_tokens=max_tokens,
         temperature=temperature,
         seed=seed,
@@ -90,13 +91,13 @@ def evaluate(
         routes = read_routed(data, every)[:limit]
         lengths = [len(record) for record in routes]
         routed = [step for record in routes for step in record]
-        result = evaluate_routed(agent, routed, stage.value, lengths=lengths)
+        result = evaluate_routed(agent, routed, stage.value, lengths=lengths, options=options)
     else:
         tools = agent.toolset(toolset)
         steps = [record.steps(tools) for record in read_records(data, tools)[:limit]]
         examples = [step for record in steps for step in record]
         lengths = [len(record) for record in steps]
-        result = measure(agent, tools.name, examples, stage.value, lengths=lengths)
+        result = measure(agent, tools.name, examples, stage.value, lengths=lengths, options=options)
     if report is not None:
         write_report(report, [result])
     give(result.as_json(), json_target, lambda: stdout.print(result_view(result)))

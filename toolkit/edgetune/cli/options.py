@@ -31,7 +31,15 @@ ThreadsOption = Annotated[
 MaxTokensOption = Annotated[
     int, typer.Option("--max-tokens", min=8, help="The most tokens that the arguments may take.")
 ]
-
+ResidentOption = Annotated[
+    int | None,
+    typer.Option(
+        "--max-resident",
+        metavar="N",
+        min=1,
+        help="Hold at most N adapters in memory; the one used longest ago makes room.",
+    ),
+]
 AbstainOption = Annotated[
     float,
     typer.Option(

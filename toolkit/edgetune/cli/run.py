@@ -11,6 +11,7 @@ from edgetune.cli.options import (
     EngineOption,
     JsonOption,
     MaxTokensOption,
+    ResidentOption,
     System,
     SystemOption,
     ThreadsOption,
@@ -33,6 +34,7 @@ def run(
     system: SystemOption = System.decoupled,
     engine: EngineOption = None,
     threads: ThreadsOption = None,
+    max_resident: ResidentOption = None,
     temperature: Annotated[float, typer.Option(min=0.0, help="0 takes the likeliest token.")] = 0.0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the sampling above temperature 0.")] = 0,
     max_tokens: MaxTokensOption = 256,
@@ -49,6 +51,7 @@ def run(
     from edgetune_runtime.agent import Agent
     from edgetune_runtime.bundle import open_bundle
     from edgetune_runtime.engines import open_engine
+    from edgetune_runtime.options import Options
     from edgetune_runtime.prompt import User
 
     try:
@@ -61,8 +64,9 @@ def run(
         raise InputError("REQUEST: found nothing, expected what the user says; give it in quotes.")
     opened = open_bundle(bundle)
     agent = Agent(
-        opened.assets,
-        open_engine(opened, engine, threads=threads),
+        opened.assets, open_engine(opened, engine, threads=threads), max_resident=max_resident
+    )
+    options = Options(
         system=system.value,
         max_tokens=max_tokens,
         temperature=temperature,
@@ -70,7 +74,7 @@ def run(
         exact=exact,
         abstain_below=abstain_below,
     )
-    step = agent.step([User(request)], toolset)
+    step = agent.step([User(request)], toolset, options)
     result = {"request": request, "steps": [step.as_json()]}
     give(result, json_target, lambda: _show(step))
 

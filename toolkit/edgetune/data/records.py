@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from edgetune.tools.schema import arguments_problem
-from edgetune_runtime.calls import RESPOND, RESPOND_CALL, RESPOND_TOOL, Call, Toolset
+from edgetune_export.grammar.order import arguments_json
+from edgetune_runtime.calls import RESPOND, RESPOND_CALL, Call, Toolset
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import write_bytes
-from edgetune_runtime.prompt import Called, Result, Turn, User
+from edgetune_runtime.prompt import Assistant, Called, Result, Turn, User
 
 ANSWER = "I can't do that with the tools I have, but I am happy to talk about it."
 """What the assistant says where it calls no tool; no adapter learns these words."""
@@ -56,11 +57,17 @@ class Record:
         for turn in self.turns:
             if isinstance(turn, Call):
                 examples.append(Example(tuple(before), turn))
-                tool = RESPOND_TOOL if turn.tool == RESPOND else toolset[turn.tool]
-                before.append(Called(tool, turn))
+                before.append(_turn(turn, toolset))
             else:
                 before.append(turn)
         return examples
+
+
+def _turn(call: Call, toolset: Toolset) -> Turn:
+    """An earlier step as the prompt of a later one has it."""
+    if call.tool == RESPOND:
+        return Assistant()
+    return Called(call.tool, arguments_json(toolset[call.tool], call.arguments))
 
 
 def as_source(text: str, call: Call) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from string import ascii_lowercase
 from typing import Any
 
 from edgetune.data.records import Example
+from edgetune_export.grammar.order import arguments_json
 from edgetune_runtime.calls import RESPOND, Call, Tool, Toolset
 from edgetune_runtime.prompt import Called, Turn
 
@@ -40,9 +41,10 @@ class Renamed:
         return Example(tuple(map(self._turn, example.turns)), self._call(example.call))
 
     def _turn(self, turn: Turn) -> Turn:
-        if not isinstance(turn, Called) or turn.tool.name == RESPOND:
+        if not isinstance(turn, Called):
             return turn
-        return Called(self.toolset[self.tools[turn.tool.name]], self._call(turn.call))
+        call = self._call(Call(turn.tool, json.loads(turn.arguments)))
+        return Called(call.tool, arguments_json(self.toolset[call.tool], call.arguments))
 
     def _call(self, call: Call) -> Call:
         if call.tool == RESPOND:

@@ -15,7 +15,8 @@ from edgetune.invent.codes import email, url
 from edgetune.invent.concepts import CONCEPTS, Concept
 from edgetune.invent.words import number_word, pseudo_stem
 from edgetune.tools.schema import arguments_problem
-from edgetune_runtime.calls import Tool, followed
+from edgetune_export.grammar.order import followed
+from edgetune_runtime.calls import Tool
 
 Spoken = tuple[str, Any]
 """A value as a request says it, and as the call has it."""

@@ -6,19 +6,20 @@ types are mapped to JSON Schema. What counts as right is `bfcl_rules`'.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from edgetune.data.records import numbered_lines
 from edgetune.evaluate.bfcl_rules import Allowed, call_problem
 from edgetune.evaluate.intervals import share_interval
+from edgetune_export.assets import toolset_assets
 from edgetune_export.progress import track
+from edgetune_export.prompts.template import Template
 from edgetune_runtime.agent import Agent
-from edgetune_runtime.assets import Assets, ToolsetAssets
-from edgetune_runtime.automaton import Automaton
 from edgetune_runtime.calls import RESPOND, Tool, Toolset
 from edgetune_runtime.errors import EdgetuneError, InputError
+from edgetune_runtime.options import DEFAULTS, Options
 from edgetune_runtime.prompt import User
 
 _TYPES = {"dict": "object", "float": "number", "tuple": "array"}
@@ -119,15 +120,13 @@ def json_schema(described: Any) -> Any:
 
 
 def evaluate_bfcl(
-    agent: Agent, tokenizer: Any, cases: Sequence[Case], abstain_below: float = 0.0
+    agent: Agent, template: Template, cases: Sequence[Case], options: Options = DEFAULTS
 ) -> dict[str, Any]:
-    """Let the base of `agent` answer every case; the figures as a JSON object.
-
-    `tokenizer` is the base's with its chat template. A tool that is chosen with less probability
-    than `abstain_below` counts as `respond`.
-    """
+    """Let the bare base of `agent`, which `template` belongs to, answer every case over its own
+    tools; the figures as a JSON object."""
+    options = replace(options, system="base")
     results = [
-        _answer(agent, tokenizer, case, abstain_below)
+        _answer(agent, template, case, options)
         for case in track(cases, f"evaluating the base on {agent.engine.name}")
     ]
     wrong = [
@@ -150,7 +149,7 @@ def evaluate_bfcl(
         "intervals": {
             name: list(share_interval(share, len(cases))) for name, share in figures.items()
         },
-        "abstain_below": abstain_below,
+        "abstain_below": options.abstain_below,
         "engine": agent.engine.name,
         "system": "base",
         "wrong": wrong,
@@ -158,24 +157,12 @@ def evaluate_bfcl(
 
 
 def _answer(
-    agent: Agent, tokenizer: Any, case: Case, abstain_below: float
+    agent: Agent, template: Template, case: Case, options: Options
 ) -> tuple[dict[str, Any] | None, str | None]:
     """What was called, and why it is not right."""
-    from edgetune_export.prompts.prefixes import toolset_prompts
-
-    toolset, assets = case.toolset, agent.assets
-    served = ToolsetAssets(
-        toolset, toolset_prompts(tokenizer, toolset), _Grammars(toolset, assets), None, {}, None
-    )
-    alone = Assets(assets.tokenizer, assets.pieces, {case.id: served}, {}, assets.end_tokens)
     try:
-        step = Agent(
-            alone,
-            agent.engine,
-            system="base",
-            max_tokens=agent.max_tokens,
-            abstain_below=abstain_below,
-        ).step([User(case.question)])
+        served = toolset_assets(template, agent.assets.vocabulary, case.toolset, lazy=True)
+        step = agent.step([User(case.question)], served, options)
     except EdgetuneError as error:
         return None, str(error)
     tool = step.tool
@@ -187,27 +174,6 @@ def _answer(
         return called, f"the answer '{expected}' is none of the case's tools"
     call = (tool, called["arguments"])
     return called, call_problem(case.functions[expected], case.answer, call)
-
-
-class _Grammars(Mapping[str, Automaton]):
-    """Grammars of a toolset's tools, each compiled when it is asked for."""
-
-    def __init__(self, toolset: Toolset, assets: Assets) -> None:
-        self._toolset, self._assets = toolset, assets
-
-    def __getitem__(self, name: str) -> Automaton:
-        from edgetune_export.grammar.compile import compile_grammar
-        from edgetune_runtime.vocabulary import Vocabulary
-
-        tokenizer = self._assets.tokenizer
-        tool = self._toolset[name]
-        return compile_grammar(tool, self._assets.pieces, tokenizer, Vocabulary(tokenizer))
-
-    def __iter__(self) -> Iterator[str]:
-        return (tool.name for tool in self._toolset.tools)
-
-    def __len__(self) -> int:
-        return len(self._toolset.tools)
 
 
 def _objects(path: Path) -> Iterator[dict[str, Any]]:

@@ -5,10 +5,11 @@ what is to be evaluated, `score` counts, `table` and `report` show.
 """
 
 import hashlib
+import itertools
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any, Literal
 
@@ -21,6 +22,7 @@ from edgetune_runtime.agent import Agent, Step
 from edgetune_runtime.calls import RESPOND, Call, Toolset
 from edgetune_runtime.decode import Decoded, Selection
 from edgetune_runtime.errors import InputError
+from edgetune_runtime.options import DEFAULTS, Options
 from edgetune_runtime.prompt import Turn, User
 
 Stage = Literal["all", "selection", "arguments"]
@@ -131,6 +133,7 @@ def evaluate(
     stage: Stage = "all",
     progress: bool = True,
     lengths: Sequence[int] = (),
+    options: Options = DEFAULTS,
 ) -> EvalResult:
     """Let `agent` answer every example of the toolset and score it.
 
@@ -144,13 +147,14 @@ def evaluate(
     """
     toolset = _toolset(agent, toolset_name)
     _check(examples, toolset, stage)
+    shown = track(examples, title(agent, options)) if progress else examples
     answers = [
-        answer(agent, example, stage, toolset=toolset_name, owner=toolset_name)
-        for example in (track(examples, title(agent)) if progress else examples)
+        answer(agent, example, stage, each, toolset=toolset_name, owner=toolset_name)
+        for example, each in zip(shown, seeded(options), strict=False)
     ]
     outcomes = tuple(each.outcome for each in answers)
     return EvalResult(
-        system=agent.system,
+        system=options.system,
         engine=agent.engine.name,
         toolset=toolset_name,
         stage=stage,
@@ -158,7 +162,7 @@ def evaluate(
         outcomes=outcomes,
         costs=tuple(each.cost for each in answers if each.cost),
         score=score(toolset, outcomes),
-        abstain_below=agent.abstain_below,
+        abstain_below=options.abstain_below,
         lengths=tuple(lengths),
     )
 
@@ -198,6 +202,7 @@ def answer(
     agent: Agent,
     example: Example,
     stage: Stage,
+    options: Options,
     *,
     toolset: str | None,
     owner: str | None,
@@ -211,11 +216,11 @@ def answer(
     turns, call = example.turns, example.call
     expected = Call(named(owner, call.tool), call.arguments)
     if stage == "all":
-        step = agent.step(turns, toolset)
+        step = agent.step(turns, toolset, options)
         selected = named(step.toolset, step.tool)
         given: Step | Decoded = step
         if selected != expected.tool and call.tool != RESPOND:
-            given = agent.arguments(turns, owner, call.tool)
+            given = agent.arguments(turns, owner, call.tool, options)
         outcome = Outcome(
             expected,
             selected,
@@ -228,10 +233,10 @@ def answer(
         return Answer(outcome, step.timing, step.toolset)
     began = time.perf_counter()
     if stage == "selection":
-        routes = [agent.route(turns)] if toolset is None else []
+        routes = [agent.route(turns, options)] if toolset is None else []
         picked = routes[0].name if routes else toolset
         sure = routes[0].probability if routes else 1.0
-        selection = agent.select(turns, picked, sure=sure)
+        selection = agent.select(turns, picked, options, sure=sure)
         outcome = Outcome(
             expected,
             named(picked, selection.name),
@@ -241,14 +246,20 @@ def answer(
         return Answer(outcome, _cost(began, *routes, selection), picked)
     if call.tool == RESPOND:
         return Answer(Outcome(expected), {}, None)
-    decoded = agent.arguments(turns, owner, call.tool)
+    decoded = agent.arguments(turns, owner, call.tool, options)
     outcome = Outcome(expected, given=decoded.arguments, truncated=decoded.truncated)
     return Answer(outcome, _cost(began, decoded), None)
 
 
-def title(agent: Agent) -> str:
+def seeded(options: Options) -> Iterator[Options]:
+    """Options for one example after the other, each sampled with a seed of its own."""
+    for index in itertools.count():
+        yield replace(options, seed=options.seed + index)
+
+
+def title(agent: Agent, options: Options) -> str:
     """What the bar of an evaluation says."""
-    return f"evaluating {agent.system} on {agent.engine.name}"
+    return f"evaluating {options.system} on {agent.engine.name}"
 
 
 def _cost(began: float, *done: Selection | Decoded) -> dict[str, float]:

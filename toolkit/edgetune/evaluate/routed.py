@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from edgetune.data.routed import RoutedStep
-from edgetune.evaluate.evaluate import EvalResult, Stage, answer, title
+from edgetune.evaluate.evaluate import EvalResult, Stage, answer, seeded, title
 from edgetune.evaluate.score import score
 from edgetune_export.progress import track
 from edgetune_runtime.agent import Agent
 from edgetune_runtime.calls import Toolset
 from edgetune_runtime.errors import InputError
+from edgetune_runtime.options import DEFAULTS, Options
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ def evaluate_routed(
     progress: bool = True,
     *,
     lengths: Sequence[int] = (),
+    options: Options = DEFAULTS,
 ) -> RoutedResult:
     """Let `agent` pick the toolset, the tool and the arguments for every step, and score it.
 
@@ -68,13 +70,14 @@ def evaluate_routed(
             f"data: no example to evaluate at stage '{stage}'; give records with calls of tools."
         )
     names = _Names({name: each.toolset for name, each in agent.assets.toolsets.items()})
+    shown = track(steps, title(agent, options)) if progress else steps
     answers = [
-        answer(agent, step.example, stage, toolset=None, owner=step.toolset, named=names.of)
-        for step in (track(steps, title(agent)) if progress else steps)
+        answer(agent, step.example, stage, each, toolset=None, owner=step.toolset, named=names.of)
+        for step, each in zip(shown, seeded(options), strict=False)
     ]
     outcomes = tuple(each.outcome for each in answers)
     return RoutedResult(
-        system=agent.system,
+        system=options.system,
         engine=agent.engine.name,
         toolset=names.together.name,
         stage=stage,
@@ -82,7 +85,7 @@ def evaluate_routed(
         outcomes=outcomes,
         costs=tuple(each.cost for each in answers if each.cost),
         score=score(names.together, outcomes),
-        abstain_below=agent.abstain_below,
+        abstain_below=options.abstain_below,
         lengths=tuple(lengths),
         expected_toolsets=tuple(step.toolset for step in steps),
         toolsets=tuple(each.toolset for each in answers),

@@ -6,7 +6,7 @@ on the same base. Nothing heavy is imported before the kind is known.
 
 from pathlib import Path
 
-from edgetune_runtime.agent import Agent, System
+from edgetune_runtime.agent import Agent
 from edgetune_runtime.assets import Assets
 from edgetune_runtime.engine import Engine
 from edgetune_runtime.errors import InputError
@@ -15,17 +15,14 @@ from edgetune_runtime.errors import InputError
 def open_system(
     path: Path,
     engine: str | None = None,
-    system: System = "decoupled",
     *,
     threads: int | None = None,
-    max_tokens: int = 256,
-    temperature: float = 0.0,
-    seed: int = 0,
-    abstain_below: float = 0.0,
+    max_resident: int | None = None,
 ) -> Agent:
     """An agent over the bundle or run at `path`.
 
-    `engine` is by default the bundle's own, and torch for a run; `threads` are CPU threads. Raises
+    `engine` is by default the bundle's own, and torch for a run; `threads` are CPU threads;
+    `max_resident` is the agent's. Raises
     InputError where `path` holds neither, or the engine cannot run what stands there; BundleError
     where the bundle is damaged.
     """
@@ -38,15 +35,7 @@ def open_system(
             f"{path}: found neither manifest.json (a bundle) nor run.json (a training run); give "
             "what `edgetune export` or `edgetune train` wrote."
         )
-    return Agent(
-        assets,
-        opened,
-        system=system,
-        max_tokens=max_tokens,
-        temperature=temperature,
-        seed=seed,
-        abstain_below=abstain_below,
-    )
+    return Agent(assets, opened, max_resident=max_resident)
 
 
 def _bundle(path: Path, engine: str | None, threads: int | None) -> tuple[Assets, Engine]:

@@ -18,9 +18,10 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from edgetune_export.grammar.formats import FORMATS
+from edgetune_export.grammar.order import arguments_json
 from edgetune_export.grammar.regular import Table, minimal
 from edgetune_export.grammar.schema import arguments_language
-from edgetune_runtime.calls import Tool, arguments_json
+from edgetune_runtime.calls import Tool
 
 _NESTED_MAPS = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
 _NESTED_ONE = ("items", "additionalProperties", "contains", "propertyNames", "additionalItems")

@@ -7,15 +7,17 @@ expects it. Nothing here knows of batches, adapters' weights or files.
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tokenizers import Tokenizer
 
 from edgetune.data.records import Example
 from edgetune.train.loss_masks import Span, loss_spans, token_mask
 from edgetune.train.masked_names import Masked
-from edgetune_runtime.calls import RESPOND, RESPOND_TOOL, Call, Toolset
+from edgetune_export.grammar.order import arguments_json
+from edgetune_export.prompts.template import Template
+from edgetune_runtime.calls import RESPOND, RESPOND_TOOL, Toolset
 from edgetune_runtime.manifest import Role
 from edgetune_runtime.prompt import Pieces, ToolsetPrompts, render_call, render_prompt
 
@@ -59,8 +61,7 @@ Encoder = Callable[[Sequence[str]], list[tuple[NDArray[np.int32], list[Span]]]]
 
 
 def adapters_data(
-    tokenizer: Any,
-    pieces: Pieces,
+    template: Template,
     prompts: ToolsetPrompts,
     toolset: Toolset,
     train: Sequence[Example],
@@ -76,10 +77,9 @@ def adapters_data(
     The selector (and the monolithic baseline) see every step, the arguments adapters those of
     their tool, the `common` one those of all tools. A tool without parameters, or without a step in
     `train`, has no adapter. `masked` holds, by index, the examples of `train` that are shown
-    under other names.
-    `tokenizer` is a fast Hugging Face tokenizer. `max_length` is in tokens.
+    under other names. `max_length` is in tokens.
     """
-    encode = encoder(tokenizer)
+    encode, pieces = encoder(template.tokenizer), template.pieces
 
     def data(name: str, role: Role, tool: str | None = None) -> AdapterData:
         prefix = prompts.selector if tool is None else prompts.arguments[tool]
@@ -165,14 +165,14 @@ def tokenize(
     for example in examples:
         tool = RESPOND_TOOL if example.call.tool == RESPOND else toolset[example.call.tool]
         prompt = render_prompt(pieces, prefix, example.turns)
-        call = Call(tool.name, example.call.arguments)
-        texts.append(prompt + render_call(pieces, tool, call))
+        arguments = arguments_json(tool, example.call.arguments)
+        texts.append(prompt + render_call(pieces, tool.name, arguments))
         # A step without a call has no arguments to be learnt: `respond` is the selector's alone.
         learnt: Role = "selector" if tool.name == RESPOND else role
         spans.append(
             [
                 (len(prompt) + start, len(prompt) + end)
-                for start, end in loss_spans(pieces, tool, call, learnt)
+                for start, end in loss_spans(pieces, tool.name, arguments, learnt)
             ]
         )
     tokens = []
@@ -183,18 +183,13 @@ def tokenize(
     return tokens
 
 
-def encoder(tokenizer: Any) -> Encoder:
-    """Encodes with a fast Hugging Face tokenizer."""
+def encoder(tokenizer: Tokenizer) -> Encoder:
+    """Encodes with `tokenizer`, without any token that it would add."""
 
     def encode(texts: Sequence[str]) -> list[tuple[NDArray[np.int32], list[Span]]]:
-        if not texts:
-            return []
-        encoded = tokenizer(
-            list(texts), add_special_tokens=False, return_offsets_mapping=True, truncation=False
-        )
         return [
-            (np.asarray(ids, dtype=np.int32), offsets)
-            for ids, offsets in zip(encoded["input_ids"], encoded["offset_mapping"], strict=True)
+            (np.asarray(encoded.ids, dtype=np.int32), encoded.offsets)
+            for encoded in tokenizer.encode_batch(list(texts), add_special_tokens=False)
         ]
 
     return encode

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from edgetune_runtime.calls import Call, Tool, arguments_json
 from edgetune_runtime.manifest import Role
 from edgetune_runtime.prompt import Pieces, call_opening
 
@@ -18,19 +17,19 @@ Span = tuple[int, int]
 """First character and the one after the last."""
 
 
-def loss_spans(pieces: Pieces, tool: Tool, call: Call, role: Role) -> list[Span]:
-    """Characters of `render_call(pieces, tool, call)` that a role learns to write.
+def loss_spans(pieces: Pieces, tool: str, arguments: str, role: Role) -> list[Span]:
+    """Characters of `render_call(pieces, tool, arguments)` that a role learns to write.
 
     selector: the name and the quote that closes it. arguments: the arguments object and all that
     closes the call. monolithic: both. (arXiv:2510.00229, section 3.)
     """
     name = len(pieces.call_open)
-    opening = len(call_opening(pieces, tool.name))
-    end = opening + len(arguments_json(tool, call.arguments)) + len(pieces.call_close)
+    opening = len(call_opening(pieces, tool))
+    end = opening + len(arguments) + len(pieces.call_close)
     spans = []
     if role != "arguments":
         # Without what closes it, a name that begins another one would never be finished.
-        spans.append((name, name + len(tool.name) + len(pieces.call_middle[:1])))
+        spans.append((name, name + len(tool) + len(pieces.call_middle[:1])))
     if role != "selector":
         spans.append((opening, end))
     return spans

@@ -7,11 +7,11 @@ neither masks of loss nor adapters.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Any
 
 from edgetune.data.records import Example
 from edgetune.data.renamed import rename
 from edgetune_export.prompts.prefixes import toolset_prompts
+from edgetune_export.prompts.template import Template
 from edgetune_runtime.calls import Toolset
 from edgetune_runtime.prompt import ToolsetPrompts, ToolsShown
 
@@ -29,7 +29,7 @@ class Masked:
 
 
 def mask_names(
-    tokenizer: Any,
+    template: Template,
     toolset: Toolset,
     shown: ToolsShown,
     examples: Sequence[Example],
@@ -48,7 +48,7 @@ def mask_names(
     renamings = [
         rename(toolset, rng, parameters=shown == "full") for _ in range(min(RENAMINGS, len(chosen)))
     ]
-    prompts = [toolset_prompts(tokenizer, each.toolset, shown, shared=shared) for each in renamings]
+    prompts = [toolset_prompts(template, each.toolset, shown, shared=shared) for each in renamings]
     masked = {}
     for place, index in enumerate(chosen):
         renamed = renamings[place % len(renamings)]

@@ -77,8 +77,8 @@ def prepare(config: TrainConfig, output: Path) -> Prepared:
             name=config.base.model,
             revision=config.base.revision,
             method=config.base.quantization or "mse",
-            calibration=lambda tokenizer: calibration_ids(
-                tokenizer,
+            calibration=lambda template: calibration_ids(
+                template,
                 [(each.toolset, each.train) for each in records],
                 config.prompt.tools,
                 config.max_length,

@@ -1,7 +1,6 @@
 """What a calibrated quantizer reads: token ids of training records, as the adapters see them."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +8,7 @@ from numpy.typing import NDArray
 from edgetune.data.records import Example
 from edgetune.train.examples import adapters_data
 from edgetune_export.prompts.prefixes import toolset_prompts
-from edgetune_export.prompts.template import cut_pieces
+from edgetune_export.prompts.template import Template
 from edgetune_runtime.calls import Toolset
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.prompt import ToolsShown
@@ -19,7 +18,7 @@ TOKENS = 32_768
 
 
 def calibration_ids(
-    tokenizer: Any,
+    template: Template,
     records: Sequence[tuple[Toolset, Sequence[Example]]],
     shown: ToolsShown,
     max_length: int,
@@ -29,14 +28,12 @@ def calibration_ids(
     `max_length` is in tokens; longer examples are left out. The same examples give the same draw.
     Raises InputError where no example is short enough.
     """
-    pieces = cut_pieces(tokenizer)
     pool = [
         example.ids
         for toolset, examples in records
         for adapter in adapters_data(
-            tokenizer,
-            pieces,
-            toolset_prompts(tokenizer, toolset, shown),
+            template,
+            toolset_prompts(template, toolset, shown),
             toolset,
             examples,
             [],

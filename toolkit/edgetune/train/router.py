@@ -1,17 +1,17 @@
 """What the router adapter is trained on: every step of every toolset, labelled with the toolset.
 
-To the renderer and the loss mask a toolset is a tool of that name without parameters (`routing`).
+To the renderer and the loss mask a toolset is a tool of that name without parameters.
 Nothing here knows how an adapter is trained.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from edgetune.data.records import Example
 from edgetune.train.examples import AdapterData, Tokens, encoder, kept, tokenize
+from edgetune_export.prompts.prefixes import as_tools
+from edgetune_export.prompts.template import Template
 from edgetune_runtime.calls import Call, Toolset
-from edgetune_runtime.prompt import Pieces, RouterPrompts
-from edgetune_runtime.routing import as_tools
+from edgetune_runtime.prompt import RouterPrompts
 
 ROUTER = "router"
 """Name and role of the adapter; those of toolsets have a dot in their names."""
@@ -21,8 +21,7 @@ Steps = Sequence[tuple[Toolset, Sequence[Example]]]
 
 
 def router_data(
-    tokenizer: Any,
-    pieces: Pieces,
+    template: Template,
     prompts: RouterPrompts,
     train: Steps,
     dev: Steps,
@@ -34,7 +33,7 @@ def router_data(
     A step that ends in `respond` belongs to its toolset, too, whose selector has learnt to say so.
     """
     routes = Toolset(ROUTER, "", as_tools(toolset for toolset, _ in train))
-    encode = encoder(tokenizer)
+    encode = encoder(template.tokenizer)
 
     def tokens(steps: Steps) -> list[Tokens]:
         labelled = [
@@ -42,6 +41,6 @@ def router_data(
             for toolset, examples in steps
             for example in examples
         ]
-        return tokenize(encode, pieces, prompts.adapter, routes, labelled, "selector")
+        return tokenize(encode, template.pieces, prompts.adapter, routes, labelled, "selector")
 
     return kept(ROUTER, "router", None, None, tokens(train), tokens(dev), max_length)

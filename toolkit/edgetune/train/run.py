@@ -46,7 +46,6 @@ from edgetune.train.temperature import calibrate
 from edgetune_export.progress import console
 from edgetune_export.prompts.invocation import invocation_tokens
 from edgetune_export.prompts.prefixes import router_prompts, toolset_prompts
-from edgetune_export.prompts.template import cut_pieces
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import replaced_directory, write_bytes, write_json
 
@@ -128,26 +127,23 @@ def _invocation(config: TrainConfig, prepared: Prepared) -> tuple[int, ...]:
     """Where adapters begin to act, if they are activated ones."""
     if config.adapter.kind == "lora":
         return ()
-    tokenizer = prepared.base.tokenizer
-    pieces = cut_pieces(tokenizer)
-    return invocation_tokens(tokenizer.backend_tokenizer, pieces, config.adapter.invocation)
+    return invocation_tokens(prepared.base.template, config.adapter.invocation)
 
 
 def _data(config: TrainConfig, prepared: Prepared, longest: int) -> list[AdapterData]:
     """Every toolset's adapters, then the router; examples have at most `longest` tokens."""
-    tokenizer, shown = prepared.base.tokenizer, config.prompt.tools
-    pieces, shared = cut_pieces(tokenizer), config.adapter.kind == "alora"
+    template, shown = prepared.base.template, config.prompt.tools
+    shared = config.adapter.kind == "alora"
     data: list[AdapterData] = []
     for records in prepared.toolsets:
         toolset = records.toolset
         taught = [*records.train, *records.swapped, *records.negatives]
         data += adapters_data(
-            tokenizer,
-            pieces,
-            toolset_prompts(tokenizer, toolset, shown, shared=shared),
+            template,
+            toolset_prompts(template, toolset, shown, shared=shared),
             *(toolset, taught, records.dev),
             masked=mask_names(
-                *(tokenizer, toolset, shown, taught),
+                *(template, toolset, shown, taught),
                 records.data.mask_names,
                 config.train.seed,
                 shared=shared,
@@ -161,10 +157,10 @@ def _data(config: TrainConfig, prepared: Prepared, longest: int) -> list[Adapter
             if tool.has_parameters and tool.name not in trained:
                 console.print(f"{tool.name}: no record calls it, so it gets no arguments adapter")
     if config.routed:
-        prompts = router_prompts(tokenizer, [each.toolset for each in prepared.toolsets], shown)
+        prompts = router_prompts(template, [each.toolset for each in prepared.toolsets], shown)
         train = [(each.toolset, [*each.train, *each.swapped]) for each in prepared.toolsets]
         dev = [(each.toolset, each.dev) for each in prepared.toolsets]
-        data.append(router_data(tokenizer, pieces, prompts, train, dev, max_length=longest))
+        data.append(router_data(template, prompts, train, dev, max_length=longest))
     return data
 
 

@@ -20,12 +20,13 @@ from edgetune.train.prepare import read_json
 from edgetune_export.progress import console, track
 from edgetune_export.run import open_run, run_assets
 from edgetune_export.torch_engine import TorchEngine
-from edgetune_runtime.agent import Agent, System
+from edgetune_runtime.agent import Agent
 from edgetune_runtime.calls import RESPOND
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import write_json
+from edgetune_runtime.options import Options, System
 from edgetune_runtime.prompt import Turn
-from edgetune_runtime.trie import Branch, NameTrie
+from edgetune_runtime.trie import NameTrie
 
 EXAMPLES = 350
 """How many dev examples are asked at the most: one number needs no more, and each costs a prefill
@@ -80,12 +81,12 @@ def calibrate(
         return
     run = open_run(directory)
     assets = run_assets(run, grammars=False)
-    engine = TorchEngine(run.base)
+    agent = Agent(assets, TorchEngine(run.base))
     for entry in waiting:
-        agent = Agent(assets, engine, system=_SYSTEMS[entry["role"]], exact=True)
+        options = Options(system=_SYSTEMS[entry["role"]], exact=True)
         toolset = entry["toolset"]
-        names = run.toolsets[toolset].names if toolset else tuple(run.toolsets)
-        trie = NameTrie(assets.tokenizer, assets.pieces, names)
+        among = assets.toolsets[toolset] if toolset else assets.router
+        assert among is not None  # a run with a router has several toolsets
         everything = asked[entry["name"]]
         thinned = everything[:: -(-len(everything) // EXAMPLES)]
         answers: list[list[Choice]] = []
@@ -93,10 +94,13 @@ def calibrate(
             if stop():
                 raise Interrupted
             try:
-                found = agent.select(turns, toolset) if toolset else agent.route(turns)
+                if toolset:
+                    found = agent.select(turns, toolset, options)
+                else:
+                    found = agent.route(turns, options)
             except InputError:
                 continue  # longer than the context: training left such ones out, too
-            answers.append(list(choices_towards(trie, found.probabilities, right)))
+            answers.append(list(choices_towards(among.trie, found.probabilities, right)))
         choices = [choice for answer in answers for choice in answer]
         temperature = round(fit_temperature(choices), 4)
         entry["selection_temperature"] = temperature
@@ -130,10 +134,10 @@ def choices_towards(
     What a branch's children share is the mass of the names below each, which the logits are the
     logarithm of.
     """
-    node = trie.root
-    while isinstance(node, Branch):
-        children = list(node.children.values())
-        below = [set(_names(child)) for child in children]
+    node: int | str = 0 if trie.branches else name
+    while isinstance(node, int):
+        children = list(trie.branches[node].children.values())
+        below = [set(_names(trie, child)) for child in children]
         masses = np.array([sum(probabilities[each] for each in names) for names in below])
         right = next(place for place, names in enumerate(below) if name in names)
         yield Choice(np.log(np.maximum(masses, np.finfo(np.float64).tiny)), right)
@@ -163,9 +167,10 @@ def loss(choices: Sequence[Choice], temperature: float = 1.0) -> float:
     return float(sum(np.logaddexp.reduce(logits) - logits[right] for logits, right in scaled))
 
 
-def _names(node: Branch | str) -> Iterator[str]:
+def _names(trie: NameTrie, node: int | str) -> Iterator[str]:
+    """The names below `node`, which is one of them or a branch."""
     if isinstance(node, str):
         yield node
     else:
-        for child in node.children.values():
-            yield from _names(child)
+        for child in trie.branches[node].children.values():
+            yield from _names(trie, child)

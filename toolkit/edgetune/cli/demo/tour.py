@@ -23,7 +23,7 @@ from edgetune.config import read_config
 from edgetune.data.records import Example, read_records
 from edgetune.evaluate.evaluate import EvalResult, evaluate, request_text
 from edgetune.evaluate.report import write_report
-from edgetune.evaluate.system import System, open_system
+from edgetune.evaluate.system import open_system
 from edgetune.evaluate.table import result_view, systems_view
 from edgetune.train.prepare import OtherRun
 from edgetune.train.run import train
@@ -33,6 +33,7 @@ from edgetune_export.run import open_run
 from edgetune_export.verify.ladder import verify
 from edgetune_runtime.calls import RESPOND
 from edgetune_runtime.errors import InputError
+from edgetune_runtime.options import Options, System
 
 RECIPE = Path("configs/nano/phone_actions.yaml")
 SYSTEMS: tuple[System, ...] = ("base", "monolithic", "decoupled")
@@ -145,19 +146,20 @@ def _say(number: int, title: str, text: str) -> None:
 
 
 def _evaluate(bundle: Path, test: Path) -> tuple[list[EvalResult], list[Example]]:
-    results = []
-    for system in SYSTEMS:
-        agent = open_system(bundle, "onnx", system)
-        toolset = agent.toolset(None)
-        records = read_records(test, toolset)
-        examples = [step for record in records for step in record.steps(toolset)]
-        results.append(evaluate(agent, toolset.name, examples))
+    agent = open_system(bundle, "onnx")
+    toolset = agent.toolset()
+    records = read_records(test, toolset)
+    examples = [step for record in records for step in record.steps(toolset)]
+    results = [
+        evaluate(agent, toolset.name, examples, options=Options(system=system))
+        for system in SYSTEMS
+    ]
     return results, examples
 
 
 def _sample_calls(bundle: Path, examples: list[Example]) -> list[dict[str, Any]]:
     """Steps of the agent for the first example of some tools, `respond` among them."""
-    agent = open_system(bundle, "onnx", "decoupled")
+    agent = open_system(bundle, "onnx")
     first: dict[str, Example] = {}
     for example in examples:
         first.setdefault(example.call.tool, example)
