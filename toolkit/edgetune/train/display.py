@@ -4,7 +4,7 @@ import time
 
 from rich.progress import TextColumn
 
-from edgetune_export.progress import Bar
+from edgetune_export.progress import Bar, clock_text
 
 
 class Display(Bar):
@@ -37,14 +37,8 @@ class Display(Bar):
         self._here += tokens
         self._left -= tokens
         speed = self._here / max(1e-9, time.monotonic() - self._began)
-        note = f"{speed:,.0f} tokens/s, {_clock(self._left / speed)} left"
+        note = f"{speed:,.0f} tokens/s, {clock_text(self._left / speed)} left"
         self._loss = self._loss if loss is None else loss
         if self._loss is not None:
             note = f"loss {self._loss:.4f}, {note}"
         self.update(self._adapter, advance=1, note=note)
-
-
-def _clock(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
