@@ -64,6 +64,32 @@ def test_what_is_piped_is_neither_wrapped_nor_cut(tiny_bundle, tmp_path):
     assert line.rstrip(" │").endswith("copy or export the bundle again.")
 
 
+def test_verify_shows_a_line_a_rung_and_in_full_what_does_not_hold(
+    monkeypatch, capsys, tiny_bundle, tmp_path
+):
+    def lines(*arguments) -> list[str]:
+        code = run(monkeypatch, "verify", *arguments)
+        *shown, last = capsys.readouterr().out.splitlines()
+        assert last.startswith("not ok: " if code else "ok: ")
+        assert code in (0, 1)
+        return shown
+
+    whole = lines(tiny_bundle)
+    [logits] = [line for line in whole if "onnx: logits" in line]
+    assert "5 of 5 ok" in logits
+    assert "at worst, " in logits
+    assert [line for line in lines(tiny_bundle, "--all") if "onnx: logits: home.selector" in line]
+    assert len(whole) < len(lines(tiny_bundle, "--all"))
+
+    bundle = shutil.copytree(tiny_bundle, tmp_path / "home")
+    blob = bundle / "adapters" / "home.selector.safetensors"
+    blob.write_bytes(b"no blob")
+    broken = lines(bundle)
+    assert any("3 of 4 not ok" in line for line in broken if "blob" in line)
+    [why] = [line for line in broken if line.startswith("not ok blob: home.selector: ")]
+    assert str(blob) in why
+
+
 def test_a_package_that_is_not_installed_is_named(monkeypatch, capsys, tmp_path):
     for name in [name for name in sys.modules if name.startswith("edgetune.data")]:
         monkeypatch.delitem(sys.modules, name)

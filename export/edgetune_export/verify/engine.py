@@ -1,7 +1,8 @@
 """The rungs of `verify` that run the engine: bits, swaps, slots, logits and calls.
 
-Each takes a `Stand` and returns its detail, or raises BundleError naming the file or slot. Hashes
-were compared before; which rungs there are, and in what order, is `verify`'s.
+Each takes a `Stand` and returns its detail (where that is measured, how near it came to failing,
+too), or raises BundleError naming the file or slot. Hashes were compared before; which rungs there
+are, and in what order, is `verify`'s.
 """
 
 import tempfile
@@ -182,8 +183,8 @@ def check_swaps(stand: Stand) -> str:
     return f"{len(stand.handles)} adapters and the base, three times each"
 
 
-def check_slots(stand: Stand, name: str) -> str:
-    """Each slot of adapter `name`, alone, changes the base's logits."""
+def check_slots(stand: Stand, name: str) -> tuple[str, float]:
+    """Each slot of adapter `name`, alone, changes the base's logits; the share untrained."""
     probe = stand.probe(name)
     plain = stand.run(BASE, probe)
     blob = stand.bundle.assets.adapters[name].load()
@@ -199,11 +200,14 @@ def check_slots(stand: Stand, name: str) -> str:
                 "export the bundle again."
             )
     note = f" ({untrained} hold zeros: tried with made-up values)" if untrained else ""
-    return f"each of {len(slots)} slots changes the logits{note}"
+    return f"each of {len(slots)} slots changes the logits{note}", untrained / max(1, len(slots))
 
 
-def check_logits(stand: Stand, name: str) -> str:
-    """Adapter `name`, or the base, against PEFT: the logits, and the adapter's effect on them."""
+def check_logits(stand: Stand, name: str) -> tuple[str, float]:
+    """Adapter `name`, or the base, against PEFT: the logits, and the adapter's effect on them.
+
+    Also how much of the tolerance is used: of the one of the two that is nearer to its own.
+    """
     prefill = stand.wanted.prefills[name]
     found = stand.serve(name, prefill)
     if found.shape != prefill.logits.shape or not np.isfinite(found).all():
@@ -221,10 +225,16 @@ def check_logits(stand: Stand, name: str) -> str:
             "its scale is wrong."
         )
     detail = f"within {error:.3%} of PEFT (tolerance {tolerance:.2%})"
-    return detail if name == BASE else f"{detail}; {_check_effect(stand, name, prefill, found)}"
+    used = error / tolerance
+    if name == BASE:
+        return detail, used
+    effect, effect_used = _check_effect(stand, name, prefill, found)
+    return f"{detail}; {effect}", max(used, effect_used)
 
 
-def _check_effect(stand: Stand, name: str, prefill: Prefill, found: NDArray[np.float32]) -> str:
+def _check_effect(
+    stand: Stand, name: str, prefill: Prefill, found: NDArray[np.float32]
+) -> tuple[str, float]:
     """How much the adapter changes the logits, against PEFT: tells a wrong scale even where the
     whole difference is within the tolerance."""
     wanted_plain = stand.wanted.plain[name]
@@ -232,14 +242,14 @@ def _check_effect(stand: Stand, name: str, prefill: Prefill, found: NDArray[np.f
     effect = prefill.logits - wanted_plain
     rounding = np.sqrt(np.mean((plain - wanted_plain) ** 2))
     if np.sqrt(np.mean(effect**2)) < EFFECT_VISIBLE * rounding:
-        return "its effect is too small beside the engine's rounding to be judged"
+        return "its effect is too small beside the engine's rounding to be judged", 0.0
     share = float(np.vdot(found - plain, effect) / np.vdot(effect, effect))
     if abs(share - 1) > EFFECT_TOLERANCE:
         raise BundleError(
             f"{stand.file(name)}: the effect of '{name}' is {share:.2f} times PEFT's (tolerance "
             f"{EFFECT_TOLERANCE}); its scale is wrong (rsLoRA?), export it again."
         )
-    return f"effect {share:.3f} times PEFT's"
+    return f"effect {share:.3f} times PEFT's", abs(share - 1) / EFFECT_TOLERANCE
 
 
 def check_calls(stand: Stand) -> str:

@@ -1,12 +1,12 @@
 """The ladder of checks that a bundle climbs: from its hashes up to the calls that it makes.
 
-Each rung is a named check; a bundle that is damaged or wrong makes rungs fail, it never makes this
-module raise. What is compared with was computed at export by PEFT and the torch engine
-(`reference`), or is computed anew from a run. What an engine does is judged in `engine`.
+A rung is one kind of check, of the bundle or of each adapter; a bundle that is damaged or wrong
+makes checks fail, it never makes this module raise. What is compared with was computed at export by
+PEFT and the torch engine (`reference`), or is computed anew from a run. What an engine does is
+judged in `engine`.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from edgetune_export.lowering.program_structure import check_program
 from edgetune_export.progress import stage
 from edgetune_export.run import Run, open_run, run_assets
+from edgetune_export.verify.checks import Check, Verification
 from edgetune_export.verify.engine import (
     Stand,
     check_base_bits,
@@ -51,17 +52,13 @@ DELTA_TOLERANCE = {"float32": 1e-4, "float16": 2e-3}
 """Relative difference of a slot's |A B| to PEFT's own: rounding of the blob's type alone."""
 
 
-@dataclass(frozen=True)
-class Check:
-    """One rung."""
-
-    name: str
-    ok: bool
-    detail: str
-
-
 def verify(bundle_path: Path, engine: str | None = None, run: Path | None = None) -> dict[str, Any]:
-    """Climb the ladder: `{"ok": bool, "checks": [{"name", "ok", "detail"}]}`.
+    """What `climb` finds, as JSON: `{"ok": bool, "checks": [{"name", "ok", "detail"}]}`."""
+    return climb(bundle_path, engine, run).as_json()
+
+
+def climb(bundle_path: Path, engine: str | None = None, run: Path | None = None) -> Verification:
+    """Climb the ladder: every check in order, as far as what it stands on holds.
 
     `engine` None climbs it with every engine; of a target that runs on its own silicon alone the
     structure is checked; `run` computes the reference anew from
@@ -76,12 +73,11 @@ def verify(bundle_path: Path, engine: str | None = None, run: Path | None = None
     ladder = _Ladder(bundle_path)
     with stage("Verifying"):
         _climb(ladder, engine, opened)
-    checks = ladder.checks
-    return {"ok": all(c.ok for c in checks), "checks": [asdict(check) for check in checks]}
+    return Verification(ladder.checks)
 
 
 class _Ladder:
-    """The rungs so far."""
+    """The checks so far."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -89,32 +85,45 @@ class _Ladder:
 
     @property
     def holds(self) -> bool:
-        """No rung has failed yet."""
+        """No check has failed yet."""
         return all(check.ok for check in self.checks)
 
-    def open(self, name: str, rung: Callable[[], tuple[T, str]]) -> T | None:
-        """A rung that gives what later ones stand on (and its detail); None where it fails."""
+    def open(self, rung: str, judge: Callable[[], tuple[T, str]]) -> T | None:
+        """A check that gives what later ones stand on (and its detail); None where it fails."""
+        return self._try(rung, None, lambda: (*judge(), 0.0))
+
+    def check(
+        self, rung: str, judge: Callable[..., str], *arguments: Any, adapter: str | None = None
+    ) -> None:
+        """A check that only holds or fails; `judge` returns its detail."""
+        self._try(rung, adapter, lambda: (True, judge(*arguments), 0.0))
+
+    def measure(
+        self, rung: str, judge: Callable[..., tuple[str, float]], *arguments: Any, adapter: str
+    ) -> None:
+        """A check that comes more or less near to failing; `judge` returns detail and strain."""
+        self._try(rung, adapter, lambda: (True, *judge(*arguments)))
+
+    def _try(
+        self, rung: str, adapter: str | None, judge: Callable[[], tuple[T, str, float]]
+    ) -> T | None:
         try:
-            value, detail = rung()
+            value, detail, strain = judge()
         except EdgetuneError as error:
-            self.checks.append(Check(name, False, str(error)))
+            self.checks.append(Check(rung, adapter, False, str(error)))
         except Exception as error:  # noqa: BLE001 - damaged files break libraries in any way
             detail = f"{self.path}: {type(error).__name__}: {error}; export the bundle again."
-            self.checks.append(Check(name, False, detail))
+            self.checks.append(Check(rung, adapter, False, detail))
         else:
-            self.checks.append(Check(name, True, detail))
+            self.checks.append(Check(rung, adapter, True, detail, strain))
             return value
         return None
-
-    def check(self, name: str, rung: Callable[..., str], *arguments: Any) -> None:
-        """A rung that only holds or fails; `rung` returns its detail."""
-        self.open(name, lambda: (True, rung(*arguments)))
 
     def leave(self) -> None:
         """The rungs above stand on one that failed: say that they were not tried."""
         broken = next(check.name for check in self.checks if not check.ok)
         detail = f"skipped, since '{broken}' does not hold"
-        self.checks.append(Check("all further checks", False, detail))
+        self.checks.append(Check("all further checks", None, False, detail))
 
 
 def _climb(ladder: _Ladder, engine: str | None, run: Run | None) -> None:
@@ -132,7 +141,7 @@ def _climb(ladder: _Ladder, engine: str | None, run: Run | None) -> None:
     # All of these are tried, so that what is wrong is named as closely as can be.
     ladder.check("files", _check_files, path, manifest)
     for adapter in manifest.adapters:
-        ladder.check(f"blob: {adapter.name}", _check_blob, path, manifest, adapter)
+        ladder.check("blob", _check_blob, path, manifest, adapter, adapter=adapter.name)
     if not ladder.holds:
         return ladder.leave()
     bundle = ladder.open("contents", lambda: (open_bundle(path, check=False), "all can be read"))
@@ -143,7 +152,7 @@ def _climb(ladder: _Ladder, engine: str | None, run: Run | None) -> None:
     if wanted is None:
         return ladder.leave()
     for adapter in manifest.adapters:
-        ladder.check(f"scale: {adapter.name}", _check_scale, path, adapter, wanted)
+        ladder.check("scale", _check_scale, path, adapter, wanted, adapter=adapter.name)
     for target in manifest.targets:
         if not has_engine(target):
             ladder.check(f"{target.name}: structure", _check_structure, bundle, target)
@@ -159,10 +168,10 @@ def _climb_engine(ladder: _Ladder, stand: Stand) -> None:
     engine = stand.engine.name
     ladder.check(f"{engine}: no adapter is the base, bit for bit", check_base_bits, stand)
     for name in stand.handles:
-        ladder.check(f"{engine}: slots: {name}", check_slots, stand, name)
+        ladder.measure(f"{engine}: slots", check_slots, stand, name, adapter=name)
     ladder.check(f"{engine}: a swap there and back is bit-identical", check_swaps, stand)
     for name in (BASE, *stand.handles):
-        ladder.check(f"{engine}: logits: {name}", check_logits, stand, name)
+        ladder.measure(f"{engine}: logits", check_logits, stand, name, adapter=name)
     ladder.check(f"{engine}: calls", check_calls, stand)
 
 

@@ -1,12 +1,15 @@
 """`edgetune verify`: does this bundle do exactly what its training run did?"""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from edgetune.cli.options import BundleArgument, EngineOption, JsonOption, give, stdout
+
+if TYPE_CHECKING:
+    from edgetune_export.verify.checks import Verification
 
 
 def verify(
@@ -16,31 +19,50 @@ def verify(
         Path | None,
         typer.Option("--run", metavar="RUN", help="Compute the reference afresh from this run."),
     ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="A line for each check, not for each kind of check.")
+    ] = False,
     json_target: JsonOption = None,
 ) -> None:
     """Check a bundle from its hashes up to its calls; exit code 1 where a check does not hold.
 
     Example: `edgetune verify bundles/phone`
     """
-    from edgetune_export.verify.ladder import verify as check
+    from edgetune_export.verify.ladder import climb
 
-    result = check(bundle, engine, run)
-    give(result, json_target, lambda: show(result, stdout))
-    if not result["ok"]:
+    found = climb(bundle, engine, run)
+    give(found.as_json(), json_target, lambda: show(found, stdout, every=every))
+    if not found.ok:
         raise typer.Exit(1)
 
 
-def show(result: dict[str, Any], console: Console) -> None:
-    """Print the ladder of checks."""
+def show(found: "Verification", console: Console, *, every: bool = False) -> None:
+    """Print a line a rung, or with `every` a line a check; then whatever does not hold, in full."""
     from rich.markup import escape
     from rich.table import Table
 
     table = Table(title="Verification", title_justify="left")
     table.add_column("check", overflow="fold")
-    table.add_column("")
+    table.add_column("holds", justify="right")
     table.add_column("detail", overflow="fold")
-    for check in result["checks"]:
-        mark = "[green]ok[/]" if check["ok"] else "[bold red]not ok[/]"
-        table.add_row(check["name"], mark, escape(check["detail"]))
+    if every:
+        for check in found.checks:
+            detail = check.detail if check.ok else "see below"
+            table.add_row(escape(check.name), _mark(check.ok), escape(detail))
+    else:
+        for rung in found.rungs:
+            n = len(rung.checks)
+            holding = "" if n == 1 else f"{n - len(rung.failed)} of {n} "
+            detail = "see below" if rung.failed else rung.detail
+            table.add_row(escape(rung.name), holding + _mark(not rung.failed), escape(detail))
     console.print(table)
-    console.print("[green]ok[/]" if result["ok"] else "[bold red]not ok[/]")
+    for check in found.failed:
+        console.print(f"{_mark(False)} {escape(check.name)}: {escape(check.detail)}")
+    n, failed = len(found.checks), len(found.failed)
+    more = "" if every or n == len(found.rungs) else "; --all shows each"
+    counts = f"all {n} checks hold" if found.ok else f"{failed} of {n} checks do not hold"
+    console.print(f"{_mark(found.ok)}: {counts}{more}", highlight=False)
+
+
+def _mark(ok: bool) -> str:
+    return "[green]ok[/]" if ok else "[bold red]not ok[/]"

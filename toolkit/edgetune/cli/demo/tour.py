@@ -30,7 +30,7 @@ from edgetune.train.run import train
 from edgetune_export.bundle import write_bundle
 from edgetune_export.progress import console
 from edgetune_export.run import open_run
-from edgetune_export.verify.ladder import verify
+from edgetune_export.verify.ladder import climb
 from edgetune_runtime.calls import RESPOND
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.options import Options, System
@@ -86,7 +86,7 @@ def run_tour(output: Path, *, fresh: bool = False) -> dict[str, Any]:
     write_bundle(open_run(run_path), bundle_path, ["onnx"])
 
     _say(3, "Verify", "Does the bundle do exactly what was trained?")
-    verified = verify(bundle_path, "onnx", None)
+    verified = climb(bundle_path, "onnx")
     verify_view.show(verified, console)
 
     _say(
@@ -127,7 +127,7 @@ def run_tour(output: Path, *, fresh: bool = False) -> dict[str, Any]:
         "bundle": str(bundle_path),
         "report": str(report_path),
         "seconds": round(minutes * 60, 1),
-        "verify": verified["ok"],
+        "verify": verified.ok,
         "systems": {result.system: result.score.as_json() for result in results},
         "profile": measured,
         "calls": calls,
