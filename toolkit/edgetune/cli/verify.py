@@ -43,18 +43,20 @@ def show(found: "Verification", console: Console, *, every: bool = False) -> Non
 
     table = Table(title="Verification", title_justify="left")
     table.add_column("check", overflow="fold")
-    table.add_column("holds", justify="right")
-    table.add_column("detail", overflow="fold")
+    table.add_column("")
     if every:
+        table.add_column("detail", overflow="fold")
         for check in found.checks:
             detail = check.detail if check.ok else "see below"
             table.add_row(escape(check.name), _mark(check.ok), escape(detail))
     else:
+        table.add_column("holds", justify="right")
+        table.add_column("detail", overflow="fold")
         for rung in found.rungs:
             n = len(rung.checks)
-            holding = "" if n == 1 else f"{n - len(rung.failed)} of {n} "
+            holding = "" if n == 1 else f"{n - len(rung.failed)} of {n}"
             detail = "see below" if rung.failed else rung.detail
-            table.add_row(escape(rung.name), holding + _mark(not rung.failed), escape(detail))
+            table.add_row(escape(rung.name), _mark(not rung.failed), holding, escape(detail))
     console.print(table)
     for check in found.failed:
         console.print(f"{_mark(False)} {escape(check.name)}: {escape(check.detail)}")
