@@ -32,7 +32,7 @@ from rich.table import Table
 from torch import nn
 from torch.export import Dim
 
-from edgetune_export.lowering.executorch import MAX_RANK, MODEL, lower, lower_traced
+from edgetune_export.lowering.executorch import MAX_RANK, MODEL, lower_decoder, lower_traced
 from edgetune_export.lowering.executorch_model import Decoder, Layer, Pair
 from edgetune_export.weights.base import Base, load_base
 from edgetune_runtime.files import write_bytes
@@ -199,7 +199,7 @@ def write_program(base: Base, arrangement: str, path: Path) -> None:
     sides = ({}, {}) if is_fixed else ({2: rank}, {1: rank})
     dynamic = None if arrangement == "flat" else [sides for _ in given]
     with quiet():
-        write_bytes(path, lower(decoder.eval(), given, dynamic))
+        write_bytes(path, lower_decoder(decoder.eval(), given, dynamic))
     return None
 
 

@@ -15,7 +15,6 @@ import zipfile
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Literal
 
 from edgetune_export.lowering.chips import DEFAULT_CHIPS, find_chips
 from edgetune_export.lowering.onnx import export_onnx, write_onnx_adapter
@@ -28,6 +27,7 @@ from edgetune_export.verify.reference import DIRECTORY as REFERENCE
 from edgetune_export.verify.reference import compute_reference
 from edgetune_runtime.adapters import BASE_KEY
 from edgetune_runtime.assets import Assets
+from edgetune_runtime.blob_types import BLOB_TYPES, DEFAULT_BLOB_TYPE
 from edgetune_runtime.bundle import (
     DIGEST,
     MANIFEST,
@@ -38,7 +38,7 @@ from edgetune_runtime.bundle import (
     VOCABULARY,
     manifest_digest,
 )
-from edgetune_runtime.errors import InputError
+from edgetune_runtime.errors import InputError, unknown
 from edgetune_runtime.files import replaced_directory, sha256_file, write_bytes, write_json
 from edgetune_runtime.manifest import (
     Adapter,
@@ -51,8 +51,6 @@ from edgetune_runtime.prompt import Prompts
 from edgetune_runtime.toolsets import dump_toolsets, toolset_sha256
 from edgetune_runtime.trie import Tries
 
-BlobType = Literal["float32", "float16"]
-
 
 def write_bundle(
     run: Run,
@@ -60,7 +58,7 @@ def write_bundle(
     targets: Sequence[str],
     *,
     merge: str | None = None,
-    blob_dtype: str = "float32",
+    blob_type: str = DEFAULT_BLOB_TYPE,
     socs: Sequence[str] = DEFAULT_CHIPS,
     zip: bool = False,
 ) -> None:
@@ -74,8 +72,8 @@ def write_bundle(
     run.base.require_codes(f"{run.path}: edgetune export")
     lowerings = [find_lowering(target) for target in dict.fromkeys(targets)]
     chips = find_chips(socs)
-    if blob_dtype not in ("float32", "float16"):
-        raise InputError(f"--blob-type {blob_dtype}: unknown, expected float32 or float16.")
+    if blob_type not in BLOB_TYPES:
+        raise unknown("--blob-type", blob_type, BLOB_TYPES)
     ours = all((output / name).is_file() for name in (MANIFEST, DIGEST))
     if output.exists() and not ours and any(_entries(output)):
         raise InputError(
@@ -90,9 +88,7 @@ def write_bundle(
         lowered = tuple(each.lower(run.base, fresh, wishes) for each in lowerings)
         for_onnx = any(target.name == "onnx" for target in lowered)
         adapters = tuple(
-            _write_adapter(
-                run, adapter, fresh, "float16" if blob_dtype == "float16" else "float32", for_onnx
-            )
+            _write_adapter(run, adapter, fresh, blob_type, for_onnx)
             for adapter in track(run.adapters, "Writing adapters")
         )
         toolsets = _write_toolsets(run, assets, fresh)
@@ -137,7 +133,7 @@ def write_manifest(directory: Path, manifest: Manifest) -> None:
 
 
 def _write_adapter(
-    run: Run, adapter: RunAdapter, fresh: Path, dtype: BlobType, for_onnx: bool
+    run: Run, adapter: RunAdapter, fresh: Path, dtype: str, for_onnx: bool
 ) -> Adapter:
     """Write an adapter as a blob and, `for_onnx`, as an `.onnx_adapter` beside it."""
     found = read_adapter(run, adapter)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from safetensors.numpy import save
 from safetensors.torch import load_file
 
 from edgetune_export.weights.base import Base
+from edgetune_runtime.blob_types import BLOB_TYPES, DEFAULT_BLOB_TYPE
 from edgetune_runtime.errors import AdapterError, InputError
 from edgetune_runtime.files import write_bytes
 
@@ -98,15 +99,18 @@ def write_blob(
     path: Path,
     tensors: Mapping[str, NDArray[np.float32]],
     metadata: Mapping[str, str],
-    dtype: Literal["float32", "float16"] = "float32",
+    dtype: str = DEFAULT_BLOB_TYPE,
 ) -> None:
     """Write a delta blob: one safetensors file in the layout that graphs bind.
 
-    The same tensors and metadata give the same bytes. Raises InputError where a value does not fit
-    into float16.
+    `dtype` is one of `BLOB_TYPES`. The same tensors and metadata give the same bytes. Raises
+    InputError where a value does not fit into `dtype`.
     """
     with np.errstate(over="ignore"):
-        cast = {name: np.ascontiguousarray(value, dtype) for name, value in tensors.items()}
+        cast = {
+            name: np.ascontiguousarray(value, BLOB_TYPES[dtype].numpy)
+            for name, value in tensors.items()
+        }
     for name, value in cast.items():
         if not np.isfinite(value).all():
             raise InputError(

@@ -15,13 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgetune_runtime.assets import AdapterSource, Tensors
+from edgetune_runtime.blob_types import BLOB_TYPES
 from edgetune_runtime.engine import Engine
 from edgetune_runtime.errors import AdapterError, BundleError, InputError
 
 BASE_KEY = "base_sha256"
 """Metadata key of a blob: the hash of the quantized base that it was trained on."""
 
-_DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
+_DTYPES: dict[str, np.dtype[Any]] = {
+    each.safetensors: np.dtype(each.numpy) for each in BLOB_TYPES.values()
+}
 
 
 def read_blob(path: Path) -> Tensors:
@@ -40,7 +43,8 @@ def read_blob(path: Path) -> Tensors:
             first, last = (begin + int(offset) for offset in entry["data_offsets"])
         except (KeyError, TypeError, ValueError) as error:
             raise _damaged(
-                path, f"tensor '{name}' has no float32 or float16 data where the header says so"
+                path,
+                f"tensor '{name}' has no {' or '.join(BLOB_TYPES)} data where the header says so",
             ) from error
         size = dtype.itemsize * int(np.prod(shape, dtype=np.int64))
         if min(shape, default=0) < 0 or not begin <= first <= last <= content.size:

@@ -20,7 +20,7 @@ from edgetune_runtime.automaton import Automaton
 from edgetune_runtime.calls import Toolset
 from edgetune_runtime.errors import BundleError, InputError
 from edgetune_runtime.files import inside, sha256_bytes, sha256_file
-from edgetune_runtime.manifest import SCHEMA_VERSION, Adapter, Manifest, ToolsetEntry
+from edgetune_runtime.manifest import SCHEMA_VERSION, Adapter, Manifest, Target, ToolsetEntry
 from edgetune_runtime.prompt import Prompts
 from edgetune_runtime.toolsets import read_toolsets, toolset_sha256
 from edgetune_runtime.trie import NameTrie, Tries
@@ -44,6 +44,16 @@ class Bundle:
     path: Path
     manifest: Manifest
     assets: Assets
+
+    def number(self, target: Target, option: str) -> int:
+        """An option of `target` that is a whole number from 1 on. Raises BundleError naming it."""
+        found = target.options.get(option)
+        if not isinstance(found, int) or found < 1:
+            raise BundleError(
+                f"{self.path / MANIFEST}: target '{target.name}', option '{option}' is {found!r} "
+                "where a whole number was expected; export the bundle again."
+            )
+        return found
 
 
 def open_bundle(path: Path, check: bool = True) -> Bundle:

@@ -15,7 +15,7 @@ class Engine(Protocol):
     """One base graph with LoRA slots as inputs, and one sequence in its KV cache (batch of 1)."""
 
     name: str
-    """`onnx`, `executorch`, `qnn` or `torch`."""
+    """As in `engines.ENGINES`, or `torch`."""
     vocab_size: int
     context_length: int
     """The most tokens that the KV cache holds."""

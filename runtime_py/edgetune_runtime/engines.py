@@ -1,26 +1,39 @@
-"""From a bundle to a running engine: one place that knows which engine serves which target.
+"""From a bundle to a running engine: the one table of engines, by the target that each serves.
 
-An engine's file, and with it the engine's package, is imported when it is asked for.
+An engine is a file of its own and a line here. The file, and with it the engine's package, is
+imported when it is asked for; this module imports nothing heavy, so that a command line can list
+the names.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from edgetune_runtime.bundle import MANIFEST, Bundle
-from edgetune_runtime.engine import Engine
-from edgetune_runtime.errors import BundleError, InputError
-from edgetune_runtime.files import inside
-from edgetune_runtime.manifest import Target
+from edgetune_runtime.errors import InputError
+
+if TYPE_CHECKING:
+    from edgetune_runtime.bundle import Bundle
+    from edgetune_runtime.engine import Engine
+    from edgetune_runtime.manifest import Target
+
+ENGINES: Mapping[str, str] = {
+    "onnx": "edgetune_runtime.onnx_engine",
+    "executorch": "edgetune_runtime.executorch_engine",
+    "qnn": "edgetune_runtime.qnn_engine",
+}
+"""Name of an engine, its target and edgetune's extra for it, to the module with its `open_engine`:
+`open_engine(bundle, target, context_length, threads)`, which may raise ImportError."""
 
 CONTEXT_LIMIT = 4096
 """The most tokens that a KV cache is made for, unless more is asked for."""
 
 
 def open_engine(
-    bundle: Bundle,
+    bundle: "Bundle",
     name: str | None = None,
     threads: int | None = None,
     context_length: int | None = None,
-) -> Engine:
+) -> "Engine":
     """The engine `name` on the bundle's base; None takes the first target that has one.
 
     `context_length` is capped by the base's own, and by what a program was lowered for; it is 4096
@@ -38,75 +51,17 @@ def open_engine(
         )
     context = min(bundle.manifest.base.context_length, context_length or CONTEXT_LIMIT)
     try:
-        return _ENGINES[chosen](bundle, targets[chosen], context, threads)
+        engine: Engine = import_module(ENGINES[chosen]).open_engine(
+            bundle, targets[chosen], context, threads
+        )
     except ImportError as error:
         raise InputError(
             f"--engine {chosen}: its package is not installed ({error}); run "
             f"'pip install edgetune[{chosen}]'."
         ) from error
+    return engine
 
 
-def has_engine(target: Target) -> bool:
+def has_engine(target: "Target") -> bool:
     """Whether the target runs on machines like this one, not on its own silicon alone."""
-    return target.name in _ENGINES
-
-
-def _onnx(bundle: Bundle, target: Target, context_length: int, threads: int | None) -> Engine:
-    from edgetune_runtime.onnx_engine import OnnxEngine
-
-    base = bundle.manifest.base
-    return OnnxEngine(
-        inside(bundle.path, target.model),
-        context_length=context_length,
-        kv_heads=base.kv_heads,
-        head_dim=base.head_dim,
-        layers=base.layers,
-        vocab_size=base.vocab_size,
-        threads=threads,
-    )
-
-
-def _executorch(bundle: Bundle, target: Target, context_length: int, threads: int | None) -> Engine:
-    from edgetune_runtime.executorch_engine import ExecuTorchEngine
-
-    base = bundle.manifest.base
-    lowered = _number(bundle, target, "context_length")
-    return ExecuTorchEngine(
-        inside(bundle.path, target.model),
-        context_length=min(context_length, lowered),
-        kv_bytes=2 * base.layers * lowered * base.kv_heads * base.head_dim * 4,
-        vocab_size=base.vocab_size,
-        slots=bundle.manifest.slots,
-        max_rank=_number(bundle, target, "max_rank"),
-        threads=threads,
-    )
-
-
-def _qnn(bundle: Bundle, target: Target, context_length: int, _threads: int | None) -> Engine:
-    from edgetune_runtime.qnn_engine import EMBEDDING, PREFILL, QnnEngine
-
-    decode = inside(bundle.path, target.model)
-    return QnnEngine(
-        inside(bundle.path, f"qnn/{EMBEDDING}"),
-        decode.with_name(PREFILL),
-        decode,
-        context_length=min(context_length, _number(bundle, target, "context_length")),
-        vocab_size=bundle.manifest.base.vocab_size,
-    )
-
-
-def _number(bundle: Bundle, target: Target, option: str) -> int:
-    found = target.options.get(option)
-    if not isinstance(found, int) or found < 1:
-        raise BundleError(
-            f"{bundle.path / MANIFEST}: target '{target.name}', option '{option}' is {found!r} "
-            "where a whole number was expected; export the bundle again."
-        )
-    return found
-
-
-_ENGINES: Mapping[str, Callable[[Bundle, Target, int, int | None], Engine]] = {
-    "onnx": _onnx,
-    "executorch": _executorch,
-    "qnn": _qnn,
-}
+    return target.name in ENGINES

@@ -4,6 +4,8 @@ Each carries one sentence that names the file or field, what was found, what was
 to do. The command line prints that sentence and exits with 2; nothing else is caught there.
 """
 
+from collections.abc import Iterable
+
 
 class EdgetuneError(Exception):
     """Base of every error raised on purpose; its message is written for the user."""
@@ -23,3 +25,8 @@ class AdapterError(EdgetuneError):
 
 class GrammarError(EdgetuneError):
     """A tool's JSON Schema cannot be compiled into a grammar."""
+
+
+def unknown(what: str, found: str, known: Iterable[str]) -> InputError:
+    """The error for a name that a table lacks; `what` is the option or field that gave it."""
+    return InputError(f"{what} {found}: unknown, expected one of {', '.join(known)}.")

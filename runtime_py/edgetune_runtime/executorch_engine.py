@@ -12,13 +12,32 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from edgetune_runtime.bundle import Bundle
 from edgetune_runtime.errors import BundleError, InputError
-from edgetune_runtime.manifest import Slot
+from edgetune_runtime.files import inside
+from edgetune_runtime.manifest import Slot, Target
 from edgetune_runtime.quiet import quiet, silent
 from edgetune_runtime.slots import check_tensors
 
 Handle = list[torch.Tensor]
 """A and B of every slot in the program's order."""
+
+
+def open_engine(
+    bundle: Bundle, target: Target, context_length: int, threads: int | None
+) -> "ExecuTorchEngine":
+    """The engine on the program of `target`, for at most `context_length` tokens."""
+    base = bundle.manifest.base
+    lowered = bundle.number(target, "context_length")
+    return ExecuTorchEngine(
+        inside(bundle.path, target.model),
+        context_length=min(context_length, lowered),
+        kv_bytes=2 * base.layers * lowered * base.kv_heads * base.head_dim * 4,
+        vocab_size=base.vocab_size,
+        slots=bundle.manifest.slots,
+        max_rank=bundle.number(target, "max_rank"),
+        threads=threads,
+    )
 
 
 class ExecuTorchEngine:

@@ -6,7 +6,9 @@ Data only: reading files and comparing hashes is `bundle`'s. The format is descr
 
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from edgetune_runtime.blob_types import BLOB_TYPES, DEFAULT_BLOB_TYPE
 
 SCHEMA_VERSION = 2
 
@@ -77,13 +79,20 @@ class Adapter(_Strict):
     """What was folded into B: alpha / sqrt(rank) with rsLoRA, alpha / rank without."""
     rslora: bool
     file: str
-    dtype: Literal["float32", "float16"] = "float32"
+    dtype: str = DEFAULT_BLOB_TYPE
     base_sha256: str
     data_sha256: str
     """Hash of the rendered records that it was trained on."""
     onnx_adapter: str | None = None
     selection_temperature: float = Field(1.0, gt=0, allow_inf_nan=False)
     """What the logits of a selection are divided by for its probabilities (Guo et al. 2017)."""
+
+    @field_validator("dtype")
+    @classmethod
+    def _known(cls, dtype: str) -> str:
+        if dtype not in BLOB_TYPES:
+            raise ValueError(f"found '{dtype}', expected one of {', '.join(BLOB_TYPES)}")
+        return dtype
 
     @model_validator(mode="after")
     def _invoked(self) -> Self:
@@ -111,7 +120,8 @@ class ToolsetEntry(_Strict):
 class Target(_Strict):
     """One lowered form of the base."""
 
-    name: Literal["onnx", "executorch", "qnn", "coreml", "vulkan"]
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    """Any that `edgetune export` has had: a reader leaves those alone that it has no engine for."""
     model: str
     """Path of the graph or program inside the bundle."""
     options: dict[str, str | int | float | bool] = {}

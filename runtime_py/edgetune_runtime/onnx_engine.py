@@ -14,7 +14,10 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from edgetune_runtime.bundle import Bundle
 from edgetune_runtime.errors import BundleError, InputError
+from edgetune_runtime.files import inside
+from edgetune_runtime.manifest import Target
 from edgetune_runtime.slots import check_tensors
 
 _ONLY_ERRORS = 3
@@ -24,6 +27,22 @@ _NUMPY: dict[str, np.dtype[Any]] = {
     "tensor(float)": np.dtype(np.float32),
     "tensor(float16)": np.dtype(np.float16),
 }
+
+
+def open_engine(
+    bundle: Bundle, target: Target, context_length: int, threads: int | None
+) -> "OnnxEngine":
+    """The engine on the graph of `target`, with a K/V cache of `context_length` tokens."""
+    base = bundle.manifest.base
+    return OnnxEngine(
+        inside(bundle.path, target.model),
+        context_length=context_length,
+        kv_heads=base.kv_heads,
+        head_dim=base.head_dim,
+        layers=base.layers,
+        vocab_size=base.vocab_size,
+        threads=threads,
+    )
 
 
 @dataclass(frozen=True)

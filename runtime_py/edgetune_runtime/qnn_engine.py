@@ -13,7 +13,10 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from edgetune_runtime.bundle import Bundle
 from edgetune_runtime.errors import BundleError, InputError
+from edgetune_runtime.files import inside
+from edgetune_runtime.manifest import Target
 from edgetune_runtime.qnn_provider import add_provider
 from edgetune_runtime.quiet import silent
 from edgetune_runtime.slots import check_tensors
@@ -26,6 +29,20 @@ _FORBIDDEN = -1e4
 
 Handle = Mapping[str, NDArray[np.float32]]
 """A and B of every slot, filled up with zeros to the graphs' rank."""
+
+
+def open_engine(
+    bundle: Bundle, target: Target, context_length: int, _threads: int | None
+) -> "QnnEngine":
+    """The engine on the graphs of `target`, for at most `context_length` tokens."""
+    decode = inside(bundle.path, target.model)
+    return QnnEngine(
+        inside(bundle.path, f"qnn/{EMBEDDING}"),
+        decode.with_name(PREFILL),
+        decode,
+        context_length=min(context_length, bundle.number(target, "context_length")),
+        vocab_size=bundle.manifest.base.vocab_size,
+    )
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,7 @@ def test_zip_holds_the_same_files(bundle):
 
 
 def test_float16_halves_the_blobs(tiny_run, bundle, tmp_path):
-    write_bundle(open_run(tiny_run()), tmp_path / "half", ["onnx"], blob_dtype="float16")
+    write_bundle(open_run(tiny_run()), tmp_path / "half", ["onnx"], blob_type="float16")
     halved = open_bundle(tmp_path / "half").manifest
     for adapter in halved.adapters:
         assert adapter.dtype == "float16"
@@ -119,7 +119,7 @@ def test_merged_model_is_written_without_slots(tiny_run, tmp_path):
     [
         ({"targets": ["tpu"]}, "--target tpu"),
         ({"merge": "home.nothing"}, "home.nothing"),
-        ({"blob_dtype": "int1"}, "int1"),
+        ({"blob_type": "int1"}, "int1"),
     ],
 )
 def test_unknown_option_leaves_nothing_behind(tiny_run, tmp_path, options, what):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from edgetune_runtime.errors import InputError
+from edgetune_runtime.errors import unknown
 
 
 @dataclass(frozen=True)
@@ -35,5 +35,5 @@ def find_chips(names: Iterable[str]) -> Mapping[str, Chip]:
     """The chips of these names. Raises InputError for one that is not in the table."""
     for name in names:
         if name not in CHIPS:
-            raise InputError(f"--soc {name}: unknown, expected one of {', '.join(CHIPS)}.")
+            raise unknown("--soc", name, CHIPS)
     return {name: CHIPS[name] for name in names}

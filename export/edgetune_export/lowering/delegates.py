@@ -1,4 +1,4 @@
-"""Targets that ExecuTorch hands to another runtime whole: Core ML and Vulkan.
+"""Targets that ExecuTorch hands to another runtime whole, such as Core ML and Vulkan.
 
 One `.pte` with two methods of fixed shapes, `prefill` for a chunk of a prompt and `decode` for one
 token, each of which must be a single delegate with nothing left over. Such a program runs on its
@@ -7,6 +7,7 @@ are for.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,11 @@ import torch
 
 from edgetune_export.lowering.program_structure import METHODS, check_program
 from edgetune_export.lowering.rope import check_rope
+from edgetune_export.lowering.targets import Wishes
 from edgetune_export.progress import stage
 from edgetune_export.weights.base import Base
-from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import write_bytes
+from edgetune_runtime.manifest import Manifest, Target
 from edgetune_runtime.quiet import silent
 
 MODEL = "model.pte"
@@ -26,43 +28,58 @@ CHUNK = 32
 """Tokens of a prompt that are computed at once."""
 CONTEXT_LENGTH = 1024
 """The most tokens of the K/V cache; each step reads all of it, used or not."""
-VULKAN_ROWS = 4
-"""Vulkan's int4 product takes outputs in multiples of this."""
+
+
+@dataclass(frozen=True)
+class Delegate:
+    """A target that is one delegate a method, and nothing else."""
+
+    target: str
+    """Its name, and its folder's."""
+    id: str
+    """What ExecuTorch calls the delegate."""
+    partitioner: Callable[[], Any]
+    """Makes ExecuTorch's partitioner; imports the delegate's package."""
+
+    def lower(self, base: Base, bundle: Path, wishes: Wishes) -> Target:
+        """The target of a bundle (`targets.Lowering.lower`)."""
+        rank = max(1, wishes.largest_rank)
+        options = export_delegate(base, bundle / self.target, self, rank=rank)
+        return Target(name=self.target, model=f"{self.target}/{MODEL}", options=options)
+
+    def check(self, model: Path, manifest: Manifest) -> str:
+        """The program's structure (`targets.Lowering.check`)."""
+        return check_program(model, self.id, manifest.base.layers, len(manifest.slots))
 
 
 def export_delegate(
     base: Base,
     directory: Path,
-    target: str,
+    delegate: Delegate,
     *,
     rank: int,
     chunk: int = CHUNK,
     context_length: int = CONTEXT_LENGTH,
 ) -> dict[str, str | int | float | bool]:
-    """Write `model.pte` for `target` (`coreml` or `vulkan`) into `directory`.
+    """Write `model.pte` for `delegate` into `directory`.
 
     The methods take and give what `StaticDecoder` does. Returns the options that describe the
     program, for the manifest. Raises InputError for a base that would not be computed faithfully;
     BundleError where something is left over.
     """
     check_rope(base)
-    if target == "vulkan" and base.shape.vocab_size % VULKAN_ROWS:
-        raise InputError(
-            f"--target vulkan: base '{base.name}' has {base.shape.vocab_size} tokens, a multiple "
-            f"of {VULKAN_ROWS} was expected; choose another target."
-        )
     context_length = min(context_length, base.shape.context_length)
     traced = {}
-    with stage(f"Tracing the base for {target}"), silent(), torch.no_grad():
+    with stage(f"Tracing the base for {delegate.target}"), silent(), torch.no_grad():
         from edgetune_export.lowering.static_decoder import StaticDecoder
 
         for method, length in zip(METHODS, (chunk, 1), strict=True):
             model = StaticDecoder(base, length, context_length, rank).eval()
             traced[method] = torch.export.export(model, model.example, strict=False)
-    with stage(f"Lowering the base to {target} (minutes)"), silent():
-        content = _lower(traced, target)
+    with stage(f"Lowering the base to {delegate.target} (minutes)"), silent():
+        content = _program(traced, delegate)
     write_bytes(directory / MODEL, content)
-    check_program(directory / MODEL, target, base.shape.layers, len(base.slots()))
+    check_program(directory / MODEL, delegate.id, base.shape.layers, len(base.slots()))
     return {
         "executorch": version("executorch"),
         "context_length": context_length,
@@ -73,7 +90,7 @@ def export_delegate(
     }
 
 
-def _lower(traced: Mapping[str, Any], target: str) -> bytes:
+def _program(traced: Mapping[str, Any], delegate: Delegate) -> bytes:
     from executorch.exir import (
         EdgeCompileConfig,
         ExecutorchBackendConfig,
@@ -82,27 +99,8 @@ def _lower(traced: Mapping[str, Any], target: str) -> bytes:
 
     edge = to_edge_transform_and_lower(
         dict(traced),
-        partitioner={method: [_PARTITIONERS[target]()] for method in traced},
+        partitioner={method: [delegate.partitioner()] for method in traced},
         compile_config=EdgeCompileConfig(_check_ir_validity=False, _skip_dim_order=True),
     )
     program = edge.to_executorch(ExecutorchBackendConfig(extract_delegate_segments=True))
     return bytes(program.buffer)
-
-
-def _coreml() -> Any:
-    import coremltools
-    from executorch.backends.apple.coreml.compiler import CoreMLBackend
-    from executorch.backends.apple.coreml.partition import CoreMLPartitioner
-
-    # From iOS 18 on Core ML has int4 weights in blocks.
-    specs = CoreMLBackend.generate_compile_specs(minimum_deployment_target=coremltools.target.iOS18)
-    return CoreMLPartitioner(compile_specs=specs)
-
-
-def _vulkan() -> Any:
-    from executorch.backends.vulkan.partitioner.vulkan_partitioner import VulkanPartitioner
-
-    return VulkanPartitioner({"force_fp16": True})
-
-
-_PARTITIONERS: Mapping[str, Callable[[], Any]] = {"coreml": _coreml, "vulkan": _vulkan}

@@ -13,9 +13,11 @@ import torch
 from torch.export import Dim
 
 from edgetune_export.lowering.rope import check_rope
+from edgetune_export.lowering.targets import Wishes
 from edgetune_export.progress import stage
 from edgetune_export.weights.base import Base
 from edgetune_runtime.files import write_bytes
+from edgetune_runtime.manifest import Target
 from edgetune_runtime.quiet import quiet
 
 if TYPE_CHECKING:
@@ -26,6 +28,13 @@ CONTEXT_LENGTH = 2048
 """The most tokens of the K/V cache, which is part of the program's memory."""
 MAX_RANK = 64
 """The largest rank that a program takes, unless an adapter needs more."""
+
+
+def lower(base: Base, bundle: Path, wishes: Wishes) -> Target:
+    """The target `executorch` of a bundle (`targets.Lowering.lower`)."""
+    rank = max(MAX_RANK, wishes.largest_rank)
+    options = export_executorch(base, bundle / "executorch", max_rank=rank)
+    return Target(name="executorch", model=f"executorch/{MODEL}", options=options)
 
 
 def export_executorch(
@@ -55,7 +64,7 @@ def export_executorch(
             for slot in (base.slots() if slots else ())
         ]
         rank = Dim("rank", min=1, max=max_rank)
-        content = lower(model, pairs, [({2: rank}, {1: rank}) for _ in pairs])
+        content = lower_decoder(model, pairs, [({2: rank}, {1: rank}) for _ in pairs])
     write_bytes(directory / MODEL, content)
     return {
         "executorch": version("executorch"),
@@ -66,7 +75,7 @@ def export_executorch(
     }
 
 
-def lower(model: "Decoder", slots: Any, dynamic: Any) -> bytes:
+def lower_decoder(model: "Decoder", slots: Any, dynamic: Any) -> bytes:
     """The program of `model`, for any number of tokens up to its context.
 
     `slots` is what `model` takes third, to trace with; `dynamic` its dynamic shapes.

@@ -25,11 +25,14 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 
 from edgetune_export.lowering.onnx_graph import DATA, MODEL, Graph
 from edgetune_export.lowering.rope import check_rope
+from edgetune_export.lowering.targets import Wishes
+from edgetune_export.progress import stage
 from edgetune_export.weights.base import Base
 from edgetune_export.weights.checkpoint import Checkpoint
 from edgetune_export.weights.quantize import GROUP
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import replaced_directory, write_json
+from edgetune_runtime.manifest import Target
 
 ACCURACY_LEVEL = 0
 """MatMulNBits' `accuracy_level`: 0 computes in float32, 4 lets the processor round activations to
@@ -40,6 +43,13 @@ much for checks that tell a wrong scale from a right one, so it is chosen explic
 MAX_LENGTH = 4096
 """Longest sequence that stock onnxruntime-genai reserves a K/V cache for unless it is told another;
 a base's own limit (32k and more) would cost gigabytes."""
+
+
+def lower(base: Base, bundle: Path, _wishes: Wishes) -> Target:
+    """The target `onnx` of a bundle (`targets.Lowering.lower`)."""
+    with stage("Lowering the base to ONNX"):
+        options = export_onnx(base, bundle / "onnx")
+    return Target(name="onnx", model=f"onnx/{MODEL}", options=options)
 
 
 def export_onnx(

@@ -5,9 +5,6 @@ from pathlib import Path
 
 from edgetune_runtime.errors import BundleError
 
-BACKENDS = {"coreml": "CoreMLBackend", "vulkan": "VulkanBackend"}
-"""The delegate of each target that is one delegate and nothing else."""
-
 METHODS = ("prefill", "decode")
 """For a chunk of a prompt, and for one token."""
 
@@ -42,8 +39,8 @@ def read_methods(path: Path) -> dict[str, Method]:
     }
 
 
-def check_program(path: Path, target: str, layers: int, slots: int) -> str:
-    """Both methods take what `StaticDecoder` does and are one delegate of `target` each.
+def check_program(path: Path, delegate: str, layers: int, slots: int) -> str:
+    """Both methods take what `StaticDecoder` does and are one `delegate` each.
 
     Returns what was found. Raises BundleError naming what is otherwise.
     """
@@ -58,10 +55,10 @@ def check_program(path: Path, target: str, layers: int, slots: int) -> str:
                 f"{path}: method '{name}' takes {method.inputs} tensors where {inputs} were "
                 "expected; export the bundle again."
             )
-        if method.delegates != (BACKENDS[target],) or method.kernels:
+        if method.delegates != (delegate,) or method.kernels:
             raise BundleError(
                 f"{path}: method '{name}' is made of {list(method.delegates)} and the operators "
-                f"{list(method.kernels)} where one {BACKENDS[target]} was expected; export it with "
+                f"{list(method.kernels)} where one {delegate} was expected; export it with "
                 "the versions that constraints.txt names."
             )
-    return f"{' and '.join(METHODS)}: one {BACKENDS[target]} each, nothing left over"
+    return f"{' and '.join(METHODS)}: one {delegate} each, nothing left over"

@@ -17,9 +17,11 @@ import onnx
 from edgetune_export.lowering.chips import Chip
 from edgetune_export.lowering.rope import check_rope
 from edgetune_export.lowering.static_graph import embedding_graph, static_graph
+from edgetune_export.lowering.targets import Wishes
 from edgetune_export.progress import console, stage
 from edgetune_export.weights.base import Base
 from edgetune_runtime.errors import InputError
+from edgetune_runtime.manifest import Target
 from edgetune_runtime.qnn_engine import DECODE, EMBEDDING, PREFILL
 from edgetune_runtime.quiet import silent
 
@@ -27,6 +29,13 @@ CHUNK = 32
 """Tokens of a prompt that go through the NPU at once."""
 CONTEXT_LENGTH = 1024
 """The most tokens of the K/V cache; each step reads all of it, used or not."""
+
+
+def lower(base: Base, bundle: Path, wishes: Wishes) -> Target:
+    """The target `qnn` of a bundle (`targets.Lowering.lower`); the engine takes the first chip."""
+    chips = wishes.chips
+    options = export_qnn(base, bundle / "qnn", chips, rank=max(1, wishes.largest_rank))
+    return Target(name="qnn", model=f"qnn/{next(iter(chips))}/{DECODE}", options=options)
 
 
 def export_qnn(

@@ -1,23 +1,24 @@
-"""What a base can be lowered to: for each target what it needs, and how it is made.
+"""What a base can be lowered to: the one table of targets, with what each needs.
 
 A target is listed once it has been lowered and verified on some machine; `docs/targets.md` says
-where and with what figures. A new target is a file of its own and an entry here; it is imported
-when it is asked for, so that what is missing can be said.
+where and with what figures. A new target is a file of its own and an entry here. The file is
+imported when it is asked for, so that what is missing can be said; this module imports nothing
+heavy, so that a command line can list the names.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from edgetune_export.lowering.chips import Chip
-from edgetune_export.progress import stage
-from edgetune_runtime.errors import InputError
-from edgetune_runtime.manifest import Target
+from edgetune_runtime.errors import InputError, unknown
 
 if TYPE_CHECKING:
     from edgetune_export.weights.base import Base
+    from edgetune_runtime.manifest import Manifest, Target
 
 
 @dataclass(frozen=True)
@@ -34,15 +35,14 @@ class Wishes:
 class Lowering:
     """One target."""
 
+    module: str
+    """Has a function `lower` and, where no engine runs the target, `check`."""
     silicon: str
     """What its artifact runs on."""
     extra: str
     """edgetune's extra that brings its packages."""
     packages: tuple[str, ...]
     """What must be installed to make it."""
-    lower: Callable[["Base", Path, Wishes], Target]
-    """Writes the artifact of a base into a folder of its own in a bundle; returns its entry in the
-    manifest."""
     verified: str
     """What was executed, and where."""
 
@@ -51,88 +51,69 @@ class Lowering:
         """The packages that are not installed here."""
         return [package for package in self.packages if find_spec(package) is None]
 
+    def lower(self, base: "Base", bundle: Path, wishes: Wishes) -> "Target":
+        """Write the artifact of `base` into a folder of its own in the directory `bundle`.
 
-def _onnx(base: "Base", bundle: Path, _wishes: Wishes) -> Target:
-    from edgetune_export.lowering.onnx import export_onnx
-    from edgetune_export.lowering.onnx_graph import MODEL
+        Returns its entry in the manifest. Raises InputError for a base that would not be computed
+        faithfully.
+        """
+        lowered: Target = import_module(self.module).lower(base, bundle, wishes)
+        return lowered
 
-    with stage("Lowering the base to ONNX"):
-        options = export_onnx(base, bundle / "onnx")
-    return Target(name="onnx", model=f"onnx/{MODEL}", options=options)
+    def check(self, model: Path, manifest: "Manifest") -> str:
+        """What can be told of the artifact at `model` without running it.
 
-
-def _executorch(base: "Base", bundle: Path, wishes: Wishes) -> Target:
-    from edgetune_export.lowering.executorch import MAX_RANK, MODEL, export_executorch
-
-    rank = max(MAX_RANK, wishes.largest_rank)
-    options = export_executorch(base, bundle / "executorch", max_rank=rank)
-    return Target(name="executorch", model=f"executorch/{MODEL}", options=options)
-
-
-def _qnn(base: "Base", bundle: Path, wishes: Wishes) -> Target:
-    from edgetune_export.lowering.qnn import export_qnn
-    from edgetune_runtime.qnn_engine import DECODE
-
-    chips = wishes.chips
-    options = export_qnn(base, bundle / "qnn", chips, rank=max(1, wishes.largest_rank))
-    return Target(name="qnn", model=f"qnn/{next(iter(chips))}/{DECODE}", options=options)
+        Raises BundleError naming what is not as `lower` makes it.
+        """
+        found: str = import_module(self.module).check(model, manifest)
+        return found
 
 
-def _delegate(name: Literal["coreml", "vulkan"]) -> Callable[["Base", Path, Wishes], Target]:
-    def lower(base: "Base", bundle: Path, wishes: Wishes) -> Target:
-        from edgetune_export.lowering.delegates import MODEL, export_delegate
-
-        rank = max(1, wishes.largest_rank)
-        options = export_delegate(base, bundle / name, name, rank=rank)
-        return Target(name=name, model=f"{name}/{MODEL}", options=options)
-
-    return lower
-
-
-LOWERINGS: Mapping[str, Lowering] = {
+TARGETS: Mapping[str, Lowering] = {
     "onnx": Lowering(
+        module="edgetune_export.lowering.onnx",
         silicon="CPUs, by ONNX Runtime",
         extra="onnx",
         packages=("torch", "onnx", "onnx_ir", "onnxruntime", "onnxruntime_genai"),
-        lower=_onnx,
         verified="verify and eval on x86-64, calls on emulated ARM; stock onnxruntime-genai",
     ),
     "executorch": Lowering(
+        module="edgetune_export.lowering.executorch",
         silicon="phone CPUs, by ExecuTorch and XNNPACK",
         extra="executorch",
         packages=("torch", "executorch", "torchao"),
-        lower=_executorch,
         verified="verify and eval on x86-64, calls on emulated ARM",
     ),
     "qnn": Lowering(
+        module="edgetune_export.lowering.qnn",
         silicon="Snapdragon NPUs (--soc), by ONNX Runtime's QNN provider",
         extra="qnn",
         packages=("torch", "onnx", "onnxruntime", "onnxruntime_qnn"),
-        lower=_qnn,
         verified="verify and eval by emulation on x86-64; on no phone",
     ),
     "coreml": Lowering(
+        module="edgetune_export.lowering.coreml",
         silicon="iPhones (iOS 18), by ExecuTorch and Core ML",
         extra="executorch",
         packages=("torch", "executorch", "torchao", "coremltools"),
-        lower=_delegate("coreml"),
         verified="structure alone: one delegate a method; not executed",
     ),
     "vulkan": Lowering(
+        module="edgetune_export.lowering.vulkan",
         silicon="phone GPUs, by ExecuTorch and Vulkan",
         extra="executorch",
         packages=("torch", "executorch", "torchao"),
-        lower=_delegate("vulkan"),
         verified="structure alone: one delegate a method; not executed",
     ),
 }
+"""By the name that options, folders and the manifest use."""
 
 
 def find_lowering(name: str) -> Lowering:
     """The target `name`. Raises InputError where there is none, or its packages are missing."""
-    if name not in LOWERINGS:
-        raise InputError(f"--target {name}: unknown, expected one of {', '.join(LOWERINGS)}.")
-    found = LOWERINGS[name]
+    if name not in TARGETS:
+        raise unknown("--target", name, TARGETS)
+    found = TARGETS[name]
     if found.missing:
         raise InputError(
             f"--target {name}: {', '.join(found.missing)} is not installed; run "

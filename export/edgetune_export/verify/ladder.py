@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from edgetune_export.lowering.program_structure import check_program
+from edgetune_export.lowering.targets import TARGETS
 from edgetune_export.progress import stage
 from edgetune_export.run import Run, open_run, run_assets
 from edgetune_export.verify.checks import Check, Verification
@@ -30,7 +30,9 @@ from edgetune_export.verify.engine import (
 from edgetune_export.verify.reference import BASE, Reference, compute_reference
 from edgetune_export.verify.reference import DIRECTORY as REFERENCE
 from edgetune_runtime.adapters import read_blob
+from edgetune_runtime.blob_types import BLOB_TYPES
 from edgetune_runtime.bundle import (
+    MANIFEST,
     NAMES,
     PROMPTS,
     TOKENIZER,
@@ -47,9 +49,6 @@ from edgetune_runtime.files import inside, sha256_file
 from edgetune_runtime.manifest import Adapter, Manifest, Target
 
 T = TypeVar("T")
-
-DELTA_TOLERANCE = {"float32": 1e-4, "float16": 2e-3}
-"""Relative difference of a slot's |A B| to PEFT's own: rounding of the blob's type alone."""
 
 
 def verify(bundle_path: Path, engine: str | None = None, run: Path | None = None) -> dict[str, Any]:
@@ -177,9 +176,12 @@ def _climb_engine(ladder: _Ladder, stand: Stand) -> None:
 
 def _check_structure(bundle: Bundle, target: Target) -> str:
     """What can be told of a program that nothing here runs."""
-    manifest = bundle.manifest
-    path = inside(bundle.path, target.model)
-    return check_program(path, target.name, manifest.base.layers, len(manifest.slots))
+    if target.name not in TARGETS:
+        raise BundleError(
+            f"{bundle.path / MANIFEST}: target '{target.name}' is none of {', '.join(TARGETS)}; "
+            "verify with the version of edgetune that exported it, or export the bundle again."
+        )
+    return TARGETS[target.name].check(inside(bundle.path, target.model), bundle.manifest)
 
 
 def _check_files(path: Path, manifest: Manifest) -> str:
@@ -201,7 +203,7 @@ def _check_blob(path: Path, manifest: Manifest, adapter: Adapter) -> str:
             slot = min(set(stored) ^ set(blob))
             raise BundleError(f"{file}: '{slot}' is in only one of it and the blob; export again.")
         for name, tensor in blob.items():
-            value = stored[name].numpy().astype(adapter.dtype).astype(np.float32)
+            value = stored[name].numpy().astype(BLOB_TYPES[adapter.dtype].numpy).astype(np.float32)
             if not np.array_equal(value, tensor):
                 raise BundleError(f"{file}: '{name}' is not what the blob holds; export again.")
     return f"rank {adapter.rank}, trained on this base"
@@ -288,6 +290,7 @@ def _check_scale(path: Path, adapter: Adapter, wanted: Reference) -> str:
     """Every slot's |A B| against PEFT's own delta, which no graph or engine takes part in."""
     blob = read_blob(inside(path, adapter.file))
     norms = wanted.deltas[adapter.name]
+    tolerance = BLOB_TYPES[adapter.dtype].tolerance
     slots = {name.rpartition(".lora_")[0] for name in blob}
     if slots != set(norms):
         slot = min(slots ^ set(norms))
@@ -297,7 +300,7 @@ def _check_scale(path: Path, adapter: Adapter, wanted: Reference) -> str:
         )
     for slot in sorted(slots):
         found = delta_norm(blob[f"{slot}.lora_A"], blob[f"{slot}.lora_B"])
-        if abs(found - norms[slot]) > DELTA_TOLERANCE[adapter.dtype] * norms[slot]:
+        if abs(found - norms[slot]) > tolerance * norms[slot]:
             raise BundleError(
                 f"{path / adapter.file}: slot '{slot}' changes its weight by {found:.4g} where "
                 f"PEFT changes it by {norms[slot]:.4g}; the scale is wrong, export it again."

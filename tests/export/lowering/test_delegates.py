@@ -3,9 +3,12 @@
 import pytest
 import torch
 
+from edgetune_export.lowering import vulkan
+from edgetune_export.lowering.coreml import COREML
 from edgetune_export.lowering.delegates import MODEL, export_delegate
 from edgetune_export.lowering.program_structure import check_program, read_methods
 from edgetune_export.lowering.static_decoder import StaticDecoder
+from edgetune_export.lowering.targets import Wishes
 from edgetune_runtime.errors import BundleError, InputError
 
 IDS = list(range(20, 30))
@@ -36,19 +39,20 @@ def test_the_decoder_computes_what_transformers_does(tiny_base, family, tied):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("target", ["coreml", "vulkan"])
-def test_a_program_is_one_delegate_a_method_with_slots_as_inputs(tiny_base, tmp_path, target):
+@pytest.mark.parametrize(("delegate", "other"), [(COREML, vulkan.VULKAN), (vulkan.VULKAN, COREML)])
+def test_a_program_is_one_delegate_a_method_with_slots_as_inputs(
+    tiny_base, tmp_path, delegate, other
+):
     base = tiny_base("qwen2", spare=2)
-    options = export_delegate(base, tmp_path, target, rank=4, chunk=4, context_length=32)
+    options = export_delegate(base, tmp_path, delegate, rank=4, chunk=4, context_length=32)
     assert options["executed"] is False
     methods = read_methods(tmp_path / MODEL)
     assert set(methods) == {"prefill", "decode"}
-    assert "nothing left over" in check_program(tmp_path / MODEL, target, 2, 14)
+    assert "nothing left over" in check_program(tmp_path / MODEL, delegate.id, 2, 14)
     with pytest.raises(BundleError, match=r"takes 36 tensors where 34 were expected"):
-        check_program(tmp_path / MODEL, target, 2, 13)
-    other = "vulkan" if target == "coreml" else "coreml"
+        check_program(tmp_path / MODEL, delegate.id, 2, 13)
     with pytest.raises(BundleError, match="was expected"):
-        check_program(tmp_path / MODEL, other, 2, 14)
+        check_program(tmp_path / MODEL, other.id, 2, 14)
 
 
 def test_a_file_that_is_no_program_is_named(tmp_path):
@@ -59,5 +63,5 @@ def test_a_file_that_is_no_program_is_named(tmp_path):
 
 def test_vulkan_refuses_a_vocabulary_that_its_product_cannot_take(tiny_base, tmp_path):
     with pytest.raises(InputError, match=r"--target vulkan: base .* tokens, a multiple of 4"):
-        export_delegate(tiny_base("qwen2"), tmp_path, "vulkan", rank=4)
+        vulkan.lower(tiny_base("qwen2"), tmp_path, Wishes(4, {}))
     assert not list(tmp_path.iterdir())

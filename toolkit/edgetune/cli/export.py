@@ -1,29 +1,14 @@
 """`edgetune export`: from a training run to a bundle for the phone."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from edgetune.cli.options import JsonOption, give, stdout
-
-
-class Target(StrEnum):
-    """What a base can be lowered to."""
-
-    onnx = "onnx"
-    executorch = "executorch"
-    qnn = "qnn"
-    coreml = "coreml"
-    vulkan = "vulkan"
-
-
-class BlobType(StrEnum):
-    """How a delta blob stores its numbers."""
-
-    float32 = "float32"
-    float16 = "float16"
+from edgetune.cli.options import JsonOption, give, name_option, stdout
+from edgetune_export.lowering.chips import CHIPS, DEFAULT_CHIPS
+from edgetune_export.lowering.targets import TARGETS
+from edgetune_runtime.blob_types import BLOB_TYPES, DEFAULT_BLOB_TYPE
 
 
 def export(
@@ -32,13 +17,19 @@ def export(
         Path, typer.Option("--output", "-o", metavar="BUNDLE", help="The bundle to write.")
     ],
     target: Annotated[
-        list[Target] | None, typer.Option("--target", help="Lower to this; may be repeated.")
+        list[str] | None,
+        name_option(
+            "--target",
+            TARGETS,
+            "Lower to this [onnx]; may be repeated; `edgetune targets` says what it takes.",
+        ),
     ] = None,
     soc: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="MODEL",
-            help="For qnn: compile for this chip, such as sm8650 (the default); may be repeated.",
+        name_option(
+            "--soc",
+            CHIPS,
+            f"For qnn: compile for this chip [{', '.join(DEFAULT_CHIPS)}]; may be repeated.",
         ),
     ] = None,
     merge: Annotated[
@@ -46,8 +37,11 @@ def export(
         typer.Option(metavar="ADAPTER", help="Also write one model with this adapter merged in."),
     ] = None,
     blob_type: Annotated[
-        BlobType, typer.Option(help="float16 halves the blobs; widened once when loaded.")
-    ] = BlobType.float32,
+        str,
+        name_option(
+            "--blob-type", BLOB_TYPES, "float16 halves the blobs; widened once when loaded."
+        ),
+    ] = DEFAULT_BLOB_TYPE,
     zip_file: Annotated[
         bool, typer.Option("--zip", help="Also write BUNDLE.zip, to copy to a phone.")
     ] = False,
@@ -58,13 +52,12 @@ def export(
     Example: `edgetune export runs/phone_actions -o bundles/phone --target onnx`
     """
     from edgetune_export.bundle import write_bundle
-    from edgetune_export.lowering.chips import DEFAULT_CHIPS
     from edgetune_export.run import open_run
     from edgetune_runtime.bundle import open_bundle
     from edgetune_runtime.errors import InputError
 
-    targets = [str(name) for name in target or [Target.onnx]]
-    if soc and Target.qnn not in targets:
+    targets = target or ["onnx"]
+    if soc and "qnn" not in targets:
         raise InputError("--soc: is for --target qnn, which was not asked for; add it.")
     written = output.resolve()  # "." is another folder afterwards
     write_bundle(
@@ -72,7 +65,7 @@ def export(
         output,
         targets,
         merge=merge,
-        blob_dtype=str(blob_type),
+        blob_type=blob_type,
         socs=soc or DEFAULT_CHIPS,
         zip=zip_file,
     )

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +10,27 @@ from typing import Annotated, Any
 import typer
 
 from edgetune_export.console import StreamConsole
+from edgetune_runtime.engines import ENGINES
+from edgetune_runtime.errors import unknown
 from edgetune_runtime.files import write_json
+
+
+def name_option(option: str, names: Collection[str], help: str) -> Any:
+    """A typer option that takes one of `names`, such as the keys of a table."""
+
+    def known(given: str) -> str:
+        if given not in names:
+            raise unknown(option, given, names)
+        return given
+
+    return typer.Option(
+        option,
+        help=f"{help} One of {', '.join(names)}.",
+        metavar="NAME",
+        parser=known,
+        autocompletion=lambda: list(names),
+    )
+
 
 BundleArgument = Annotated[
     Path, typer.Argument(metavar="BUNDLE", help="A bundle made by `edgetune export`.")
@@ -81,28 +101,9 @@ SystemOption = Annotated[
 ]
 
 
-class Engine(StrEnum):
-    """What runs a bundle."""
-
-    onnx = "onnx"
-    executorch = "executorch"
-    qnn = "qnn"
-
-
 EngineOption = Annotated[
-    Engine | None, typer.Option("--engine", help="Which engine runs the base.")
+    str | None, name_option("--engine", ENGINES, "Which engine runs the base.")
 ]
-
-
-class EvaluationEngine(StrEnum):
-    """What runs a bundle (onnx, executorch, qnn) or a run (torch)."""
-
-    onnx = "onnx"
-    executorch = "executorch"
-    qnn = "qnn"
-    torch = "torch"
-
-
 EvaluationEngineOption = Annotated[
-    EvaluationEngine | None, typer.Option("--engine", help="What runs it: torch runs a run.")
+    str | None, name_option("--engine", (*ENGINES, "torch"), "What runs it: torch runs a run.")
 ]

@@ -10,7 +10,7 @@ def targets(json_target: JsonOption = None) -> None:
 
     Example: `edgetune targets`
     """
-    from edgetune_export.lowering.targets import LOWERINGS
+    from edgetune_export.lowering.targets import TARGETS
 
     found = [
         {
@@ -20,7 +20,7 @@ def targets(json_target: JsonOption = None) -> None:
             "missing": lowering.missing,
             "verified": lowering.verified,
         }
-        for name, lowering in LOWERINGS.items()
+        for name, lowering in TARGETS.items()
     ]
     give({"targets": found}, json_target, lambda: _show(found))
 
