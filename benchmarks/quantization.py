@@ -23,7 +23,8 @@ from edgetune.cli.options import give
 from edgetune.config import read_config
 from edgetune.train.run import train
 from edgetune_export.run import open_run
-from edgetune_export.weights.base import Method
+from edgetune_export.weights.quantizers import DEFAULT_QUANTIZER, QUANTIZERS
+from edgetune_export.weights.quantizers import FLOAT as UNQUANTIZED
 
 FLOAT = "float base, adapters trained on float"
 MIXED = "int4 base, adapters trained on float"
@@ -48,13 +49,13 @@ def main() -> None:
     """Train what is not trained yet, evaluate, print the table."""
     parser = arguments(str(__doc__))
     parser.add_argument("--checkpoint", type=Path, default=Path("checkpoints/nano"))
-    parser.add_argument("--method", choices=("mse", "rtn", "gptq"), default="mse")
+    parser.add_argument("--method", choices=tuple(QUANTIZERS), default=DEFAULT_QUANTIZER)
     options = parser.parse_args()
     config = read_config(options.recipe)
     if config.machine.threads is not None:
         torch.set_num_threads(config.machine.threads)
 
-    methods: dict[str, Method] = {FLOAT: "float", INT4: options.method}
+    methods = {FLOAT: UNQUANTIZED, INT4: options.method}
     found: list[dict[str, NDArray[np.bool_]]] = []
     for seed in options.seeds:
         runs = {}

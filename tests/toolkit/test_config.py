@@ -64,6 +64,10 @@ def test_a_recipe_of_toolset_and_data_is_enough(tmp_path):
             "base: {model: nano, quantization: gptq}",
             ["base.quantization: gptq", "base.model: nano", "checkpoints/nano"],
         ),
+        (
+            "base: {model: mine, quantization: int3}",
+            ["'base.quantization' is 'int3'", "one of rtn, mse, gptq, float"],
+        ),
         ("toolset: {tools: mine.json}", ["the key 'toolset' stands twice"]),
         ("train: [1, 2", ["YAML"]),
         ("train: !!python/object:os.system {}", ["YAML"]),

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
@@ -26,12 +26,11 @@ from edgetune_export.run import Run, run_assets
 from edgetune_export.torch_engine import TorchEngine
 from edgetune_export.weights.base import WEIGHTS, Base, Calibration, load_base
 from edgetune_export.weights.quantize import dequantize
+from edgetune_export.weights.quantizers import FLOAT
 from edgetune_runtime.agent import Agent
 from edgetune_runtime.calls import Toolset
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.options import Options
-
-Int4Method = Literal["mse", "rtn", "gptq"]
 
 MAX_LENGTH = 2048
 """The most tokens of an example; longer ones are left out."""
@@ -87,16 +86,17 @@ class Records:
 def quantize_checkpoint(
     checkpoint: str,
     output: Path,
-    method: Int4Method,
+    method: str,
     *,
     calibrate_on: Records | None = None,
     held_out: Records | None = None,
 ) -> Quantization:
     """Make the base `output` of `checkpoint` (a Hugging Face directory or a hub id) by `method`.
 
-    `gptq`, and no other method, reads `calibrate_on`. Raises InputError for a `checkpoint` that is
-    a base already, an `output` that is something else, and whatever is wrong with checkpoint or
-    records. `output` is written whole or not at all, before anything is measured.
+    A quantizer that reads texts, and no other, needs `calibrate_on`. Raises InputError for a
+    `checkpoint` that is a base already, an `output` that is something else, and whatever is wrong
+    with checkpoint or records. `output` is written whole or not at all, before anything is
+    measured.
     """
     if (Path(checkpoint) / "base.json").is_file():
         raise InputError(
@@ -119,7 +119,7 @@ def quantize_checkpoint(
         )
     base = load_base(checkpoint, output, method=method, calibration=calibration)
     with tempfile.TemporaryDirectory(dir=output.resolve().parent, prefix=".float.") as beside:
-        whole = load_base(checkpoint, Path(beside) / "base", name=base.name, method="float")
+        whole = load_base(checkpoint, Path(beside) / "base", name=base.name, method=FLOAT)
         before = after = None
         if held_out is not None:
             before, after = (quality(each, held_out) for each in (whole, base))

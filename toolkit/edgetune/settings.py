@@ -5,8 +5,9 @@ Each section is checked by itself; what spans several is `config`'s.
 
 from typing import Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from edgetune_export.weights.quantizers import methods
 from edgetune_runtime.manifest import AdapterKind
 from edgetune_runtime.prompt import ToolsShown
 
@@ -32,8 +33,18 @@ class BaseSettings(Section):
     """`nano` (embedded), a directory (quantized base or Hugging Face checkpoint), or a hub id."""
     revision: str | None = None
     """Commit, tag or branch of a hub id."""
-    quantization: Literal["mse", "rtn", "gptq", "float"] | None = None
+    quantization: str | None = None
     """How a float checkpoint is made int4, by default mse; float leaves it, to compare with."""
+
+    @field_validator("quantization")
+    @classmethod
+    def _known(cls, method: str | None) -> str | None:
+        if method is not None and method not in methods():
+            raise ValueError(
+                f"'base.quantization' is '{method}', expected one of {', '.join(methods())}; "
+                "correct it."
+            )
+        return method
 
 
 class ToolsetSettings(Section):

@@ -16,8 +16,9 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,20 +37,18 @@ from edgetune_export.weights.checkpoint import (
     read_json,
     read_tokenizer,
 )
-from edgetune_export.weights.gptq import quantize_layers
 from edgetune_export.weights.quantize import GROUP, Quantized, dequantize, pack, quantize, unpack
-from edgetune_runtime.errors import InputError
+from edgetune_export.weights.quantizers import DEFAULT_QUANTIZER, FLOAT, QUANTIZERS, methods
+from edgetune_runtime.errors import InputError, unknown
 from edgetune_runtime.files import replaced_directory, sha256_file, write_json
 from edgetune_runtime.manifest import Slot
 
 FORMAT = "edgetune-base-1"
 WEIGHTS = "quantized.safetensors"
 
-Method = Literal["mse", "rtn", "gptq", "float"]
-"""How a base is made of a float checkpoint; `float` leaves it as it is."""
-
 Calibration = Callable[[Template], Sequence[NDArray[np.int32]]]
-"""Token ids of texts that the base will read, given its template: what `gptq` measures it on."""
+"""Token ids of texts that the base will read, given its template: what some quantizers measure it
+on."""
 
 _CODES, _SCALES = ".codes", ".scales"
 _ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
@@ -110,7 +109,8 @@ class Base:
         self.name: str = about["name"]
         self.revision: str | None = about["revision"]
         self.weights_sha256: str = about["weights_sha256"]
-        self.method: Method = about.get("quantization", {}).get("method", "mse")
+        self.method: str = about.get("quantization", {}).get("method", DEFAULT_QUANTIZER)
+        """The quantizer that it was made by, or `float`."""
 
     @cached_property
     def config(self) -> Any:
@@ -206,7 +206,7 @@ class Base:
 
     def require_codes(self, what: str) -> None:
         """Raise InputError for a float base; `what` begins the sentence: what takes int4 alone."""
-        if self.method == "float":
+        if self.method == FLOAT:
             raise InputError(
                 f"{what} takes int4 bases alone, but {self.directory} is a float base "
                 "('base.quantization: float'); evaluate the run itself, or train on a quantized "
@@ -221,16 +221,16 @@ def load_base(
     name: str | None = None,
     revision: str | None = None,
     cache_dir: Path | None = None,
-    method: Method = "mse",
+    method: str = DEFAULT_QUANTIZER,
     calibration: Calibration | None = None,
 ) -> Base:
     """Open a base; where `output` is given, the base lies there afterwards.
 
     `source` is a canonical quantized directory (hard-linked into `output` where the disk allows),
     a Hugging Face directory or a hub id (downloaded to `cache_dir`, then quantized into `output`
-    by `method`; `gptq` needs a `calibration`). Raises InputError for a family that is not
-    supported, a checkpoint without safetensors, or a tensor that is missing, misshapen or cannot
-    be grouped.
+    by `method`, a quantizer or `float`; one that reads texts needs a `calibration`). Raises
+    InputError for an unknown method, a family that is not supported, a checkpoint without
+    safetensors, or a tensor that is missing, misshapen or cannot be grouped.
     """
     path = Path(source)
     if (path / "base.json").is_file():
@@ -252,14 +252,17 @@ def load_base(
         raise InputError(
             f"{source} is no quantized base (it has no base.json); say where to quantize it to."
         )
+    if method not in methods():
+        raise unknown(f"{source}: quantization", method, methods())
     directory, revision = find_checkpoint(str(source), revision, cache_dir)
     checkpoint = Checkpoint(directory)
     name = name or str(source)
     done: Mapping[str, Quantized] = {}
-    if method == "gptq":
+    if method != FLOAT and (module := QUANTIZERS[method].module) is not None:
         if calibration is None:
-            raise ValueError("gptq needs a calibration")
-        done = quantize_layers(checkpoint, calibration(Template.of(checkpoint.tokenizer)), name)
+            raise ValueError(f"{method} needs a calibration")
+        sequences = calibration(Template.of(checkpoint.tokenizer))
+        done = import_module(module).quantize_layers(checkpoint, sequences, name)
     tensors = ((key, done.get(key, tensor)) for key, tensor in checkpoint.tensors())
     return write_base(output, checkpoint, tensors, name=name, revision=revision, method=method)
 
@@ -271,20 +274,19 @@ def write_base(
     *,
     name: str,
     revision: str | None = None,
-    method: Method = "mse",
+    method: str = DEFAULT_QUANTIZER,
 ) -> Base:
     """Quantize `tensors` (those of `checkpoint`, or what became of them) into `output`.
 
-    Every two-dimensional weight that is not quantized yet becomes codes and scales, unless `method`
-    is `float`: by plain rounding where it is `rtn`, else by least squared error. One tensor is held
-    as float at a time.
+    Every two-dimensional weight that is not quantized yet becomes codes and scales, by the scales
+    of the quantizer `method`, unless that is `float`. One tensor is held as float at a time.
     """
-    grid = {} if method == "float" else {"bits": 4, "group_size": GROUP, "symmetric": True}
+    grid = {} if method == FLOAT else {"bits": 4, "group_size": GROUP, "symmetric": True}
     with replaced_directory(output) as fresh:
         stored: dict[str, torch.Tensor] = {}
         for key, tensor in track(tensors, f"Quantizing {name}", total=len(checkpoint.shapes)):
-            if method != "float" and isinstance(tensor, torch.Tensor) and tensor.dim() == 2:
-                tensor = quantize(tensor, f"{name}: {key}", "rtn" if method == "rtn" else "mse")
+            if method != FLOAT and isinstance(tensor, torch.Tensor) and tensor.dim() == 2:
+                tensor = quantize(tensor, f"{name}: {key}", method)
             if isinstance(tensor, Quantized):
                 stored[key + _CODES] = pack(tensor.codes)
                 stored[key + _SCALES] = tensor.scales.bfloat16()

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from edgetune_export.progress import track
 from edgetune_export.weights.checkpoint import Checkpoint, build_model
 from edgetune_export.weights.quantize import (
-    DIVISORS,
     GROUP,
     Quantized,
     check_groups,
@@ -26,6 +25,7 @@ from edgetune_export.weights.quantize import (
     scales_for,
     to_codes,
 )
+from edgetune_export.weights.quantizers import QUANTIZERS
 
 DAMPING = 0.01
 """Added to the Hessian's diagonal, as a share of its mean (the paper's)."""
@@ -101,7 +101,7 @@ def gptq(weight: torch.Tensor, moments: torch.Tensor, name: str = "weight") -> Q
 def _candidates(group: torch.Tensor) -> torch.Tensor:
     """Scales `[tried, out]` for `group` `[out, 32]`."""
     largest = group.abs().amax(-1)
-    return torch.stack([scales_for(largest, divisor) for divisor in DIVISORS["mse"]])
+    return torch.stack([scales_for(largest, divisor) for divisor in QUANTIZERS["gptq"].divisors])
 
 
 def _round_group(

@@ -7,25 +7,14 @@ a target lays its codes out (`onnx`).
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 
+from edgetune_export.weights.quantizers import DEFAULT_QUANTIZER, QUANTIZERS
 from edgetune_runtime.errors import InputError
 
 GROUP = 32
 """Inputs that share a scale."""
-
-Rounding = Literal["rtn", "mse"]
-"""Round to nearest by the largest magnitude, or by the scale of least squared error."""
-
-DIVISORS: dict[Rounding, tuple[float, ...]] = {
-    "rtn": (7.0,),
-    "mse": (7.0, 7.5, 8.0, 8.5, 9.0),
-}
-"""Scales tried for each group: its largest magnitude over one of these. Over 7 nothing is clipped.
-Choosing by the error of the group takes a fifth off the mean squared error of that, for Gaussian,
-Laplace and Student-t weights alike. Scales stay positive: XNNPACK takes no others."""
 
 _CHUNK = 1 << 22
 """Weights that are quantized at a time, so that an embedding table needs no copies of itself."""
@@ -40,8 +29,11 @@ class Quantized:
     scales: torch.Tensor
 
 
-def quantize(weight: torch.Tensor, name: str = "weight", rounding: Rounding = "mse") -> Quantized:
-    """Round `weight` `[out, in]` to the nearest int4 code, group by group.
+def quantize(
+    weight: torch.Tensor, name: str = "weight", method: str = DEFAULT_QUANTIZER
+) -> Quantized:
+    """Round `weight` `[out, in]` to the nearest int4 code, group by group, by the scales of the
+    quantizer `method`.
 
     A weight that was dequantized in float32 gets its codes back by `mse`. Raises InputError, naming
     the tensor, where `in` is no multiple of 32 or a weight is not finite.
@@ -53,7 +45,7 @@ def quantize(weight: torch.Tensor, name: str = "weight", rounding: Rounding = "m
     for start in range(0, weight.shape[0], rows):
         part = slice(start, start + rows)
         groups = weight[part].detach().float().unflatten(1, (-1, GROUP))
-        best = _best_scales(groups, DIVISORS[rounding])
+        best = _best_scales(groups, QUANTIZERS[method].divisors)
         codes[part] = to_codes(groups, best.unsqueeze(-1)).to(torch.int8).flatten(1)
         scales[part] = best
     return Quantized(codes, scales)
@@ -84,7 +76,7 @@ def fake_quantize(weight: torch.Tensor) -> torch.Tensor:
     """
     with torch.no_grad():
         groups = weight.float().unflatten(1, (-1, GROUP))
-        scales = _best_scales(groups, DIVISORS["mse"]).unsqueeze(-1)
+        scales = _best_scales(groups, QUANTIZERS[DEFAULT_QUANTIZER].divisors).unsqueeze(-1)
         rounded = (to_codes(groups, scales) * scales).flatten(1).to(weight.dtype)
     return weight + (rounded - weight).detach()
 
@@ -102,7 +94,8 @@ def unpack(packed: torch.Tensor) -> torch.Tensor:
 
 
 def scales_for(largest: torch.Tensor, divisor: float) -> torch.Tensor:
-    """Scales of groups by their largest magnitudes: positive, and exact in bfloat16."""
+    """Scales of groups by their largest magnitudes: exact in bfloat16, and positive, since XNNPACK
+    takes no others."""
     tiny = torch.finfo(torch.bfloat16).tiny
     return (largest / divisor).clamp_min(tiny).bfloat16().float()
 

@@ -10,6 +10,7 @@ from transformers import AutoModelForCausalLM
 
 from edgetune_export.weights.base import WEIGHTS, load_base
 from edgetune_export.weights.quantize import dequantize, quantize
+from edgetune_export.weights.quantizers import QUANTIZERS, Quantizer
 from edgetune_runtime.errors import InputError
 
 FAMILIES = ["llama", "qwen2", "qwen3"]
@@ -88,7 +89,20 @@ def test_a_base_says_how_it_was_made(tiny_checkpoint, base, tmp_path):
     assert rtn.weights_sha256 != base.weights_sha256
     name = "model.layers.0.mlp.up_proj.weight"
     weight = load_file(tiny_checkpoint("qwen2") / "model.safetensors")[name]
-    assert torch.equal(rtn.quantized()[name].codes, quantize(weight, rounding="rtn").codes)
+    assert torch.equal(rtn.quantized()[name].codes, quantize(weight, method="rtn").codes)
+
+
+def test_a_method_that_is_none_is_refused(tiny_checkpoint, tmp_path):
+    with pytest.raises(InputError, match="quantization int3: unknown, expected one of rtn, mse"):
+        load_base(tiny_checkpoint("qwen2"), tmp_path / "base", method="int3")
+    assert not (tmp_path / "base").exists()
+
+
+def test_a_new_line_of_the_table_is_a_quantizer(tiny_checkpoint, base, tmp_path, monkeypatch):
+    """One that rounds each weight by itself takes no more than that."""
+    monkeypatch.setitem(QUANTIZERS, "clipping", Quantizer("by a scale that clips", (9.0,)))
+    made = load_base(tiny_checkpoint("qwen2"), tmp_path / "made", method="clipping")
+    assert (made.method, made.weights_sha256 == base.weights_sha256) == ("clipping", False)
 
 
 def test_a_base_of_an_earlier_version_is_of_the_one_method_that_there_was(base, tmp_path):

@@ -46,7 +46,7 @@ def test_it_stays_on_the_grid(weight, inputs):
 
 def test_its_outputs_are_nearer_than_those_of_rounding_by_itself(weight, inputs):
     found = gptq(weight, inputs.T @ inputs)
-    plain, least = quantize(weight, rounding="rtn"), quantize(weight)
+    plain, least = quantize(weight, method="rtn"), quantize(weight)
     errors = [output_error(weight, each, inputs) for each in (found, least, plain)]
     assert errors[0] < 0.7 * errors[1]
     assert errors[1] < errors[2]

@@ -44,7 +44,7 @@ def test_error_is_a_seventh_below_any_fixed_divisor(weight, divisor):
 def test_plain_rounding_takes_a_seventh_of_the_largest_magnitude(weight):
     groups = weight.unflatten(1, (-1, 32))
     scales = (groups.abs().amax(-1) / 7).bfloat16().float()
-    found = quantize(weight, rounding="rtn")
+    found = quantize(weight, method="rtn")
     assert torch.equal(found.scales, scales)
     assert (dequantize(found) - weight).abs().max() <= 0.51 * scales.max()  # nothing is clipped
 

@@ -1,24 +1,22 @@
 """`edgetune quantize`: a float checkpoint made an int4 base, with what that costs it."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgetune.cli.options import JsonOption, give, stdout
+from edgetune.cli.options import JsonOption, give, name_option, stdout
+from edgetune_export.weights.quantizers import DEFAULT_QUANTIZER, QUANTIZERS
 from edgetune_runtime.errors import InputError
 
 if TYPE_CHECKING:
     from edgetune.quantization import Records
 
 
-class Method(StrEnum):
-    """How weights are rounded, always to the same grid."""
+_READERS = [name for name, quantizer in QUANTIZERS.items() if quantizer.module is not None]
+"""Those that read records to calibrate on."""
 
-    rtn = "rtn"
-    mse = "mse"
-    gptq = "gptq"
+_ABOUT = "; ".join(f"{name}: {quantizer.about}" for name, quantizer in QUANTIZERS.items())
 
 
 def quantize(
@@ -29,15 +27,14 @@ def quantize(
         Path, typer.Option("--output", "-o", metavar="BASE", help="The base to write.")
     ],
     method: Annotated[
-        Method,
-        typer.Option(
-            help="rtn: to the nearest; mse: by the scale of least error; gptq: by what it does to "
-            "outputs on --calibration."
-        ),
-    ] = Method.mse,
+        str,
+        name_option("--method", QUANTIZERS, f"How weights are rounded ({_ABOUT})."),
+    ] = DEFAULT_QUANTIZER,
     calibration: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="gptq: records to calibrate on, as JSONL."),
+        typer.Option(
+            metavar="FILE", help=f"{', '.join(_READERS)}: records to calibrate on, as JSONL."
+        ),
     ] = None,
     data: Annotated[
         Path | None,
@@ -64,10 +61,11 @@ def quantize(
     Example: `edgetune quantize checkpoints/nano -o bases/nano --method gptq --calibration
     data/mine/train.jsonl --data data/mine/dev.jsonl`
     """
-    if (method is Method.gptq) != (calibration is not None):
+    if (method in _READERS) != (calibration is not None):
         raise InputError(
-            f"--method {method} and --calibration {calibration or '(none)'}: gptq, and no other "
-            "method, reads records to calibrate on; give both or neither."
+            f"--method {method} and --calibration {calibration or '(none)'}: "
+            f"{', '.join(_READERS)}, and no other method, reads records to calibrate on; give both "
+            "or neither."
         )
     if tools is not None and data is None and calibration is None:
         raise InputError(f"--tools {tools}: is for records; add --data, or leave it out.")
@@ -81,7 +79,7 @@ def quantize(
     result = quantize_checkpoint(
         checkpoint,
         output,
-        method.value,
+        method,
         calibrate_on=None if calibration is None else _records(calibration, tools),
         held_out=None if data is None else _records(data, tools, limit),
     ).as_json()

@@ -23,6 +23,7 @@ from edgetune.train.quantizer_calibration import calibration_ids
 from edgetune.train.records import ToolsetRecords, read_run_records, write_records
 from edgetune_export.grammar.schema import arguments_language
 from edgetune_export.weights.base import Base, load_base
+from edgetune_export.weights.quantizers import DEFAULT_QUANTIZER
 from edgetune_runtime.calls import Toolset
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import sha256_file, write_json
@@ -76,7 +77,7 @@ def prepare(config: TrainConfig, output: Path) -> Prepared:
             base_directory,
             name=config.base.model,
             revision=config.base.revision,
-            method=config.base.quantization or "mse",
+            method=config.base.quantization or DEFAULT_QUANTIZER,
             calibration=lambda template: calibration_ids(
                 template,
                 [(each.toolset, each.train) for each in records],

@@ -44,7 +44,7 @@ def calibration_ids(
     ]
     if not pool:
         raise InputError(
-            f"gptq: none of the examples to calibrate on has at most {max_length} tokens; show "
+            f"calibration: none of the examples has at most {max_length} tokens; show "
             "less of the tools, or take another method."
         )
     order = np.random.default_rng(0).permutation(len(pool))
