@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from edgetune_export.assets import make_assets
+from edgetune_export.run_record import RUN, AdapterRecord, read_run_record
 from edgetune_export.slots import PeftAdapter, read_peft
 from edgetune_export.weights.base import Base, load_base
-from edgetune_export.weights.checkpoint import read_json
 from edgetune_runtime.assets import AdapterSource, Assets, Tensors
 from edgetune_runtime.calls import RESPOND_CALL, RESPOND_TOOL, Call, Tool, Toolset
 from edgetune_runtime.errors import InputError
@@ -96,38 +96,31 @@ def open_run(path: Path) -> Run:
     Raises InputError where it is no run, is unfinished, or its adapters were trained on another
     base than lies in it.
     """
-    if not (path / "run.json").is_file():
+    if not (path / RUN).is_file():
         raise InputError(
-            f"{path}: no training run is here (run.json is missing); give the directory that "
+            f"{path}: no training run is here ({RUN} is missing); give the directory that "
             "'edgetune train' wrote."
         )
-    about = read_json(path / "run.json")
-    if not about.get("complete"):
+    record = read_run_record(path)
+    if not record.complete or record.base is None:
         raise InputError(
             f"{path}: the run is not finished; run the same 'edgetune train' command again, it "
             "resumes where it stopped."
         )
-    try:
-        base = load_base(path / "base")
-        adapters = tuple(
-            _adapter(path, entry)
-            for entry in about["adapters"]
-            if entry["role"] != "arguments" or entry["tool"] is not None  # not the common start
-        )
-        trained_on = about["base"]["weights_sha256"]
-        config = about["config"]
-        toolsets = read_toolsets(path / "tools.json")
-        copied = _copied(about.get("copied", {}), toolsets)
-    except (AttributeError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{path / 'run.json'}: {error} is missing or of another kind; train again."
-        ) from error
-    if trained_on != base.weights_sha256:
+    base = load_base(path / "base")
+    if record.base.weights_sha256 != base.weights_sha256:
         raise InputError(
             f"{path / 'base'}: is base {base.weights_sha256[:12]}…, but the run was trained on "
-            f"{str(trained_on)[:12]}…; train again or put the run's own base back."
+            f"{record.base.weights_sha256[:12]}…; train again or put the run's own base back."
         )
-    return Run(path, config, base, toolsets, adapters, copied)
+    adapters = tuple(
+        _adapter(path, entry)
+        for entry in record.adapters
+        if entry.role != "arguments" or entry.tool is not None  # not the common start
+    )
+    toolsets = read_toolsets(path / "tools.json")
+    copied = record.copied_by_toolset(toolsets)
+    return Run(path, record.config, base, toolsets, adapters, copied)
 
 
 def run_assets(run: Run, *, grammars: bool = True) -> Assets:
@@ -189,28 +182,16 @@ def _sample(record: Mapping[str, Any], toolset: Toolset) -> Sample | None:
     return Sample(messages[0]["content"], tool, Call(tool.name, arguments))
 
 
-def _adapter(path: Path, entry: Mapping[str, Any]) -> RunAdapter:
+def _adapter(path: Path, entry: AdapterRecord) -> RunAdapter:
     return RunAdapter(
-        entry["name"],
-        entry["role"],
-        entry["toolset"],
-        entry.get("tool"),
-        path / entry["directory"],
-        entry["data_sha256"],
-        entry.get("selection_temperature", 1.0),
+        entry.name,
+        entry.role,
+        entry.toolset,
+        entry.tool,
+        path / entry.directory,
+        entry.data_sha256,
+        entry.selection_temperature or 1.0,
     )
-
-
-def _copied(
-    found: Mapping[str, Any], toolsets: Mapping[str, Toolset]
-) -> dict[str, dict[str, tuple[str, ...]]]:
-    """By toolset and tool. Runs of one toolset that are older than several have it by tool."""
-    if any(isinstance(keys, list) for keys in found.values()):
-        found = {next(iter(toolsets)): found}
-    return {
-        toolset: {tool: tuple(keys) for tool, keys in by_tool.items()}
-        for toolset, by_tool in found.items()
-    }
 
 
 def _of_role(run: Run, toolset: str | None, role: Role) -> list[RunAdapter]:

@@ -100,7 +100,9 @@ class Base:
 
     def __init__(self, directory: Path) -> None:
         about = read_json(directory / "base.json")
-        if about.get("format") != FORMAT or not (directory / WEIGHTS).is_file():
+        keys = {"name", "revision", "weights_sha256"}
+        whole = about.get("format") == FORMAT and keys <= about.keys()
+        if not whole or not (directory / WEIGHTS).is_file():
             raise InputError(
                 f"{directory} is no quantized base of format {FORMAT} with {WEIGHTS} "
                 f"(found format {about.get('format')!r}); quantize the base again."

@@ -5,6 +5,7 @@ import pytest
 from edgetune.data.records import Example
 from edgetune.evaluate.evaluate import evaluate
 from edgetune.evaluate.system import open_system
+from edgetune_export.run_record import BaseRecord, RunRecord, write_run_record
 from edgetune_export.weights.base import load_base
 from edgetune_runtime.calls import RESPOND_CALL, Call
 from edgetune_runtime.errors import InputError
@@ -20,9 +21,9 @@ def untrained_run(tmp_path_factory, tiny_checkpoint, weather_toolset):
     path = tmp_path_factory.mktemp("run")
     base = load_base(tiny_checkpoint(), path / "base")
     write_json(path / "tools.json", dump_toolsets([weather_toolset]))
-    about = {"weights_sha256": base.weights_sha256}
-    run = {"config": {}, "base": about, "adapters": [], "complete": True}
-    write_json(path / "run.json", run)
+    about = BaseRecord(name=base.name, weights_sha256=base.weights_sha256)
+    run = RunRecord(edgetune="0", config={}, base=about, adapters=(), complete=True)
+    write_run_record(path, run)
     return path
 
 

@@ -5,7 +5,6 @@ already there is used again if it came from the same recipe and the same data, a
 Nothing is trained here.
 """
 
-import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,13 @@ from edgetune.tools.reader import BUILT_IN, read_tools
 from edgetune.train.quantizer_calibration import calibration_ids
 from edgetune.train.records import ToolsetRecords, read_run_records, write_records
 from edgetune_export.grammar.schema import arguments_language
+from edgetune_export.run_record import (
+    RUN,
+    BaseRecord,
+    RunRecord,
+    read_run_record,
+    write_run_record,
+)
 from edgetune_export.weights.base import Base, load_base
 from edgetune_export.weights.quantizers import DEFAULT_QUANTIZER
 from edgetune_runtime.calls import Toolset
@@ -29,7 +35,7 @@ from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import sha256_file, write_json
 from edgetune_runtime.toolsets import dump_toolsets, toolset_sha256
 
-_WRITTEN = ("run.json", "tools.json", "base", "data")
+_WRITTEN = (RUN, "tools.json", "base", "data")
 """What a run consists of before anything is trained."""
 
 
@@ -63,7 +69,15 @@ def prepare(config: TrainConfig, output: Path) -> Prepared:
     sources = _sources(config, toolsets, base_source)
     started = _reopen(output, config, sources, [Path(base_source), *_paths(config)])
     if not started:
-        write_json(output / "run.json", _run(config, sources))
+        begun = RunRecord(
+            edgetune=version("edgetune"),
+            config=config.model_dump(mode="json"),
+            sources=sources,
+            base=None,
+            adapters=(),
+            complete=False,
+        )
+        write_run_record(output, begun)
         write_json(output / "tools.json", dump_toolsets(toolsets))
         write_records(config, toolsets, output)
     records = read_run_records(config, toolsets, output)
@@ -88,17 +102,18 @@ def prepare(config: TrainConfig, output: Path) -> Prepared:
     prepared = Prepared(output, base, records)
     if not started:
         # Written last: a run with a base in its run.json has all that it starts from.
-        about = {
-            "name": base.name,
-            "revision": base.revision,
-            "weights_sha256": base.weights_sha256,
-        }
+        about = BaseRecord(
+            name=base.name, revision=base.revision, weights_sha256=base.weights_sha256
+        )
         copied = {
-            each.toolset.name: copied_parameters(each.toolset, each.train)
+            each.toolset.name: {
+                tool: tuple(keys)
+                for tool, keys in copied_parameters(each.toolset, each.train).items()
+            }
             for each in prepared.toolsets
             if config.arguments.hold_copied
         }
-        write_json(output / "run.json", _run(config, sources) | {"base": about, "copied": copied})
+        write_run_record(output, begun.model_copy(update={"base": about, "copied": copied}))
     return prepared
 
 
@@ -126,29 +141,6 @@ def _check_quantization(config: TrainConfig, source: Path) -> None:
         )
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object that a run wrote. Raises InputError where it is missing or damaged."""
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, TypeError, ValueError) as error:
-        raise InputError(
-            f"{path}: cannot be read as JSON ({error}); choose another --output, or remove that "
-            "run to train afresh."
-        ) from error
-
-
-def _run(config: TrainConfig, sources: Mapping[str, str]) -> dict[str, Any]:
-    return {
-        "edgetune": version("edgetune"),
-        "config": config.model_dump(mode="json"),
-        "sources": dict(sources),
-        "base": None,
-        "copied": {},
-        "adapters": [],
-        "complete": False,
-    }
-
-
 def _reopen(
     output: Path, config: TrainConfig, sources: Mapping[str, str], paths: Sequence[Path]
 ) -> bool:
@@ -158,21 +150,17 @@ def _reopen(
     """
     if not output.exists() or (output.is_dir() and not any(output.iterdir())):
         return False
-    if not (output / "run.json").is_file():
+    if not (output / RUN).is_file():
         raise InputError(
-            f"{output}: exists and is no training run (it has no run.json); choose another "
+            f"{output}: exists and is no training run (it has no {RUN}); choose another "
             "--output or remove it."
         )
-    found = read_json(output / "run.json")
-    if not {"config", "sources", "adapters"} <= found.keys():
-        raise InputError(
-            f"{output}: its run.json is none of edgetune's; choose another --output or remove it."
-        )
+    found = read_run_record(output)
     for what, ours, theirs in (
-        ("recipe", config.model_dump(mode="json"), _with_defaults(found["config"])),
-        ("data", dict(sources), found["sources"]),
+        ("recipe", config.model_dump(mode="json"), _with_defaults(found.config)),
+        ("data", dict(sources), found.sources),
     ):
-        if ours != theirs and not found["adapters"] and not (output / "state").exists():
+        if ours != theirs and not found.adapters and not (output / "state").exists():
             # It stopped before anything was trained, over a mistake in a record for instance.
             for path in paths:
                 if path.resolve().is_relative_to(output.resolve()):
@@ -191,7 +179,7 @@ def _reopen(
                 f"{output}: holds a run of another {what} ({_difference(ours, theirs)}); choose "
                 "another --output, or remove it to train afresh."
             )
-    return found.get("base") is not None
+    return found.base is not None
 
 
 def _with_defaults(recipe: Any) -> Any:

@@ -8,6 +8,7 @@ The same command on the same folder goes on where it stopped. How an adapter is 
 `adapter`'s; what a run starts from is `prepare`'s.
 """
 
+import json
 import shutil
 import signal
 import threading
@@ -38,7 +39,7 @@ from edgetune.train.examples import AdapterData, adapters_data
 from edgetune.train.hard import HardTail
 from edgetune.train.jobs import plan_jobs
 from edgetune.train.masked_names import mask_names
-from edgetune.train.prepare import Prepared, prepare, read_json
+from edgetune.train.prepare import Prepared, prepare
 from edgetune.train.report import model_card, report_html
 from edgetune.train.router import router_data
 from edgetune.train.summary import RunSummary, adapter_metrics
@@ -46,6 +47,7 @@ from edgetune.train.temperature import calibrate
 from edgetune_export.progress import console
 from edgetune_export.prompts.invocation import invocation_tokens
 from edgetune_export.prompts.prefixes import router_prompts, toolset_prompts
+from edgetune_export.run_record import AdapterRecord, read_run_record, write_run_record
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import replaced_directory, write_bytes, write_json
 
@@ -223,21 +225,33 @@ def _line(job: Job, trained: Trained, metrics: dict[str, Any]) -> str:
 def _finished(output: Path, jobs: list[Job]) -> dict[str, dict[str, Any]]:
     """The metrics of the adapters that are done already."""
     listed = {
-        entry["name"]: entry
-        for entry in read_json(output / "run.json")["adapters"]
-        if (output / "adapters" / entry["name"] / "adapter_model.safetensors").is_file()
+        entry.name: entry
+        for entry in read_run_record(output).adapters
+        if (output / "adapters" / entry.name / "adapter_model.safetensors").is_file()
     }
     if not listed:
         return {}
-    metrics = read_json(output / "metrics.json")["adapters"]
+    metrics = _metrics(output)
     for job in jobs:
         entry = listed.get(job.data.name)
-        if entry is not None and entry["data_sha256"] != job.data.sha256:
+        if entry is not None and entry.data_sha256 != job.data.sha256:
             raise InputError(
                 f"{output}: its adapter {job.data.name} was trained on other examples than today's "
                 "(the tokenizer or edgetune itself have changed since); choose another --output."
             )
     return {name: metrics[name] for name in listed}
+
+
+def _metrics(output: Path) -> dict[str, dict[str, Any]]:
+    """What `metrics.json` says of each adapter."""
+    path = output / "metrics.json"
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8"))["adapters"])
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{path}: cannot be read as JSON ({error}); choose another --output, or remove that "
+            "run to train afresh."
+        ) from error
 
 
 def _record(
@@ -248,22 +262,22 @@ def _record(
     write_json(
         output / "metrics.json", {"adapters": {j.data.name: done[j.data.name] for j in mine}}
     )
-    run = read_json(output / "run.json")
-    run["adapters"] = [
-        {
-            "name": job.data.name,
-            "role": job.data.role,
-            "toolset": job.data.toolset,
-            "tool": job.data.tool,
-            "directory": f"adapters/{job.data.name}",
-            "rank": job.adapter.rank,
-            "data_sha256": job.data.sha256,
-            "examples": len(job.data.train),
-            "steps": len(job.plan),
-        }
+    adapters = tuple(
+        AdapterRecord(
+            name=job.data.name,
+            role=job.data.role,
+            toolset=job.data.toolset,
+            tool=job.data.tool,
+            directory=f"adapters/{job.data.name}",
+            rank=job.adapter.rank,
+            data_sha256=job.data.sha256,
+            examples=len(job.data.train),
+            steps=len(job.plan),
+        )
         for job in mine
-    ]
-    write_json(output / "run.json", run)
+    )
+    record = read_run_record(output)
+    write_run_record(output, record.model_copy(update={"adapters": adapters}))
 
 
 def _complete(summary: RunSummary, config: TrainConfig) -> None:
@@ -272,10 +286,10 @@ def _complete(summary: RunSummary, config: TrainConfig) -> None:
     curves = draw_curves(summary.adapters)
     write_bytes(output / "curves.png", curves)
     write_bytes(output / "report.html", report_html(summary, config, curves).encode())
-    metrics = read_json(output / "metrics.json")
     about = {key: value for key, value in summary.as_json().items() if key != "adapters"}
-    write_json(output / "metrics.json", about | {"adapters": metrics["adapters"]})
-    write_json(output / "run.json", read_json(output / "run.json") | {"complete": True})
+    write_json(output / "metrics.json", about | {"adapters": _metrics(output)})
+    record = read_run_record(output)
+    write_run_record(output, record.model_copy(update={"complete": True}))
     shutil.rmtree(output / "state", ignore_errors=True)
 
 

@@ -9,21 +9,19 @@ as can be, mends that (Guo et al. 2017, arXiv:1706.04599) and leaves every choic
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgetune.data.records import Example
 from edgetune.train.adapter import Interrupted
-from edgetune.train.prepare import read_json
 from edgetune_export.progress import console, track
 from edgetune_export.run import open_run, run_assets
+from edgetune_export.run_record import AdapterRecord, read_run_record, write_run_record
 from edgetune_export.torch_engine import TorchEngine
 from edgetune_runtime.agent import Agent
 from edgetune_runtime.calls import RESPOND
 from edgetune_runtime.errors import InputError
-from edgetune_runtime.files import write_json
 from edgetune_runtime.options import Options, System
 from edgetune_runtime.prompt import Turn
 from edgetune_runtime.trie import NameTrie
@@ -70,27 +68,28 @@ def calibrate(
     probabilities stay what the softmax says. Raises Interrupted, with nothing written, once `stop`
     says so.
     """
-    about = read_json(directory / "run.json")
+    record = read_run_record(directory)
     asked = {
-        entry["name"]: _asked(entry, dev)
-        for entry in about["adapters"]
-        if entry["role"] in _SYSTEMS and "selection_temperature" not in entry
+        entry.name: _asked(entry, dev)
+        for entry in record.adapters
+        if entry.role in _SYSTEMS and entry.selection_temperature is None
     }
-    waiting = [entry for entry in about["adapters"] if asked.get(entry["name"])]
+    fitted = {entry.name: entry for entry in record.adapters}
+    waiting = [entry for entry in record.adapters if asked.get(entry.name)]
     if not waiting:
         return
     run = open_run(directory)
     assets = run_assets(run, grammars=False)
     agent = Agent(assets, TorchEngine(run.base))
     for entry in waiting:
-        options = Options(system=_SYSTEMS[entry["role"]], exact=True)
-        toolset = entry["toolset"]
+        options = Options(system=_SYSTEMS[entry.role], exact=True)
+        toolset = entry.toolset
         among = assets.toolsets[toolset] if toolset else assets.router
         assert among is not None  # a run with a router has several toolsets
-        everything = asked[entry["name"]]
+        everything = asked[entry.name]
         thinned = everything[:: -(-len(everything) // EXAMPLES)]
         answers: list[list[Choice]] = []
-        for turns, right in track(thinned, f"Calibrating {entry['name']}"):
+        for turns, right in track(thinned, f"Calibrating {entry.name}"):
             if stop():
                 raise Interrupted
             try:
@@ -103,21 +102,22 @@ def calibrate(
             answers.append(list(choices_towards(among.trie, found.probabilities, right)))
         choices = [choice for answer in answers for choice in answer]
         temperature = round(fit_temperature(choices), 4)
-        entry["selection_temperature"] = temperature
+        fitted[entry.name] = entry.model_copy(update={"selection_temperature": temperature})
         before, after = (loss(choices, each) / max(1, len(answers)) for each in (1.0, temperature))
         console.print(
-            f"{entry['name']}: temperature {temperature:.3f} from {len(answers)} dev examples, "
+            f"{entry.name}: temperature {temperature:.3f} from {len(answers)} dev examples, "
             f"loss of the right tool {before:.4f}, then {after:.4f}",
             highlight=False,
             soft_wrap=True,
         )
-    write_json(directory / "run.json", about)
+    adapters = tuple(fitted.values())
+    write_run_record(directory, record.model_copy(update={"adapters": adapters}))
 
 
-def _asked(entry: Mapping[str, Any], dev: Mapping[str, Sequence[Example]]) -> list[Asked]:
+def _asked(entry: AdapterRecord, dev: Mapping[str, Sequence[Example]]) -> list[Asked]:
     """What the adapter of `entry` is asked: a tool of its toolset, or a router for the toolset."""
-    if entry["role"] != "router":
-        return [(example.turns, example.call.tool) for example in dev.get(entry["toolset"], ())]
+    if entry.toolset is not None:
+        return [(example.turns, example.call.tool) for example in dev.get(entry.toolset, ())]
     return [
         (example.turns, toolset)
         for toolset, examples in dev.items()
