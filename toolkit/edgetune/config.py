@@ -221,13 +221,15 @@ def read_config(path: Path) -> TrainConfig:
     try:
         value = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); give a recipe as in configs/.") from (
-            error
-        )
+        raise InputError(
+            f"{path}: cannot be read ({error}); give a recipe (`edgetune init` writes one)."
+        ) from error
     except (yaml.YAMLError, ValueError, TypeError) as error:  # TypeError: a mapping as a key
         raise InputError(f"{path}: is not valid YAML ({' '.join(str(error).split())}).") from error
     if not isinstance(value, dict):
-        raise InputError(f"{path}: expected the sections of a recipe, as in configs/; found none.")
+        raise InputError(
+            f"{path}: expected the sections of a recipe, found none; `edgetune init` writes one."
+        )
     try:
         config = TrainConfig.model_validate(value)
     except ValidationError as error:

@@ -20,6 +20,7 @@ from edgetune.cli import (
     demo,
     evaluate,
     export,
+    init,
     nano,
     profile,
     quantize,
@@ -43,11 +44,13 @@ app = typer.Typer(
     help=(
         "Teach a small language model your tools and put it on a phone.\n\n"
         "`edgetune demo` shows the whole way; with your own tools it is\n\n"
-        "`edgetune train CONFIG --output RUN`, `edgetune export RUN -o BUNDLE --target onnx`, then "
+        "`edgetune init DIR`, `edgetune train CONFIG --output RUN`, "
+        "`edgetune export RUN -o BUNDLE --target onnx`, then "
         '`verify`, `eval`, `profile` and `run BUNDLE "request"`.'
     ),
 )
 app.command("demo")(demo.demo)
+app.command("init")(init.init)
 app.add_typer(data.app, name="data")
 app.command("quantize")(quantize.quantize)
 app.command("train")(train.train)

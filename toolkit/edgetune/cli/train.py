@@ -10,7 +10,9 @@ from edgetune.cli.options import JsonOption, give, stdout
 
 
 def train(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A recipe, as in configs/.")],
+    config: Annotated[
+        Path, typer.Argument(metavar="CONFIG", help="A recipe; `edgetune init` writes one.")
+    ],
     output: Annotated[
         Path | None,
         typer.Option(

@@ -15,7 +15,6 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-import edgetune
 from edgetune.cli import profile as profile_view
 from edgetune.cli import train as train_view
 from edgetune.cli import verify as verify_view
@@ -25,6 +24,7 @@ from edgetune.evaluate.evaluate import EvalResult, evaluate, request_text
 from edgetune.evaluate.report import write_report
 from edgetune.evaluate.system import open_system
 from edgetune.evaluate.table import result_view, systems_view
+from edgetune.recipes import find_recipe
 from edgetune.train.prepare import OtherRun
 from edgetune.train.run import train
 from edgetune_export.bundle import write_bundle
@@ -35,7 +35,7 @@ from edgetune_runtime.calls import RESPOND
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.options import Options, System
 
-RECIPE = Path("configs/nano/phone_actions.yaml")
+RECIPE = "nano/phone_actions"
 SYSTEMS: tuple[System, ...] = ("base", "monolithic", "decoupled")
 SHOWN_CALLS = 6
 EDGETUNE = Path(sys.executable).with_name("edgetune")
@@ -45,16 +45,10 @@ EDGETUNE = Path(sys.executable).with_name("edgetune")
 def run_tour(output: Path, *, fresh: bool = False) -> dict[str, Any]:
     """Run the whole way into `output` (`run/`, `bundle/`, `report.html`); the figures as JSON.
 
-    A demo that was stopped goes on where it stopped. Raises InputError where the recipe is not at
-    hand (the demo needs the repository, not only the installed package).
+    A demo that was stopped goes on where it stopped. Raises InputError where `output` holds another
+    run.
     """
     start = time.monotonic()
-    recipe = Path(edgetune.__file__).parents[2] / RECIPE
-    if not recipe.is_file():
-        raise InputError(
-            f"{recipe} is not there: the demo's recipe is part of the repository; run `make demo` "
-            "in a clone of it."
-        )
     run_path, bundle_path = output / "run", output / "bundle"
     report_path = output / "report.html"
     if fresh:
@@ -67,7 +61,7 @@ def run_tour(output: Path, *, fresh: bool = False) -> dict[str, Any]:
         "for the test. One adapter learns to select the tool, one for each tool learns to write "
         "its arguments; a single adapter that learns both at once is the baseline.",
     )
-    config = read_config(recipe)
+    config = read_config(find_recipe(RECIPE).path)
     try:
         summary = train(config, run_path).as_json()
     except OtherRun as error:
