@@ -6,6 +6,7 @@ the names.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -16,13 +17,23 @@ if TYPE_CHECKING:
     from edgetune_runtime.engine import Engine
     from edgetune_runtime.manifest import Target
 
-ENGINES: Mapping[str, str] = {
-    "onnx": "edgetune_runtime.onnx_engine",
-    "executorch": "edgetune_runtime.executorch_engine",
-    "qnn": "edgetune_runtime.qnn_engine",
+
+@dataclass(frozen=True)
+class EngineEntry:
+    """One engine."""
+
+    module: str
+    """Has `open_engine(bundle, target, context_length, threads)`, which may raise ImportError."""
+    packages: tuple[str, ...]
+    """What it imports; edgetune's extra of the engine's name brings them."""
+
+
+ENGINES: Mapping[str, EngineEntry] = {
+    "onnx": EngineEntry("edgetune_runtime.onnx_engine", ("onnxruntime",)),
+    "executorch": EngineEntry("edgetune_runtime.executorch_engine", ("executorch", "torch")),
+    "qnn": EngineEntry("edgetune_runtime.qnn_engine", ("onnxruntime", "onnxruntime_qnn")),
 }
-"""Name of an engine, its target and edgetune's extra for it, to the module with its `open_engine`:
-`open_engine(bundle, target, context_length, threads)`, which may raise ImportError."""
+"""By the engine's name, which is its target's and its extra's, too."""
 
 CONTEXT_LIMIT = 4096
 """The most tokens that a KV cache is made for, unless more is asked for."""
@@ -51,7 +62,7 @@ def open_engine(
         )
     context = min(bundle.manifest.base.context_length, context_length or CONTEXT_LIMIT)
     try:
-        engine: Engine = import_module(ENGINES[chosen]).open_engine(
+        engine: Engine = import_module(ENGINES[chosen].module).open_engine(
             bundle, targets[chosen], context, threads
         )
     except ImportError as error:

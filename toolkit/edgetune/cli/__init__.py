@@ -18,6 +18,7 @@ from edgetune.cli import (
     compare,
     data,
     demo,
+    doctor,
     evaluate,
     export,
     init,
@@ -50,6 +51,7 @@ app = typer.Typer(
     ),
 )
 app.command("demo")(demo.demo)
+app.command("doctor")(doctor.doctor)
 app.command("init")(init.init)
 app.add_typer(data.app, name="data")
 app.command("quantize")(quantize.quantize)
