@@ -8,6 +8,7 @@ from importlib import metadata
 import pytest
 
 from edgetune.cli import main
+from edgetune.machine import packages
 from edgetune.machine import survey as surveyed
 from edgetune.machine.packages import read_packages
 from edgetune.machine.processor import free_memory, read_processor
@@ -44,6 +45,20 @@ def test_packages_are_held_against_what_is_asked_for(asked):
     assert found["torch"].serves is False
     assert found["torch"].extras == ["train", "executorch"]
     assert found["no-such-package"].serves is None
+
+
+def test_the_tested_version_is_told_from_others_but_not_from_its_builds(
+    asked, monkeypatch, tmp_path
+):
+    pinned = tmp_path / "constraints.txt"
+    pinned.write_text("# tested\nnumpy==2.4.6\ntorch==2.0.0\n")
+    monkeypatch.setattr(packages, "shipped", lambda name: tmp_path / name)
+    monkeypatch.setattr(metadata, "version", lambda name: "2.4.6+cpu")
+    found = {package.name: package for package in read_packages()}
+    assert found["numpy"].is_the_tested_one
+    assert not found["torch"].is_the_tested_one
+    pinned.unlink()
+    assert {package.tested for package in read_packages()} == {None}
 
 
 def test_a_version_that_edgetune_was_not_made_for_is_exit_code_1(asked, monkeypatch, capsys):

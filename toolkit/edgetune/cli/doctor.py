@@ -28,7 +28,9 @@ def _show(found: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("", "here", "", title=f"edgetune {found['edgetune']}", title_justify="left")
+    table = Table(title=f"edgetune {found['edgetune']}", title_justify="left")
+    for header in ("", "here", ""):
+        table.add_column(header, overflow="fold")
     for section in (_packages, _abilities, _machine):
         for row in section(found):
             table.add_row(*row)
