@@ -37,7 +37,7 @@ class Installed:
     def __init__(self, directory: Path) -> None:
         self.home, self.folder = directory / "env", directory / "empty"
         self.folder.mkdir()
-        venv.create(self.home)
+        venv.create(self.home, symlinks=True)
         path = f"{self.home / 'bin'}{os.pathsep}{os.environ['PATH']}"
         self.environment = os.environ | {"PATH": path, "OMP_NUM_THREADS": "1"}
         self.environment.pop("PYTHONPATH", None)

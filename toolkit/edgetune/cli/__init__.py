@@ -83,7 +83,7 @@ def main() -> None:
             raise
         _say(
             f"this needs the package '{error.name}', which is not installed; run "
-            "'pip install edgetune[all]', or the extra that the README names."
+            "'pip install edgetune[all]'; `edgetune doctor` tells which extra is enough."
         )
     except OSError as error:
         where = error.filename or "the standard output"
