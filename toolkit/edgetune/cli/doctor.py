@@ -5,7 +5,7 @@ from typing import Any
 
 import typer
 
-from edgetune.cli.options import JsonOption, give
+from edgetune.cli.options import JsonOption, give, stdout
 
 
 def doctor(json_target: JsonOption = None) -> None:
@@ -25,7 +25,6 @@ def doctor(json_target: JsonOption = None) -> None:
 
 
 def _show(found: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(title=f"edgetune {found['edgetune']}", title_justify="left")
@@ -35,10 +34,9 @@ def _show(found: dict[str, Any]) -> None:
         for row in section(found):
             table.add_row(*row)
         table.add_section()
-    console = Console()
-    console.print(table)
+    stdout.print(table)
     for note in found["notes"]:
-        console.print(f"[yellow]note:[/] {note}")
+        stdout.print(f"[yellow]note:[/] {note}")
 
 
 def _packages(found: dict[str, Any]) -> Iterator[tuple[str, str, str]]:

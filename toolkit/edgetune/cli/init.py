@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from edgetune.cli.options import JsonOption, give
+from edgetune.cli.options import JsonOption, give, stdout
 
 
 def init(
@@ -45,18 +45,16 @@ def init(
 
 
 def _show_list(titles: dict[str, str]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("recipe", "")
     for name, title in titles.items():
         table.add_row(name, title)
-    Console().print(table)
+    stdout.print(table)
 
 
 def _show_written(written: list[str], about: str, command: str) -> None:
-    import textwrap
-
     for file in written:
         print(f"written: {file}")
-    print(f"\n{textwrap.fill(about, 100)}\n\nNext: {command}")
+    stdout.print(f"\n{about}\n", markup=False, highlight=False)
+    print(f"Next: {command}")
