@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
+from operator import length_hint
 from typing import IO, TypeVar
 
 from rich.progress import (
@@ -147,8 +148,11 @@ def _own_handle(file: IO[str]) -> IO[str]:
 
 def track(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
     """Yield `items` under a bar with counts, time taken and time left."""
-    with Bar(TimeRemainingColumn()) as progress:
-        yield from progress.track(items, description=description, total=total)
+    with Bar(TimeRemainingColumn()) as bar:
+        task = bar.add_task(description, total=total or length_hint(items) or None)
+        for item in items:
+            yield item
+            bar.advance(task)
 
 
 @contextmanager

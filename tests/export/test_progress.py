@@ -83,6 +83,18 @@ def test_a_stage_says_what_it_is_and_how_long_it_took(piped, monkeypatch):
     assert last.startswith("Lowering the base: took 0:")
 
 
+def test_what_is_tracked_counts_while_it_lasts(piped, monkeypatch):
+    for name, seconds in (("TICK", 0.01), ("SOON", 0.0), ("EVERY", 0.0)):
+        monkeypatch.setattr(progress, name, seconds)
+    for item in track(["a", "b", "c"], "Writing adapters"):
+        deadline = time.monotonic() + 20
+        sought = f"Writing adapters: {'abc'.index(item)} of 3"
+        while sought not in piped.getvalue() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert sought in piped.getvalue()
+    assert piped.getvalue().endswith("Writing adapters: 3 of 3, took 0:00\n")
+
+
 def test_work_that_fails_has_said_how_far_it_came(piped):
     clock = Clock()
 
