@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -61,6 +63,11 @@ def test_what_is_piped_is_neither_wrapped_nor_cut(tiny_bundle, tmp_path):
     [line] = [line for line in done.stdout.splitlines() if "model.onnx.data" in line]
     assert f"{bundle / 'onnx' / 'model.onnx.data'}: has 5 bytes where the manifest says" in line
     assert line.rstrip(" │").endswith("copy or export the bundle again.")
+
+
+def test_no_verb_makes_a_console_of_its_own():
+    for file in Path(cli.__file__).parent.rglob("*.py"):
+        assert not re.search(r"\bConsole\(", file.read_text()), f"{file}: print to options.stdout"
 
 
 def test_verify_shows_a_line_a_rung_and_in_full_what_does_not_hold(
