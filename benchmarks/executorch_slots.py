@@ -25,6 +25,7 @@ from edgetune_export.weights.base import Base
 from edgetune_runtime.adapters import read_blob
 from edgetune_runtime.executorch_engine import ExecuTorchEngine
 from edgetune_runtime.profile import resident_bytes
+from edgetune_runtime.slots import tensor_names
 
 CONTEXT, PREFILL, DECODE, ROUNDS = 1024, 64, 24, 9
 RANKS = (1, 8, 16)
@@ -65,9 +66,13 @@ def adapter(base: Base, rank: int, seed: int = 0) -> dict[str, np.ndarray]:
     """Random tensors for every slot."""
     rng = np.random.default_rng(seed)
     return {
-        f"{slot.name}.lora_{side}": (0.02 * rng.standard_normal(shape)).astype(np.float32)
+        name: (0.02 * rng.standard_normal(shape)).astype(np.float32)
         for slot in base.slots()
-        for side, shape in (("A", (slot.in_features, rank)), ("B", (rank, slot.out_features)))
+        for name, shape in zip(
+            tensor_names(slot.name),
+            ((slot.in_features, rank), (rank, slot.out_features)),
+            strict=True,
+        )
     }
 
 

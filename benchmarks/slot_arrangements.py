@@ -37,6 +37,7 @@ from edgetune_export.lowering.executorch_model import Decoder, Layer, Pair
 from edgetune_export.weights.base import Base, load_base
 from edgetune_runtime.files import write_bytes
 from edgetune_runtime.quiet import quiet, silent
+from edgetune_runtime.slots import split_slot_name
 
 SHAPES: Mapping[str, Mapping[str, Any]] = {
     "qwen2.5-0.5b": SHAPE,
@@ -177,7 +178,7 @@ def tensors(base: Base, arrangement: str, rank: int) -> Any:
     for first in range(0, len(pairs), 7):
         layer = dict(
             zip(
-                [slot.name.rsplit(".", 1)[1] for slot in base.slots()[:7]],
+                [split_slot_name(slot.name)[2] for slot in base.slots()[:7]],
                 pairs[first : first + 7],
                 strict=True,
             )

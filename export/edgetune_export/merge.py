@@ -14,6 +14,7 @@ from edgetune_export.weights.base import Base, write_base
 from edgetune_export.weights.checkpoint import Checkpoint
 from edgetune_export.weights.quantize import Quantized
 from edgetune_runtime.errors import InputError
+from edgetune_runtime.slots import tensor_names
 
 
 def merge_adapter(base: Base, peft_directory: Path, output: Path) -> Base:
@@ -36,10 +37,9 @@ def merge_adapter(base: Base, peft_directory: Path, output: Path) -> Base:
         quantized = base.quantized()
         slot_of = {f"{module}.weight": slot for slot, module in base.slot_modules.items()}
         for name, weight in base.tensors():
-            slot = slot_of.get(name)
-            if f"{slot}.lora_A" in tensors:
-                a = torch.from_numpy(tensors[f"{slot}.lora_A"])
-                b = torch.from_numpy(tensors[f"{slot}.lora_B"])
+            names = tensor_names(slot_of[name]) if name in slot_of else ()
+            if names and names[0] in tensors:
+                a, b = (torch.from_numpy(tensors[each]) for each in names)
                 yield name, weight + (a @ b).T
             else:
                 yield name, quantized.get(name, weight)

@@ -25,6 +25,7 @@ from edgetune_export.weights.base import Base
 from edgetune_runtime.blob_types import BLOB_TYPES, DEFAULT_BLOB_TYPE
 from edgetune_runtime.errors import AdapterError, InputError
 from edgetune_runtime.files import write_bytes
+from edgetune_runtime.slots import tensor_names
 
 _KEY = re.compile(r"base_model\.model\.(?P<module>.+)\.lora_(?P<side>[AB])\.weight")
 
@@ -85,10 +86,9 @@ def read_peft(directory: Path, base: Base) -> PeftAdapter:
                 f"{expected[0]} and {expected[1]}; use the adapter with the base it was trained on."
             )
         alpha = _pattern(config.get("alpha_pattern"), module, config["lora_alpha"])
-        tensors[f"{slot.name}.lora_A"] = np.ascontiguousarray(a.T)
-        tensors[f"{slot.name}.lora_B"] = np.ascontiguousarray(
-            b.T * np.float32(_scale(alpha, r, rslora))
-        )
+        inner, outer = tensor_names(slot.name)
+        tensors[inner] = np.ascontiguousarray(a.T)
+        tensors[outer] = np.ascontiguousarray(b.T * np.float32(_scale(alpha, r, rslora)))
         rank = max(rank, r)
     scale = _scale(config["lora_alpha"], config["r"], rslora)
     invocation = tuple(config.get("alora_invocation_tokens") or ())

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from transformers import DynamicCache
 
 from edgetune_export.weights.base import Base
-from edgetune_runtime.errors import AdapterError, InputError
+from edgetune_runtime.errors import InputError
+from edgetune_runtime.slots import base_shapes, check_tensors, slots_of, tensor_names
 
 _Adapter = dict[str, tuple[torch.Tensor, torch.Tensor]]
 """Module path to its A `[in, r]` and B `[r, out]`."""
@@ -35,7 +36,7 @@ class TorchEngine:
         self.vocab_size = base.shape.vocab_size
         self.context_length = context_length or base.shape.context_length
         self._modules = base.slot_modules
-        self._slots = {slot.name: slot for slot in base.slots()}
+        self._slots = base_shapes(base.slots())
         self._model = base.model()
         self._active: _Adapter = {}
         self._cache = DynamicCache()
@@ -48,26 +49,11 @@ class TorchEngine:
         return self._position
 
     def prepare(self, tensors: Mapping[str, NDArray[np.floating]]) -> _Adapter:
+        check_tensors(tensors, self._slots)
         pairs: _Adapter = {}
-        for name in sorted(tensors):
-            slot, _, side = name.rpartition(".lora_")
-            if slot not in self._slots or side not in ("A", "B"):
-                raise AdapterError(
-                    f"The tensor '{name}' names no slot of this base; use an adapter that was "
-                    "trained on it."
-                )
-            if side == "B":
-                continue
-            a, b = tensors[name], tensors.get(f"{slot}.lora_B")
-            wide, out = self._slots[slot].in_features, self._slots[slot].out_features
-            if b is None or a.shape != (wide, b.shape[0]) or b.shape != (a.shape[1], out):
-                found = None if b is None else list(b.shape)
-                raise AdapterError(
-                    f"The slot '{slot}' has A {list(a.shape)} and B {found}, but this base takes "
-                    f"[{wide}, r] and [r, {out}]; use an adapter that was trained on it."
-                )
-            halves = (torch.tensor(half, dtype=torch.float32) for half in (a, b))
-            pairs[self._modules[slot]] = (next(halves), next(halves))
+        for slot in slots_of(tensors):
+            a, b = (torch.tensor(tensors[name]) for name in tensor_names(slot))
+            pairs[self._modules[slot]] = (a, b)
         return pairs
 
     def activate(self, handle: _Adapter | None) -> None:

@@ -18,10 +18,11 @@ from edgetune_runtime.adapters import BASE_KEY, read_blob, read_blob_metadata
 from edgetune_runtime.assets import AdapterSource, Assets, RouterAssets, ToolsetAssets
 from edgetune_runtime.automaton import Automaton
 from edgetune_runtime.calls import Toolset
-from edgetune_runtime.errors import BundleError, InputError
+from edgetune_runtime.errors import AdapterError, BundleError, InputError
 from edgetune_runtime.files import inside, sha256_bytes, sha256_file
 from edgetune_runtime.manifest import SCHEMA_VERSION, Adapter, Manifest, Target, ToolsetEntry
 from edgetune_runtime.prompt import Prompts
+from edgetune_runtime.slots import base_shapes, check_tensors
 from edgetune_runtime.toolsets import read_toolsets, toolset_sha256
 from edgetune_runtime.trie import NameTrie, Tries
 from edgetune_runtime.vocabulary import Vocabulary
@@ -138,7 +139,7 @@ def check_files(path: Path, manifest: Manifest, hashes: bool = True) -> None:
 def check_blob(path: Path, manifest: Manifest, adapter: Adapter) -> None:
     """The adapter's blob was trained on this base, and its tensors fit the base's slots.
 
-    Raises BundleError naming the file, and the slot where one does not fit.
+    Raises BundleError naming the file, and the tensor where one does not fit.
     """
     file = inside(path, adapter.file)
     trained_on = read_blob_metadata(file).get(BASE_KEY)
@@ -149,23 +150,10 @@ def check_blob(path: Path, manifest: Manifest, adapter: Adapter) -> None:
                 f"{str(base)[:12]}…, but this bundle's base is "
                 f"{manifest.base.weights_sha256[:12]}…; train the adapter on this base."
             )
-    tensors = read_blob(file)
-    slots = {slot.name: slot for slot in manifest.slots}
-    for name, tensor in tensors.items():
-        slot, _, side = name.rpartition(".lora_")
-        if slot not in slots or side not in ("A", "B"):
-            raise BundleError(f"{file}: '{name}' is no slot of this base; export it again.")
-        other = f"{slot}.lora_{'B' if side == 'A' else 'A'}"
-        if other not in tensors:
-            raise BundleError(f"{file}: '{name}' has no '{other}' beside it; export it again.")
-        wide = slots[slot].in_features if side == "A" else slots[slot].out_features
-        shape = tensor.shape if side == "A" else tensor.shape[::-1]
-        if len(shape) != 2 or shape[0] != wide or shape[1] > adapter.rank:
-            expected = f"[{wide}, r]" if side == "A" else f"[r, {wide}]"
-            raise BundleError(
-                f"{file}: '{name}' has shape {list(tensor.shape)} where this base expects "
-                f"{expected} with r at most {adapter.rank}; export the adapter again."
-            )
+    try:
+        check_tensors(read_blob(file), base_shapes(manifest.slots), adapter.rank)
+    except AdapterError as error:
+        raise BundleError(f"{file}: {error}") from error
 
 
 def _used_paths(manifest: Manifest) -> list[str]:

@@ -17,7 +17,7 @@ from edgetune_runtime.errors import BundleError, InputError
 from edgetune_runtime.files import inside
 from edgetune_runtime.manifest import Slot, Target
 from edgetune_runtime.quiet import quiet, silent
-from edgetune_runtime.slots import check_tensors
+from edgetune_runtime.slots import base_shapes, check_tensors, tensor_names
 
 Handle = list[torch.Tensor]
 """A and B of every slot in the program's order."""
@@ -80,8 +80,7 @@ class ExecuTorchEngine:
 
     def prepare(self, tensors: Mapping[str, NDArray[np.floating]]) -> Handle:
         """Check each tensor against the slots; what is bound shares memory with `tensors`."""
-        shapes = {slot.name: (slot.in_features, slot.out_features) for slot in self._slots}
-        check_tensors(tensors, shapes, self._max_rank)
+        check_tensors(tensors, base_shapes(self._slots), self._max_rank)
         return self._handle(tensors)
 
     def _handle(self, tensors: Mapping[str, NDArray[np.floating]]) -> Handle:
@@ -89,7 +88,7 @@ class ExecuTorchEngine:
         handle: Handle = []
         with quiet():  # torch warns of memory that it must not write, and will not
             for slot in self._slots:
-                a, b = (tensors.get(f"{slot.name}.lora_{side}") for side in "AB")
+                a, b = (tensors.get(name) for name in tensor_names(slot.name))
                 if a is None or b is None or not a.size:
                     a = np.zeros((slot.in_features, 1), np.float32)
                     b = np.zeros((1, slot.out_features), np.float32)

@@ -56,7 +56,7 @@ class Slot(_Strict):
     """A projection that takes LoRA: A is `[in_features, r]`, B is `[r, out_features]`."""
 
     name: str
-    """`layers.{l}.{attn|mlp}.{projection}`; its tensors end in `.lora_A` and `.lora_B`."""
+    """`layers.{l}.{attn|mlp}.{projection}` (`slots`)."""
     in_features: int
     out_features: int
 

@@ -18,7 +18,7 @@ from edgetune_runtime.bundle import Bundle
 from edgetune_runtime.errors import BundleError, InputError
 from edgetune_runtime.files import inside
 from edgetune_runtime.manifest import Target
-from edgetune_runtime.slots import check_tensors
+from edgetune_runtime.slots import check_tensors, graph_shapes
 
 _ONLY_ERRORS = 3
 """Log severity: without it, each unbound slot is a warning at every session."""
@@ -88,12 +88,8 @@ class OnnxEngine:
         self.vocab_size = vocab_size
         self.context_length = context_length
         inputs = {entry.name: entry for entry in self._session.get_inputs()}
-        shapes = {e.name: e.shape for e in self._session.get_overridable_initializers()}
-        self._slots = {
-            name.removesuffix(".lora_A"): (shape[0], shapes[name[:-1] + "B"][1])
-            for name, shape in shapes.items()
-            if name.endswith(".lora_A")
-        }
+        defaulted = self._session.get_overridable_initializers()
+        self._slots = graph_shapes({entry.name: entry.shape for entry in defaulted})
         self._wants_positions = "position_ids" in inputs
         shape = (1, kv_heads, context_length, head_dim)
         self._cache: dict[str, NDArray[Any]] = {}

@@ -19,7 +19,7 @@ from edgetune_runtime.files import inside
 from edgetune_runtime.manifest import Target
 from edgetune_runtime.qnn_provider import add_provider
 from edgetune_runtime.quiet import silent
-from edgetune_runtime.slots import check_tensors
+from edgetune_runtime.slots import check_tensors, graph_shapes, tensor_names
 
 EMBEDDING, PREFILL, DECODE = "embedding.onnx", "prefill.onnx", "decode.onnx"
 """The graphs: the first beside the chips' folders, the others in each."""
@@ -80,12 +80,8 @@ class QnnEngine:
             shapes = {value.name: value.shape for value in session.get_inputs()}
             self._graphs[shapes["hidden"][1]] = session
         self._chunk = max(self._graphs)
-        self._slots = {
-            name.removesuffix(".lora_A"): (shape[0], shapes[f"{name[:-1]}B"][1])
-            for name, shape in shapes.items()
-            if name.endswith(".lora_A")
-        }
-        self._rank = next(shape[1] for name, shape in shapes.items() if name.endswith(".lora_A"))
+        self._slots = graph_shapes(shapes)
+        self._rank = shapes[tensor_names(next(iter(self._slots)))[0]][1]
         self._cache = {
             name.removeprefix("past."): np.zeros(shape, np.float32)
             for name, shape in shapes.items()
@@ -110,11 +106,12 @@ class QnnEngine:
         for slot, (rows, columns) in self._slots.items():
             inner = np.zeros((rows, self._rank), np.float32)
             outer = np.zeros((self._rank, columns), np.float32)
-            if f"{slot}.lora_A" in tensors:
-                given = tensors[f"{slot}.lora_A"]
-                inner[:, : given.shape[1]] = given
-                outer[: given.shape[1]] = tensors[f"{slot}.lora_B"]
-            filled |= {f"{slot}.lora_A": inner, f"{slot}.lora_B": outer}
+            a, b = tensor_names(slot)
+            if a in tensors:
+                rank = tensors[a].shape[1]
+                inner[:, :rank] = tensors[a]
+                outer[:rank] = tensors[b]
+            filled |= {a: inner, b: outer}
         return filled
 
     def activate(self, handle: Handle | None) -> None:

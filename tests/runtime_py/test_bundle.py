@@ -150,7 +150,16 @@ def test_a_blob_of_another_base_is_refused_and_both_are_named(bundle, rewrite_ma
         (lambda t: t.update({"layers.9.attn.q_proj.lora_A": np.zeros((64, 4))}), "layers.9"),
         (lambda t: t.update({"layers.0.attn.q_proj.lora_A": np.zeros((63, 4))}), r"\[63, 4\]"),
         (lambda t: t.update({"layers.0.attn.q_proj.lora_A": np.zeros((64, 5))}), r"\[64, 5\]"),
-        (lambda t: t.pop("layers.0.attn.q_proj.lora_A"), "beside it"),
+        (lambda t: t.pop("layers.0.attn.q_proj.lora_A"), r"'.*q_proj\.lora_A' is missing"),
+        (
+            lambda t: t.update(
+                {
+                    "layers.0.attn.q_proj.lora_A": np.zeros((64, 5)),
+                    "layers.0.attn.q_proj.lora_B": np.zeros((5, 64)),
+                }
+            ),
+            r"home\.selector\.safetensors: .* of rank 5, but 4 is the most",
+        ),
     ],
 )
 def test_a_blob_that_does_not_fit_the_slots_is_refused(bundle, rewrite_manifest, change, named):

@@ -17,6 +17,7 @@ from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
 from edgetune_export.weights.base import Base
 from edgetune_export.weights.quantize import GROUP, Quantized
+from edgetune_runtime.slots import split_slot_name
 
 Pair = tuple[torch.Tensor, torch.Tensor]
 """A slot's A `[1, in, r]` and B `[1, r, out]`."""
@@ -48,7 +49,7 @@ class Layers(nn.Module):
         self.norm = _Norm(rest["model.norm.weight"], epsilon)
         self.head = linear("model.embed_tokens" if shape.tied else "lm_head")
         self.head_dim = shape.head_dim
-        self.slots = [slot.name.split(".") for slot in base.slots()]
+        self.slots = [split_slot_name(slot.name) for slot in base.slots()]
         positions = torch.arange(context_length)[None]
         cos, sin = LlamaRotaryEmbedding(base.config)(torch.zeros(1), positions)
         # Both halves of the last dimension are the same.
@@ -70,8 +71,8 @@ class Layers(nn.Module):
         whatever came before them.
         """
         of_layer: list[dict[str, Pair]] = [{} for _ in self.layers]
-        for (_, number, _, projection), pair in zip(self.slots, slots, strict=False):
-            of_layer[int(number)][projection] = pair
+        for (layer, _, projection), pair in zip(self.slots, slots, strict=False):
+            of_layer[layer][projection] = pair
         hidden = self.embedding(ids)
         for index, pairs in enumerate(of_layer):
             hidden = self.layers[index](hidden, angles, pairs, functools.partial(attend, index))

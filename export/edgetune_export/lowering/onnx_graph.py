@@ -20,6 +20,7 @@ from edgetune_export.weights.base import Base
 from edgetune_export.weights.quantize import GROUP, pack
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.manifest import Slot
+from edgetune_runtime.slots import tensor_names
 
 MODEL = "model.onnx"
 DATA = "model.onnx.data"
@@ -157,7 +158,7 @@ class Graph:
 
     def _slot_nodes(self, slot: Slot, source: str, last: onnx.NodeProto) -> list[onnx.NodeProto]:
         """The nodes of one slot; `last` is what gave the projection's output until now."""
-        a, b, rank = f"{slot.name}.lora_A", f"{slot.name}.lora_B", f"{slot.name}.rank"
+        (a, b), rank = tensor_names(slot.name), f"{slot.name}.rank"
         for name, default, shape in (
             (a, (slot.in_features, 0), (slot.in_features, rank)),
             (b, (0, slot.out_features), (rank, slot.out_features)),

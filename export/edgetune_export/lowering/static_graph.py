@@ -16,6 +16,7 @@ from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
 from edgetune_export.weights.base import Base
 from edgetune_export.weights.quantize import GROUP, Quantized, pack
+from edgetune_runtime.slots import tensor_names
 
 _OPSET = 21
 _CONTRIB = "com.microsoft"
@@ -206,8 +207,9 @@ class _Decoder:
         """A projection with its slot: `x @ W + (x @ A) @ B`."""
         draft, slot = self._draft, self._slots[module]
         rows, columns = self._weights[f"{module}.weight"].codes.shape
-        inner = draft.input(f"{slot}.lora_A", [columns, self._rank])
-        outer = draft.input(f"{slot}.lora_B", [self._rank, rows])
+        a, b = tensor_names(slot)
+        inner = draft.input(a, [columns, self._rank])
+        outer = draft.input(b, [self._rank, rows])
         added = draft.node("MatMul", draft.node("MatMul", value, inner), outer)
         return draft.node("Add", self._linear(value, module), added)
 

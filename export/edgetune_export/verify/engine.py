@@ -27,6 +27,7 @@ from edgetune_runtime.invocation import invocation_place
 from edgetune_runtime.manifest import Slot, Target
 from edgetune_runtime.options import Options
 from edgetune_runtime.prompt import User
+from edgetune_runtime.slots import slots_of, tensor_names
 
 LAYER_TOLERANCE = 0.03
 """Relative RMS difference to PEFT in float32, times the square root of the layers, of a graph whose
@@ -159,13 +160,15 @@ def _slotless(stand: Stand, prefill: Prefill) -> NDArray[np.float32]:
         return _run(open_engine(bundle, stand.engine.name), prefill)
 
 
-def _zeros(slots: Sequence[Slot], rank: int = 3) -> Tensors:
+def _zeros(slots: Sequence[Slot]) -> Tensors:
     """An adapter that adds nothing, of another rank than an engine's own empty slots."""
-    return {
-        f"{slot.name}.lora_{side}": np.zeros(shape, np.float32)
-        for slot in slots
-        for side, shape in (("A", (slot.in_features, rank)), ("B", (rank, slot.out_features)))
-    }
+    rank = 3
+    zeros = {}
+    for slot in slots:
+        a, b = tensor_names(slot.name)
+        zeros[a] = np.zeros((slot.in_features, rank), np.float32)
+        zeros[b] = np.zeros((rank, slot.out_features), np.float32)
+    return zeros
 
 
 def check_swaps(stand: Stand) -> str:
@@ -188,7 +191,7 @@ def check_slots(stand: Stand, name: str) -> tuple[str, float]:
     probe = stand.probe(name)
     plain = stand.run(BASE, probe)
     blob = stand.bundle.assets.adapters[name].load()
-    slots = sorted({key.rpartition(".lora_")[0] for key in blob})
+    slots = slots_of(blob)
     untrained = 0
     for slot in slots:
         pair, made_up = _pair(blob, slot)
@@ -292,10 +295,11 @@ def _relative(difference: NDArray[np.float32], wanted: NDArray[np.float32]) -> f
 
 def _pair(blob: Tensors, slot: str) -> tuple[Tensors, bool]:
     """A and B of one slot; made-up values, and True, where they are zeros (not trained yet)."""
-    a, b = blob[f"{slot}.lora_A"], blob[f"{slot}.lora_B"]
+    names = tensor_names(slot)
+    a, b = (blob[name] for name in names)
     made_up = not (a.any() and b.any())
     if made_up:
         rng = np.random.default_rng(0)
         a = rng.standard_normal(a.shape).astype(np.float32)
         b = rng.standard_normal(b.shape).astype(np.float32)
-    return {f"{slot}.lora_A": a, f"{slot}.lora_B": b}, made_up
+    return dict(zip(names, (a, b), strict=True)), made_up

@@ -47,6 +47,7 @@ from edgetune_runtime.engines import has_engine
 from edgetune_runtime.errors import BundleError, EdgetuneError, InputError
 from edgetune_runtime.files import inside, sha256_file
 from edgetune_runtime.manifest import Adapter, Manifest, Target
+from edgetune_runtime.slots import slots_of, tensor_names
 
 T = TypeVar("T")
 
@@ -291,15 +292,15 @@ def _check_scale(path: Path, adapter: Adapter, wanted: Reference) -> str:
     blob = read_blob(inside(path, adapter.file))
     norms = wanted.deltas[adapter.name]
     tolerance = BLOB_TYPES[adapter.dtype].tolerance
-    slots = {name.rpartition(".lora_")[0] for name in blob}
-    if slots != set(norms):
-        slot = min(slots ^ set(norms))
+    slots = slots_of(blob)
+    if set(slots) != set(norms):
+        slot = min(set(slots) ^ set(norms))
         raise BundleError(
             f"{path / adapter.file}: slot '{slot}' is in only one of the blob and PEFT's adapter; "
             "export the bundle again."
         )
-    for slot in sorted(slots):
-        found = delta_norm(blob[f"{slot}.lora_A"], blob[f"{slot}.lora_B"])
+    for slot in slots:
+        found = delta_norm(*(blob[name] for name in tensor_names(slot)))
         if abs(found - norms[slot]) > tolerance * norms[slot]:
             raise BundleError(
                 f"{path / adapter.file}: slot '{slot}' changes its weight by {found:.4g} where "

@@ -42,6 +42,7 @@ from edgetune_export.weights.quantizers import DEFAULT_QUANTIZER, FLOAT, QUANTIZ
 from edgetune_runtime.errors import InputError, unknown
 from edgetune_runtime.files import replaced_directory, sha256_file, write_json
 from edgetune_runtime.manifest import Slot
+from edgetune_runtime.slots import slot_name, split_slot_name
 
 FORMAT = "edgetune-base-1"
 WEIGHTS = "quantized.safetensors"
@@ -149,7 +150,7 @@ class Base:
     def slot_modules(self) -> dict[str, str]:
         """Slot name to the module of the checkpoint that it stands on, layer by layer."""
         return {
-            f"layers.{layer}.{part}.{projection}": f"model.layers.{layer}.{module}.{projection}"
+            slot_name(layer, part, projection): f"model.layers.{layer}.{module}.{projection}"
             for layer in range(self.shape.layers)
             for part, module, projections in (
                 ("attn", "self_attn", _ATTENTION),
@@ -173,9 +174,9 @@ class Base:
             "down_proj": (wide, hidden),
         }
         return tuple(
-            Slot(name=name, in_features=sizes[kind][0], out_features=sizes[kind][1])
+            Slot(name=name, in_features=sizes[projection][0], out_features=sizes[projection][1])
             for name in self.slot_modules
-            for kind in (name.rsplit(".", 1)[1],)
+            for _, _, projection in (split_slot_name(name),)
         )
 
     def quantized(self) -> QuantizedWeights:

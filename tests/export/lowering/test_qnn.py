@@ -122,7 +122,7 @@ def test_a_rank_above_the_compiled_one_is_refused(bundle):
         f"{slot.name}.lora_A": np.zeros((slot.in_features, 5), np.float32),
         f"{slot.name}.lora_B": np.zeros((5, slot.out_features), np.float32),
     }
-    with pytest.raises(AdapterError, match="found rank 5, the program takes 4 at the most"):
+    with pytest.raises(AdapterError, match="of rank 5, but 4 is the most"):
         engine.prepare(tensors)
 
 
