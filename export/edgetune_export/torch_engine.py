@@ -32,9 +32,9 @@ class TorchEngine:
 
     name = "torch"
 
-    def __init__(self, base: Base, *, context_length: int | None = None) -> None:
+    def __init__(self, base: Base) -> None:
         self.vocab_size = base.shape.vocab_size
-        self.context_length = context_length or base.shape.context_length
+        self.context_length = base.shape.context_length
         self._modules = base.slot_modules
         self._slots = base_shapes(base.slots())
         self._model = base.model()

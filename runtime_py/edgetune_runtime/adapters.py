@@ -117,11 +117,6 @@ class AdapterPool:
         self.resident_bytes: dict[str, int] = {}
         engine.activate(None)
 
-    @property
-    def resident(self) -> tuple[str, ...]:
-        """Names of the adapters in memory, the least recently used first."""
-        return tuple(self._handles)
-
     def activate(self, name: str | None) -> float:
         """Make adapter `name` (None: the bare base) the active one; how long it took, in ms.
 

@@ -17,7 +17,7 @@ def base(tiny_base):
 
 @pytest.fixture
 def engine(base):
-    return TorchEngine(base, context_length=16)
+    return TorchEngine(base)
 
 
 @pytest.mark.parametrize("family", ["llama", "qwen2", "qwen3"])
@@ -73,8 +73,8 @@ def test_an_empty_snapshot_restores_an_empty_cache(engine):
 
 def test_a_context_that_is_too_long_is_refused(engine):
     engine.forward(IDS)
-    with pytest.raises(InputError, match="17 tokens long, but this engine holds 16"):
-        engine.forward([1] * 9)
+    with pytest.raises(InputError, match="1025 tokens long, but this engine holds 1024"):
+        engine.forward([1] * (1025 - len(IDS)))
     assert engine.position == len(IDS)
 
 

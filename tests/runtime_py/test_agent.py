@@ -198,7 +198,7 @@ def test_no_arguments_means_no_second_stage(alarm_agent, name, adapters):
     agent, _ = alarm_agent(text=f'<tool_call>\n{{"name": "{name}", "arguments": ')
     step = agent.step(REQUEST)
     assert step.tool == name
-    assert len(agent.pool.resident) == adapters
+    assert len(agent.pool.resident_bytes) == adapters
     if adapters == 1:
         assert step.arguments == {}
         assert step.timing["decode_steps"] >= 1

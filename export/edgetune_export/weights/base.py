@@ -223,14 +223,13 @@ def load_base(
     *,
     name: str | None = None,
     revision: str | None = None,
-    cache_dir: Path | None = None,
     method: str = DEFAULT_QUANTIZER,
     calibration: Calibration | None = None,
 ) -> Base:
     """Open a base; where `output` is given, the base lies there afterwards.
 
     `source` is a canonical quantized directory (hard-linked into `output` where the disk allows),
-    a Hugging Face directory or a hub id (downloaded to `cache_dir`, then quantized into `output`
+    a Hugging Face directory or a hub id (downloaded, then quantized into `output`
     by `method`, a quantizer or `float`; one that reads texts needs a `calibration`). Raises
     InputError for an unknown method, a family that is not supported, a checkpoint without
     safetensors, or a tensor that is missing, misshapen or cannot be grouped.
@@ -257,7 +256,7 @@ def load_base(
         )
     if method not in methods():
         raise unknown(f"{source}: quantization", method, methods())
-    directory, revision = find_checkpoint(str(source), revision, cache_dir)
+    directory, revision = find_checkpoint(str(source), revision)
     checkpoint = Checkpoint(directory)
     name = name or str(source)
     done: Mapping[str, Quantized] = {}

@@ -84,9 +84,7 @@ class Checkpoint:
         return [self.directory / name for name in sorted(names)]
 
 
-def find_checkpoint(
-    source: str, revision: str | None, cache_dir: Path | None
-) -> tuple[Path, str | None]:
+def find_checkpoint(source: str, revision: str | None) -> tuple[Path, str | None]:
     """The directory of `source` (a directory or a hub id) and, for a hub id, its exact revision."""
     if Path(source).is_dir():
         return Path(source), revision
@@ -96,7 +94,6 @@ def find_checkpoint(
         path = snapshot_download(
             source,
             revision=revision,
-            cache_dir=cache_dir,
             allow_patterns=["*.json", "*.safetensors", "*.jinja", "merges.txt", "tokenizer.model"],
         )
     except Exception as error:

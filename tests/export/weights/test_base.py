@@ -187,4 +187,4 @@ def test_a_float_source_needs_a_place_to_be_quantized_to(tiny_checkpoint):
 
 def test_a_base_that_is_neither_here_nor_on_the_hub_is_refused(tmp_path):
     with pytest.raises(InputError, match="is no directory and could not be downloaded"):
-        load_base("edgetune-tests/no-such-base", tmp_path / "base", cache_dir=tmp_path)
+        load_base("edgetune-tests/no-such-base", tmp_path / "base")

@@ -128,7 +128,7 @@ def test_toolset_is_found_beside_the_data_or_inside_the_records(tmp_path, weathe
     data = tmp_path / "train.jsonl"
     lines = [{"tools": tools[:2]}, {"tools": json.dumps(tools[1:])}, {}]
     data.write_text("broken\n" + "\n".join(map(json.dumps, lines)))
-    assert find_tools(data, name="home").tools == weather_toolset.tools
+    assert find_tools(data).tools == weather_toolset.tools
     (tmp_path / "tools.json").write_text(json.dumps(tools[:1]))
     assert find_tools(data).names == ("get_weather", "respond")
     assert find_tools(data, "phone_actions").name == "phone_actions"

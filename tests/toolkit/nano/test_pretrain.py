@@ -1,14 +1,20 @@
 """The recipe: stopping and going on changes nothing; int4 steps leave the float weights float."""
 
 import json
+import os
 import shutil
+import signal
+from collections.abc import Callable
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from edgetune.nano import pretrain as pretraining
 from edgetune.nano.pretrain import pretrain
 from edgetune.nano.recipe import Recipe, easy_share, rate_factor, read_recipe
 from edgetune.nano.straight_through import quantized
@@ -43,14 +49,28 @@ def weights(directory: Path) -> dict[str, torch.Tensor]:
     return load_file(directory / "model.safetensors")
 
 
+def interrupted_after(steps: int) -> Callable[..., float]:
+    """A step of training, at the last of which somebody presses Ctrl-C."""
+    step, done = pretraining._step, count(1)
+
+    def interrupted(*arguments: Any) -> float:
+        if next(done) == steps:
+            os.kill(os.getpid(), signal.SIGINT)
+        return step(*arguments)
+
+    return interrupted
+
+
 @pytest.mark.slow
 def test_a_run_that_stops_and_goes_on_ends_at_the_same_weights(
-    config: Path, tokenizer_file: Path, tmp_path: Path
+    config: Path, tokenizer_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for output in ("straight", "resumed"):
         shutil.copytree(tokenizer_file.parent, tmp_path / output / "tokenizer")
     straight = weights(pretrain(config, tmp_path / "straight"))
-    pretrain(config, tmp_path / "resumed", stop_at=4)
+    with monkeypatch.context() as patched:
+        patched.setattr(pretraining, "_step", interrupted_after(4))
+        pretrain(config, tmp_path / "resumed")
     halfway = torch.load(tmp_path / "resumed" / "checkpoint.pt", weights_only=True)
     assert halfway["step"] == 4
     directory = pretrain(config, tmp_path / "resumed")

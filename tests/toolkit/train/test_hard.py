@@ -88,10 +88,11 @@ def test_confusions_are_the_least_sure_each_with_one_of_the_likeliest_other_tool
     assert len({each.counterpart for each in found}) == len(found)
 
 
-def test_an_example_that_is_sure_is_no_confusion(forward):
-    assert confusions(forward, CPU, examples(12), 5, near=0.0) == []
+def test_an_example_that_is_sure_is_no_confusion(forward, monkeypatch):
     one_tool = [example for example in examples(12) if name(example) == NAMES[0]]
     assert confusions(forward, CPU, one_tool, 5) == []
+    monkeypatch.setattr(hard, "NEAR", 0.0)
+    assert confusions(forward, CPU, examples(12), 5) == []
 
 
 def test_only_the_last_part_is_planned_anew_in_steps_of_the_same_size(forward, job, tail):

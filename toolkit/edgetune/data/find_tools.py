@@ -10,21 +10,21 @@ from edgetune_runtime.calls import Toolset
 from edgetune_runtime.errors import InputError
 
 
-def find_tools(data: Path, tools: Path | str | None = None, name: str | None = None) -> Toolset:
+def find_tools(data: Path, tools: Path | str | None = None) -> Toolset:
     """The toolset of the records in `data`.
 
     `tools` (a path or the name of a built-in toolset) where it is given, else `tools.json` beside
     `data`, else the union of the records' own `tools`. Raises InputError where there is none.
     """
     if tools is not None:
-        return read_tools(tools, name)
+        return read_tools(tools)
     beside = data.parent / "tools.json"
     if beside.is_file():
-        return read_tools(beside, name)
-    return _inline_tools(data, name)
+        return read_tools(beside)
+    return _inline_tools(data)
 
 
-def _inline_tools(data: Path, name: str | None) -> Toolset:
+def _inline_tools(data: Path) -> Toolset:
     found: dict[str, Any] = {}
     for number, text in numbered_lines(data):
         for tool in _tools_of(text):
@@ -40,7 +40,7 @@ def _inline_tools(data: Path, name: str | None) -> Toolset:
             f"{data}: no tools in its records and no tools.json beside it; say which tools file "
             "it belongs to."
         )
-    return tools_from_list(list(found.values()), str(data), name or data.resolve().parent.name)
+    return tools_from_list(list(found.values()), str(data), data.resolve().parent.name)
 
 
 def _tools_of(text: str) -> list[Any]:

@@ -48,15 +48,15 @@ class Case:
         return Toolset(self.id, "", tools)
 
 
-def read_cases(path: Path, answers: Path | None = None) -> list[Case]:
+def read_cases(path: Path) -> list[Case]:
     """The cases of a file of the leaderboard's.
 
-    `answers` is by default the file of the same name in `possible_answer` beside it; a file of
+    Their answers are in the file of the same name in `possible_answer` beside it; a file of
     irrelevant tools has none. Raises InputError for a line that is no such case, or whose answer is
     not one call.
     """
     beside = path.parent / "possible_answer" / path.name
-    source = answers or (beside if beside.is_file() else None)
+    source = beside if beside.is_file() else None
     if source is None and "irrelevance" not in path.name:
         raise InputError(
             f"{path}: its answers were expected in {beside}; put them there (only the "

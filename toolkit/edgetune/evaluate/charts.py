@@ -61,9 +61,9 @@ def bars(groups: Mapping[str, Sequence[Bar]]) -> str:
     return "\n".join(parts)
 
 
-def small_bar(length: float, tone: Tone = "accent") -> str:
+def small_bar(length: float) -> str:
     """A bar for a table's cell."""
-    return f'<div class="track small"><i class="{tone}" style="width:{_percent(length)}"></i></div>'
+    return f'<div class="track small"><i class="accent" style="width:{_percent(length)}"></i></div>'
 
 
 def matrix(names: Sequence[str], counts: Mapping[str, Mapping[str, int]]) -> str:

@@ -22,10 +22,10 @@ def rng_for(seed: int, index: int, purpose: str = "") -> Random:
     return Random(int.from_bytes(digest, "big"))
 
 
-def invent_record(seed: int, index: int, tools: int | None = None) -> dict[str, Any]:
+def invent_record(seed: int, index: int) -> dict[str, Any]:
     """One whole record: `tools` (respond last) and `messages` (user, assistant with its call)."""
     rng = rng_for(seed, index, "record")
-    made = invent_set(rng, tools or rng.randint(1, 8))
+    made = invent_set(rng, rng.randint(1, 8))
     request = chit_chat(rng) if rng.random() < 0.06 else invent_request(rng, rng.choice(made))
     if rng.random() < 0.05:
         request = Request(invent_request(rng, invent_tool(rng)).text, "respond", {})

@@ -18,6 +18,8 @@ from edgetune.nano.recipe import Recipe
 
 HELD_OUT = 7_919
 """Added to the seed: tools and requests that training never sees."""
+HELD_OUT_GROUPS = 160
+"""How many sets of tools it is judged on."""
 
 
 class Objective:
@@ -106,11 +108,12 @@ def _score_row(
                 right[label].append(bool(hit[start:end].all()))
 
 
-def held_out_batches(recipe: Recipe, tokenizer: Path, groups: int = 160) -> list[bt.Batch]:
+def held_out_batches(recipe: Recipe, tokenizer: Path) -> list[bt.Batch]:
     """Groups of tools that training never sees, ordinary ones and copy drills."""
     maker = bt.GroupMaker(tokenizer)
     made = [
-        maker.group(recipe.seed + HELD_OUT, index, easy=index % 8 == 0) for index in range(groups)
+        maker.group(recipe.seed + HELD_OUT, index, easy=index % 8 == 0)
+        for index in range(HELD_OUT_GROUPS)
     ]
     made = sorted((g for g in made if len(g.ids) <= 900), key=lambda g: len(g.ids))
     return [bt.pad(made[i : i + 20]) for i in range(0, len(made), 20)]

@@ -29,13 +29,12 @@ from edgetune_export.progress import console
 from edgetune_runtime.errors import InputError
 
 
-def pretrain(config: Path, output: Path, stop_at: int | None = None) -> Path:
+def pretrain(config: Path, output: Path) -> Path:
     """Trains as `config` says, resuming where `output` has a checkpoint.
 
     Args:
         config: a recipe, such as configs/nano/pretrain.yaml.
         output: a folder for checkpoint.pt, metrics.jsonl, curves.png and hf/ (the model).
-        stop_at: stop after this step, saved, as if interrupted there.
 
     Returns:
         The Hugging Face directory of the latest weights.
@@ -66,7 +65,6 @@ def pretrain(config: Path, output: Path, stop_at: int | None = None) -> Path:
             "many times as long as on one that has them, or on a GPU."
         )
     held_out = held_out_batches(recipe, tokenizer_file)
-    last = min(recipe.steps, stop_at or recipe.steps)
     saved_at = time.monotonic()
 
     with (
@@ -76,7 +74,7 @@ def pretrain(config: Path, output: Path, stop_at: int | None = None) -> Path:
     ):
         parameters = sum(p.numel() for p in model.parameters())
         log.note({"step": done.step, "start": asdict(recipe), "parameters": parameters})
-        while done.step < last and not interrupted:
+        while done.step < recipe.steps and not interrupted:
             began = time.monotonic()
             batch = next(batches)
             waited = time.monotonic() - began

@@ -94,9 +94,8 @@ def confusions(
     device: torch.device,
     examples: Sequence[Tokens],
     most: int,
-    near: float = NEAR,
 ) -> list[Confusion]:
-    """The `most` least sure of the examples below `near`, least sure first.
+    """The `most` least sure of the examples below `NEAR`, least sure first.
 
     A counterpart is the least sure example of the other tool that was not taken yet.
     """
@@ -108,12 +107,12 @@ def confusions(
     taken = dict.fromkeys(by_name, 0)
     found = []
     for index in order[:most]:
-        if np.exp(own[index]) >= near or len(by_name) < 2:
+        if np.exp(own[index]) >= NEAR or len(by_name) < 2:
             break
         among = _among(forward, device, examples[index], list(by_name))
         mine = _name(examples[index])
         rival = max((name for name in by_name if name != mine), key=among.__getitem__)
-        if among[mine] < near:
+        if among[mine] < NEAR:
             counterpart = by_name[rival][taken[rival] % len(by_name[rival])]
             taken[rival] += 1
             found.append(Confusion(index, round(among[mine], 4), counterpart))
