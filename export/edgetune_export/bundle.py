@@ -60,14 +60,16 @@ def write_bundle(
     merge: str | None = None,
     blob_type: str = DEFAULT_BLOB_TYPE,
     socs: Sequence[str] = DEFAULT_CHIPS,
+    int8_activations: bool = False,
     zip: bool = False,
 ) -> None:
     """Write the bundle of `run` into the directory `output`, and `output`.zip with `zip`.
 
-    `socs` are what `qnn` compiles for; `merge` names an adapter of which a single merged model is
-    written too. Raises InputError for an unknown target, chip, adapter or blob type, for a run on a
-    float base, and where `output` is something else than a bundle; GrammarError for a schema that
-    cannot be compiled. `output` is untouched then.
+    `socs` are what `qnn` compiles for; `int8_activations` is `onnx`'s choice (`Wishes`); `merge`
+    names an adapter of which a single merged model is written too. Raises InputError for an unknown
+    target, chip, adapter or blob type, for a run on a float base, and where `output` is something
+    else than a bundle; GrammarError for a schema that cannot be compiled. `output` is untouched
+    then.
     """
     run.base.require_codes(f"{run.path}: edgetune export")
     lowerings = [find_lowering(target) for target in dict.fromkeys(targets)]
@@ -84,7 +86,7 @@ def write_bundle(
     assets = run_assets(run)
     with replaced_directory(output) as fresh:
         largest = max((adapter.rank for adapter in assets.adapters.values()), default=0)
-        wishes = Wishes(largest, chips)
+        wishes = Wishes(largest, chips, int8_activations)
         lowered = tuple(each.lower(run.base, fresh, wishes) for each in lowerings)
         for_onnx = any(target.name == "onnx" for target in lowered)
         adapters = tuple(

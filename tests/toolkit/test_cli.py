@@ -120,6 +120,16 @@ def test_targets_say_what_they_need_and_whether_it_is_here(monkeypatch, capsys):
     assert "missing" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("target", "option"),
+    [("executorch", ("--int8-activations",)), ("onnx", ("--soc", "sm8650"))],
+)
+def test_an_option_of_another_target_is_refused(monkeypatch, capsys, tmp_path, target, option):
+    command = ("export", tmp_path, "-o", tmp_path / "bundle", "--target", target)
+    assert run(monkeypatch, *command, *option) == 2
+    assert f"{option[0]}: is for --target" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("verb", ["eval", "bfcl"])
 def test_an_evaluation_asks_for_what_it_evaluates_and_for_data(monkeypatch, capsys, verb, tmp_path):
     assert run(monkeypatch, verb, tmp_path) == 2

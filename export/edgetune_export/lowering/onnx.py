@@ -40,15 +40,19 @@ int8 in groups of 32. Against float32, level 4 moved the logits by 1.2 % (hidden
 (896) of their spread and saved a sixth to a third of a decode step's processor time on x86-64: too
 much for checks that tell a wrong scale from a right one, so it is chosen explicitly."""
 
+INT8_LEVEL = 4
+"""The `accuracy_level` that is chosen by `--int8-activations`."""
+
 MAX_LENGTH = 4096
 """Longest sequence that stock onnxruntime-genai reserves a K/V cache for unless it is told another;
 a base's own limit (32k and more) would cost gigabytes."""
 
 
-def lower(base: Base, bundle: Path, _wishes: Wishes) -> Target:
+def lower(base: Base, bundle: Path, wishes: Wishes) -> Target:
     """The target `onnx` of a bundle (`targets.Lowering.lower`)."""
+    level = INT8_LEVEL if wishes.int8_activations else ACCURACY_LEVEL
     with stage("Lowering the base to ONNX"):
-        options = export_onnx(base, bundle / "onnx")
+        options = export_onnx(base, bundle / "onnx", accuracy_level=level)
     return Target(name="onnx", model=f"onnx/{MODEL}", options=options)
 
 

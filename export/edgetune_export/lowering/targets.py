@@ -29,6 +29,8 @@ class Wishes:
     """Of the adapters that will be bound; 0 where there is none."""
     chips: Mapping[str, Chip]
     """What to compile for, where a target is made for each chip apart."""
+    int8_activations: bool = False
+    """Where a target leaves the choice: round activations to int8, for speed."""
 
 
 @dataclass(frozen=True)

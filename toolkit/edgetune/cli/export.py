@@ -32,6 +32,13 @@ def export(
             f"For qnn: compile for this chip [{', '.join(DEFAULT_CHIPS)}]; may be repeated.",
         ),
     ] = None,
+    int8_activations: Annotated[
+        bool,
+        typer.Option(
+            "--int8-activations",
+            help="For onnx: round activations to int8, which decodes faster and less exactly.",
+        ),
+    ] = False,
     merge: Annotated[
         str | None,
         typer.Option(metavar="ADAPTER", help="Also write one model with this adapter merged in."),
@@ -59,6 +66,8 @@ def export(
     targets = target or ["onnx"]
     if soc and "qnn" not in targets:
         raise InputError("--soc: is for --target qnn, which was not asked for; add it.")
+    if int8_activations and "onnx" not in targets:
+        raise InputError("--int8-activations: is for --target onnx, which was not asked for.")
     written = output.resolve()  # "." is another folder afterwards
     write_bundle(
         open_run(run),
@@ -67,6 +76,7 @@ def export(
         merge=merge,
         blob_type=blob_type,
         socs=soc or DEFAULT_CHIPS,
+        int8_activations=int8_activations,
         zip=zip_file,
     )
     manifest = open_bundle(written, check=False).manifest
