@@ -123,6 +123,8 @@ class Graph:
                 tensor = TensorProto(name=name, data_type=kind, dims=array.shape)
                 _point(tensor, places[address])
                 graph.initializer.append(tensor)
+        # The builder adds the commit of whatever repository it is installed inside of.
+        self._model.producer_version = self._model.producer_version.partition("+")[0]
         onnx.save(self._model, directory / MODEL)
 
     def _store(self, base: Base, name: str) -> None:

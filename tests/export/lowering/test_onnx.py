@@ -272,3 +272,6 @@ def test_exporting_twice_gives_the_same_bytes(tiny_base, exported, tmp_path):
     for file in exported(base).iterdir():
         assert file.read_bytes() == (tmp_path / "onnx" / file.name).read_bytes(), file.name
     assert [path.name for path in tmp_path.iterdir()] == ["onnx"]
+    # Nor do they tell of the commit that happens to be checked out.
+    model = onnx.load(tmp_path / "onnx" / "model.onnx", load_external_data=False)
+    assert "+" not in model.producer_version
