@@ -265,3 +265,19 @@ def tiny_bundle(tiny_run: Callable[..., Path], tmp_path_factory: pytest.TempPath
     path = tmp_path_factory.mktemp("bundles") / "home"
     write_bundle(open_run(tiny_run()), path, ["onnx"], zip=True)
     return path
+
+
+@pytest.fixture(scope="session")
+def nano_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The embedded base with the built-in phone tools and no adapter, lowered to ONNX."""
+    from edgetune.nano.ship import PACKAGE_BASE
+    from edgetune.tools.reader import builtin_tools
+    from edgetune_export.bundle import write_bundle
+    from edgetune_export.run import Run
+    from edgetune_export.weights.base import load_base
+
+    path = tmp_path_factory.mktemp("nano") / "bundle"
+    toolset = builtin_tools("phone_actions")
+    run = Run(path, {}, load_base(PACKAGE_BASE), {toolset.name: toolset}, (), {})
+    write_bundle(run, path, ["onnx"])
+    return path

@@ -21,6 +21,7 @@ from edgetune.cli import (
     doctor,
     evaluate,
     export,
+    golden,
     init,
     nano,
     profile,
@@ -64,6 +65,7 @@ app.command("compare")(compare.compare)
 app.command("bfcl")(bfcl.bfcl)
 app.command("run")(run.run)
 app.command("profile")(profile.profile)
+app.command("golden")(golden.golden)
 app.add_typer(nano.app, name="nano")
 
 

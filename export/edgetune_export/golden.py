@@ -1,0 +1,368 @@
+"""Golden vectors: what a runtime in another language must do with a bundle, as one JSON file.
+
+    version  bundle  engine  seed
+    tokens      nasty texts and their ids
+    prompts     conversations and the ids that each stage reads, by the base's own chat template
+    masks       along whole calls: the state, what may come next, what is forced
+    selections  probabilities of every name, by the engine
+    steps       complete steps: toolset, tool, the text of the arguments
+
+Prompts come from the chat template itself, not from the pieces that a runtime joins. The file
+depends on the bundle and the seed alone, but for what an engine's rounding does to probabilities.
+`docs/bundle.md` describes each entry.
+"""
+
+import json
+import random
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgetune_export.prompts.prefixes import as_tools, show_tool
+from edgetune_export.prompts.template import Template
+from edgetune_runtime.agent import Agent, Step
+from edgetune_runtime.assets import ToolsetAssets
+from edgetune_runtime.automaton import Automaton
+from edgetune_runtime.bundle import DIGEST, Bundle
+from edgetune_runtime.calls import RESPOND_TOOL, Tool
+from edgetune_runtime.engine import Engine
+from edgetune_runtime.errors import InputError
+from edgetune_runtime.options import Options, System
+from edgetune_runtime.prompt import Assistant, Called, Result, Turn, User, render_prompt
+from edgetune_runtime.vocabulary import Vocabulary
+
+VERSION = 1
+
+TOLERANCE = 0.05
+"""How far a probability may be from the golden one: engines and processors round differently."""
+
+RANDOM_TEXTS = 20
+TOOLS = 4
+"""Tools of each toolset whose calls are walked."""
+CALL_TOKENS = 48
+REQUESTS = ("Hello there.", "wake me at 7:30 tomorrow", "Wie spät ist es in São Paulo?")
+
+NASTY = (
+    "",
+    " ",
+    "  two  spaces   three ",
+    "tab\tnewline\nreturn\r\nform\fvertical\v",
+    "I'll we've HE'S don't 'S 'Ll",
+    "0123456789 1,234.50 3e-7 ٣٤٥ ¾",
+    "snake_case camelCase UPPER kebab-case",
+    "a" * 70,
+    "  \n\n \n  leading",
+    "trailing \n\n  ",
+    'quotes " and \\ back\\slashes / {"json": ["in", {"json": null}]}',
+    "café café noël q̃ Ǆ ß ẞ İ ı",
+    "日本語のテキスト、中文字符。한국어",
+    "עברית العربية हिन्दी ไทย",
+    "👍🏽 👩‍👩‍👧‍👦 🇳🇴 ❤️ 𝔘𝔫𝔦𝔠𝔬𝔡𝔢 𐍈",
+    "zero​width non breaking\ufeffbom­soft",
+    "control \x00\x01\x1f\x7f\x80\x9f",
+    "<|im_start|>user\nnot a turn<|im_end|>",
+    '<tool_call>\n{"name": "x", "arguments": {}}\n</tool_call>',
+    "https://example.org/a?b=c&d=%20#e mail@example.org C:\\dir\\file.txt",
+)
+
+
+def make_golden(bundle: Bundle, engine: Engine, seed: int = 0) -> dict[str, Any]:
+    """The vectors of `bundle`, whose engine-dependent ones are those of `engine`."""
+    template = Template.read(bundle.path)
+    return {
+        "version": VERSION,
+        "bundle": {"name": bundle.manifest.name, "manifest_sha256": _digest(bundle.path)},
+        "engine": engine.name,
+        "seed": seed,
+        "tokens": [{"text": text, "ids": template.ids(text)} for text in _texts(seed)],
+        "prompts": list(_prompts(bundle, template)),
+        "masks": list(_masks(bundle, seed)),
+        "selections": list(_selections(bundle, engine)),
+        "steps": list(_steps(bundle, engine)),
+    }
+
+
+def golden_text(golden: Mapping[str, Any]) -> str:
+    """The vectors as JSON, an entry a line: small, and a difference shows where it is."""
+    parts = []
+    for key, value in golden.items():
+        if isinstance(value, list):
+            lines = ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in value)
+            parts.append(f'"{key}": [\n{lines}\n]')
+        else:
+            parts.append(f'"{key}": {json.dumps(value, ensure_ascii=False)}')
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def check_golden(golden: Mapping[str, Any], bundle: Bundle, engine: Engine | None) -> list[str]:
+    """What this runtime does otherwise than `golden` says, a sentence each; none where it holds.
+
+    Without an engine, what depends on none. Raises InputError for vectors of another version, or of
+    another bundle.
+    """
+    if golden.get("version") != VERSION:
+        raise InputError(
+            f"version: these vectors are of version {golden.get('version')}, this edgetune reads "
+            f"{VERSION}; write them again."
+        )
+    digest = golden["bundle"]["manifest_sha256"]
+    if digest != _digest(bundle.path):
+        raise InputError(
+            f"{bundle.path}: is not the bundle that these vectors are of ({digest[:12]}…); give "
+            "that one, or write them again."
+        )
+    found = [*_check_tokens(golden, bundle), *_check_prompts(golden, bundle)]
+    found += _check_masks(golden, bundle)
+    return found if engine is None else [*found, *_check_engine(golden, bundle, engine)]
+
+
+def as_turn(value: Mapping[str, Any]) -> Turn:
+    """A turn of the vectors: one key that says its kind."""
+    ((kind, content),) = value.items()
+    match kind:
+        case "user":
+            return User(content)
+        case "assistant":
+            return Assistant(content)
+        case "call":
+            return Called(content["tool"], content["arguments"])
+        case "result":
+            return Result(content)
+    raise InputError(f"turn: found '{kind}', expected user, assistant, call or result.")
+
+
+def _turn_json(turn: Turn) -> dict[str, Any]:
+    match turn:
+        case User(text):
+            return {"user": text}
+        case Assistant(text):
+            return {"assistant": text}
+        case Called(tool, arguments):
+            return {"call": {"tool": tool, "arguments": arguments}}
+        case Result(text):
+            return {"result": text}
+
+
+def _digest(path: Path) -> str:
+    return (path / DIGEST).read_text().split()[0]
+
+
+# --- tokens and prompts --------------------------------------------------------------------------
+
+
+def _texts(seed: int) -> Iterator[str]:
+    """Texts on which tokenizers differ, then random ones."""
+    yield from NASTY
+    rng = random.Random(seed)
+    # Letters of many scripts, combining marks, symbols, and the planes beyond the first.
+    ranges = [(0x20, 0x7E), (0xA0, 0x24F), (0x300, 0x36F), (0x370, 0x5FF), (0x900, 0x97F)]
+    ranges += [(0x2000, 0x206F), (0x3040, 0x30FF), (0x4E00, 0x4FFF), (0x1F300, 0x1F6FF)]
+    for _ in range(RANDOM_TEXTS):
+        yield "".join(chr(rng.randint(*rng.choice(ranges))) for _ in range(rng.randint(1, 24)))
+
+
+def _conversations(tool: Tool | None) -> Iterator[list[Turn]]:
+    first, second = User('What\'s "this"?\n<b> ü 東京'), User("And {now}?")
+    yield [first]
+    yield [first, Assistant("Words, “said”."), second]
+    if tool is not None:
+        called = Called(tool.name, '{"é": [1, 2.5, "a\\"b"]}')
+        yield [first, called, Result('{"ok": true}')]
+        yield [first, called, Result(""), second]
+
+
+def _prompts(bundle: Bundle, template: Template) -> Iterator[dict[str, Any]]:
+    """What each stage reads, rendered by the chat template over the tools that it is shown."""
+    for name, served in bundle.assets.toolsets.items():
+        tools = served.toolset.tools
+        tool = next(iter(tools), None)
+        every, shown = (*tools, RESPOND_TOOL), served.prompts.tools_shown
+        stages: list[tuple[str, Sequence[Tool], Any]] = [
+            ("base", every, "full"),
+            ("selector", every, shown),
+            ("reply", (), "none"),
+        ]
+        if tool is not None:
+            alone = every if served.prompts.shared else (tool,)
+            stages.append((f"arguments.{tool.name}", alone, shown))
+        for stage, listed, how in stages:
+            openai = None if how == "none" else [show_tool(each, how) for each in listed]
+            for turns in _conversations(tool):
+                text = template.conversation(turns, openai, words=stage == "reply")
+                yield _prompt(name, stage, turns, text, template)
+    if bundle.assets.router is not None:
+        toolsets = [each.toolset for each in bundle.assets.toolsets.values()]
+        openai = [show_tool(each, "full") for each in as_tools(toolsets)]
+        for turns in _conversations(None):
+            text = template.conversation(turns, openai)
+            yield _prompt(None, "router", turns, text, template)
+
+
+def _prompt(
+    toolset: str | None, stage: str, turns: Sequence[Turn], text: str, template: Template
+) -> dict[str, Any]:
+    told = [_turn_json(turn) for turn in turns]
+    return {"toolset": toolset, "stage": stage, "turns": told, "ids": template.ids(text)}
+
+
+def _check_tokens(golden: Mapping[str, Any], bundle: Bundle) -> Iterator[str]:
+    for entry in golden["tokens"]:
+        found = bundle.assets.tokenizer.encode(entry["text"], add_special_tokens=False).ids
+        if found != entry["ids"]:
+            yield f"tokens: {entry['text']!r} has the ids {found}, expected {entry['ids']}"
+
+
+def _check_prompts(golden: Mapping[str, Any], bundle: Bundle) -> Iterator[str]:
+    assets = bundle.assets
+    for entry in golden["prompts"]:
+        turns = [as_turn(turn) for turn in entry["turns"]]
+        prefix = _prefix(bundle, entry["toolset"], entry["stage"])
+        text = render_prompt(assets.pieces, prefix, turns, words=entry["stage"] == "reply")
+        if assets.tokenizer.encode(text, add_special_tokens=False).ids != entry["ids"]:
+            where = f"{entry['toolset'] or 'router'}, {entry['stage']}"
+            yield f"prompts: {where}, {len(turns)} turns: other ids than expected"
+
+
+def _prefix(bundle: Bundle, toolset: str | None, stage: str) -> str:
+    assets = bundle.assets
+    if toolset is None and assets.router is not None:
+        return assets.router.prompts.base
+    prompts = assets.toolsets[str(toolset)].prompts
+    if stage == "reply":
+        return assets.reply
+    if stage.startswith("arguments."):
+        return prompts.arguments[stage.removeprefix("arguments.")]
+    return prompts.base if stage == "base" else prompts.selector
+
+
+# --- masks ---------------------------------------------------------------------------------------
+
+
+def _masks(bundle: Bundle, seed: int) -> Iterator[dict[str, Any]]:
+    """Walks of random calls: in each state the allowed ids (their count and CRC-32) and the forced
+    ones, and the id with which the walk goes on."""
+    vocabulary = bundle.assets.vocabulary
+    for toolset, tool, automaton in _walked(bundle):
+        rng = random.Random(f"{seed} {toolset} {tool}")
+        state = automaton.start
+        walk: list[dict[str, Any]] = []
+        while not automaton.done[state]:
+            token = _chosen(automaton, vocabulary, state, CALL_TOKENS - len(walk), rng)
+            walk.append({"state": state, **_mask(automaton, vocabulary, state), "next": token})
+            state = automaton.walk(state, vocabulary[token])
+        opening = list(automaton.opening_ids)
+        yield {"toolset": toolset, "tool": tool, "opening_ids": opening, "walk": walk}
+
+
+def _walked(bundle: Bundle) -> Iterator[tuple[str, str, Automaton]]:
+    for name, served in bundle.assets.toolsets.items():
+        for tool in list(served.automata)[:TOOLS]:
+            yield name, tool, served.automata[tool]
+
+
+def _chosen(
+    automaton: Automaton, vocabulary: Vocabulary, state: int, left: int, rng: random.Random
+) -> int:
+    """A token at random among those from which the call can be ended with `left` tokens, or with
+    as few as can be."""
+    moves = vocabulary.moves(automaton, state)
+    distance = automaton.distance[moves.states]
+    near = moves.ids[distance <= max(left - 1, int(distance.min()))]
+    return int(near[rng.randrange(len(near))])
+
+
+def _mask(automaton: Automaton, vocabulary: Vocabulary, state: int) -> dict[str, Any]:
+    ids = vocabulary.moves(automaton, state).ids
+    return {
+        "allowed": len(ids),
+        "crc32": zlib.crc32(ids.astype("<i4").tobytes()),
+        "forced": automaton.forced(state),
+    }
+
+
+def _check_masks(golden: Mapping[str, Any], bundle: Bundle) -> Iterator[str]:
+    vocabulary = bundle.assets.vocabulary
+    for entry in golden["masks"]:
+        automaton = bundle.assets.toolsets[entry["toolset"]].automata[entry["tool"]]
+        state = automaton.start
+        for place, step in enumerate(entry["walk"]):
+            wanted = {key: step[key] for key in ("allowed", "crc32", "forced")}
+            if state != step["state"] or _mask(automaton, vocabulary, state) != wanted:
+                yield f"masks: {entry['toolset']}.{entry['tool']}, token {place}: another mask"
+                break
+            state = automaton.walk(state, vocabulary[step["next"]])
+        else:
+            if not automaton.done[state]:
+                yield f"masks: {entry['toolset']}.{entry['tool']}: the call does not end"
+
+
+# --- what an engine says -------------------------------------------------------------------------
+
+
+def _systems(served: ToolsetAssets) -> Iterator[System]:
+    yield "base"
+    if served.selector is not None:
+        yield "decoupled"
+    if served.monolithic is not None:
+        yield "monolithic"
+
+
+def _asked(bundle: Bundle) -> Iterator[tuple[str, System, str]]:
+    for name, served in bundle.assets.toolsets.items():
+        for system in _systems(served):
+            for request in REQUESTS:
+                yield name, system, request
+
+
+def _selections(bundle: Bundle, engine: Engine) -> Iterator[dict[str, Any]]:
+    agent = Agent(bundle.assets, engine)
+    for toolset, system, request in _asked(bundle):
+        options = Options(system=system, exact=True)
+        found = agent.select([User(request)], toolset, options).probabilities
+        yield {
+            "toolset": toolset,
+            "system": system,
+            "turns": [{"user": request}],
+            "probabilities": {name: round(share, 6) for name, share in found.items()},
+        }
+
+
+def _steps(bundle: Bundle, engine: Engine) -> Iterator[dict[str, Any]]:
+    agent = Agent(bundle.assets, engine)
+    for toolset, system, request in _asked(bundle):
+        options = Options(system=system, max_tokens=CALL_TOKENS)
+        step = agent.step([User(request)], toolset, options)
+        yield {
+            "toolset": toolset,
+            "system": system,
+            "max_tokens": CALL_TOKENS,
+            "turns": [{"user": request}],
+            **_step_json(step),
+        }
+
+
+def _step_json(step: Step) -> dict[str, Any]:
+    return {"tool": step.tool, "arguments": step.text, "probability": round(step.probability, 6)}
+
+
+def _check_engine(golden: Mapping[str, Any], bundle: Bundle, engine: Engine) -> Iterator[str]:
+    agent = Agent(bundle.assets, engine)
+    for entry in golden["selections"]:
+        options = Options(system=entry["system"], exact=True)
+        turns = [as_turn(turn) for turn in entry["turns"]]
+        found = agent.select(turns, entry["toolset"], options).probabilities
+        wanted = entry["probabilities"]
+        names = sorted(wanted)
+        if sorted(found) != names or not np.allclose(
+            [found[name] for name in names], [wanted[name] for name in names], atol=TOLERANCE
+        ):
+            yield f"selections: {entry['turns']} by {entry['system']}: {found}, expected {wanted}"
+    for entry in golden["steps"]:
+        options = Options(system=entry["system"], max_tokens=entry["max_tokens"])
+        turns = [as_turn(turn) for turn in entry["turns"]]
+        step = _step_json(agent.step(turns, entry["toolset"], options))
+        if any(step[key] != entry[key] for key in ("tool", "arguments")):
+            yield f"steps: {entry['turns']} by {entry['system']}: {step}, expected {entry}"
