@@ -1,6 +1,6 @@
 """The wheel as people get it: built, installed into empty environments, used from an empty folder.
 
-The runtime's environment has the `[onnx]` extra and nothing else. The workstation's sees the tested
+The runtime's environment has the `[onnx]` and `[tools]` extras and nothing else. The workstation's sees the tested
 packages of the environment that runs these tests, since torch takes minutes to install, but takes
 edgetune itself from the wheel.
 """
@@ -81,7 +81,7 @@ def wheel(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def runtime(wheel, tmp_path_factory) -> Installed:
     made = Installed(tmp_path_factory.mktemp("runtime"))
-    made.install("--constraint", str(ROOT / "constraints.txt"), f"{wheel}[onnx]")
+    made.install("--constraint", str(ROOT / "constraints.txt"), f"{wheel}[onnx,tools]")
     return made
 
 
@@ -113,6 +113,30 @@ def test_the_runtime_answers_a_request_with_its_engine_alone(runtime, tiny_bundl
     opened = open_bundle(tiny_bundle)
     here = Agent(opened.assets, open_engine(opened, threads=1)).step([User(REQUEST)])
     assert (step["tool"], step["arguments"]) == (here.tool, dict(here.arguments))
+
+
+UNTRAINED = """
+import sys
+from pathlib import Path
+from edgetune_export.assets import make_assets, read_toolset
+from edgetune_export.prompts.template import Template
+from edgetune_runtime.agent import Agent
+from edgetune_runtime.bundle import open_bundle
+from edgetune_runtime.engines import open_engine
+from edgetune_runtime.options import Options
+from edgetune_runtime.prompt import User
+
+bundle = open_bundle(Path(sys.argv[1]))
+schema = {"type": "object", "properties": {"lines": {"type": "integer"}}, "required": ["lines"]}
+toolset = read_toolset("server", [{"name": "tail_log", "inputSchema": schema}])
+agent = Agent(make_assets(Template.read(bundle.path), [toolset]), open_engine(bundle, threads=1))
+print(agent.arguments([User("hi")], "server", "tail_log", Options(system="base")).text)
+"""
+
+
+def test_tools_that_nobody_trained_are_served_without_torch(runtime, tiny_bundle):
+    said = json.loads(runtime("python", "-c", UNTRAINED, str(tiny_bundle)))
+    assert isinstance(said["lines"], int)
 
 
 def test_the_command_line_says_what_the_runtime_alone_lacks(runtime):

@@ -17,6 +17,9 @@ from edgetune.machine.processor import free_disk, free_memory, read_processor
 from edgetune_export.lowering.targets import TARGETS
 from edgetune_runtime.engines import ENGINES
 
+_TRAINING = {"train", "tools"}
+"""Extras that training needs: the first brings the second."""
+
 _SLOW = (
     "this processor has no bfloat16 instructions: training will be slow, in float32; take a GPU, "
     "or a small base and few records."
@@ -60,7 +63,7 @@ def _package(package: Package) -> dict[str, Any]:
 
 def _abilities(packages: Sequence[Package]) -> Iterator[dict[str, Any]]:
     """Training, every target and every engine, each with what is missing for it."""
-    needed = [package for package in packages if "train" in package.extras]
+    needed = [package for package in packages if _TRAINING & set(package.extras)]
     missing = [package.name for package in needed if package.installed is None]
     yield _ability("training", "", missing, "train")
     for name, lowering in TARGETS.items():
