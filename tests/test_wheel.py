@@ -1,6 +1,6 @@
 """The wheel as people get it: built, installed into empty environments, used from an empty folder.
 
-The runtime's environment has the `[onnx]` and `[tools]` extras and nothing else. The workstation's sees the tested
+The runtime has the `[onnx]` and `[tools]` extras and nothing else. The workstation sees the tested
 packages of the environment that runs these tests, since torch takes minutes to install, but takes
 edgetune itself from the wheel.
 """
