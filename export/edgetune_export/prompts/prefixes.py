@@ -6,8 +6,9 @@ Made of the base's own chat template (`template`). This module knows nothing of 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from edgetune_export.prompts.cut import ASK, Uncuttable, stripped
 from edgetune_export.prompts.messages import user_message
-from edgetune_export.prompts.template import ASK, Template, Uncuttable, stripped
+from edgetune_export.prompts.template import Template
 from edgetune_runtime.calls import RESPOND_TOOL, Tool, Toolset
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.prompt import (

@@ -1,38 +1,25 @@
 """A base's chat template with its tokenizer, cut once into the pieces that prompts are joined from.
 
-The template is run over conversations whose texts are sentinels, and what stands around the
-sentinels is kept as `Pieces`; whole conversations are then rendered both ways and compared. From
-here on nobody runs Jinja again. A base whose template knows no tools (or cannot be cut) gets the
-Hermes format inside its own turns, or inside ChatML where it has no template at all. This module
-knows nothing of training or bundles, and needs neither torch nor transformers.
+From here on nobody runs Jinja again. A base whose template knows no tools (or cannot be cut) gets
+the Hermes format inside its own turns, or inside ChatML where it has no template at all. This
+module knows nothing of training or bundles, and needs neither torch nor transformers.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jinja2 import TemplateError
 from tokenizers import Tokenizer
 
+from edgetune_export.prompts.cut import NAME, Uncuttable, cut
 from edgetune_export.prompts.jinja import Message, render_template
-from edgetune_export.prompts.messages import (
-    HERMES_SYSTEM,
-    as_hermes,
-    assistant_message,
-    call_message,
-    messages_of,
-    result_message,
-    user_message,
-)
-from edgetune_runtime.calls import Tool
+from edgetune_export.prompts.messages import HERMES_SYSTEM, as_hermes, messages_of
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import sha256_bytes
 from edgetune_runtime.prompt import (
-    Assistant,
-    Called,
     Pieces,
-    Result,
     Turn,
     User,
     call_opening,
@@ -50,10 +37,6 @@ CHATML = (
 
 _SPECIAL = tuple(f"{use}_token" for use in ("bos", "eos", "unk", "sep", "pad", "cls", "mask"))
 """Tokens that a template may name."""
-
-
-class Uncuttable(Exception):
-    """The template does not have the shape that `Pieces` can hold; says what differs."""
 
 
 class Template:
@@ -171,7 +154,7 @@ class Template:
             ) from reason
 
     def _cut_as(self, native: bool) -> Pieces:
-        """Pieces from renderings of sentinels, checked against whole conversations."""
+        """Pieces of the native form, or of the Hermes format. Raises Uncuttable."""
 
         def rendered(
             *messages: Message, tools: Sequence[Any] | None = None, generate: bool = False
@@ -181,14 +164,12 @@ class Template:
             except (TemplateError, TypeError) as error:
                 raise Uncuttable(f"the template refuses a conversation ({error})") from error
 
-        pieces = cut(rendered)
-        _check_conversations(rendered, pieces)
-        return pieces
+        return cut(rendered)
 
     def _check_boundary(self) -> None:
         """Raise InputError unless a call's tokens are the same alone and after its prompt."""
         prompt = render_prompt(self.pieces, "", [User("Hello there.")])
-        call = render_call(self.pieces, _NAME, '{"text": "hello"}')
+        call = render_call(self.pieces, NAME, '{"text": "hello"}')
         if self.ids(prompt) + self.ids(call) != self.ids(prompt + call):
             raise InputError(
                 f"{self.name}: the tokenizer joins the end of the prompt ({prompt[-20:]!r}) with "
@@ -253,94 +234,3 @@ def _text(token: Any) -> str | None:
     """A special token in a tokenizer's configuration: a text, or an object that holds it."""
     found = token.get("content") if isinstance(token, Mapping) else token
     return found if isinstance(found, str) else None
-
-
-# --- cutting -------------------------------------------------------------------------------------
-
-ASK, _SAY, _GOT, _NAME = "Sentinelask", "Sentinelsay", "Sentinelgot", "sentinel_name"
-_ARGUMENTS = {"sentinel_key": "sentinel value"}
-_SAMPLE_TOOL = Tool(
-    _NAME,
-    "Sentinel description.",
-    {"type": "object", "properties": {"text": {"type": "string", "description": "a text"}}},
-)
-
-Rendered = Callable[..., str]
-"""`rendered(*messages, tools=None, generate=False)`, which raises Uncuttable."""
-
-
-def cut(rendered: Rendered) -> Pieces:
-    """The strings around the sentinels of rendered conversations. Raises Uncuttable."""
-    ask, say, call = user_message(ASK), assistant_message(_SAY), call_message(_NAME, _ARGUMENTS)
-    asked = _after(rendered(ask), ASK)
-    generation = stripped(_after(rendered(ask, generate=True), ASK), before=asked)
-    said = _after(rendered(ask, say), _SAY)
-    again = _after(rendered(ask, say, user_message("Second" + ASK)), ASK)
-    words, again = _halves(again, _SAY)
-    words = stripped(words, before=asked)
-    user_open = stripped(again.split("Second" + ASK)[0], before=said)
-
-    last = stripped(_after(rendered(ask, call), ASK), before=asked + generation)
-    call_open, rest = _halves(last, _NAME)
-    middle, rest = _halves(rest, json.dumps(_ARGUMENTS))
-    call_close = stripped(rest, after=said)
-
-    answered = _after(rendered(ask, call, result_message(_GOT)), ASK)
-    earlier, rest = _halves(answered, call_open + _NAME + middle)
-    earlier = stripped(earlier, before=asked)
-    _, rest = _halves(rest, call_close + said)
-    result_open, result_close = _halves(rest, _GOT)
-    return Pieces(
-        user=(user_open, asked),
-        assistant=(generation, said),
-        result=(result_open, result_close),
-        call_open=call_open,
-        call_middle=middle,
-        call_close=call_close,
-        earlier=None if earlier == generation else earlier,
-        words=None if words == earlier else words,
-    )
-
-
-def _after(text: str, mark: str) -> str:
-    return _halves(text, mark)[1]
-
-
-def _halves(text: str, mark: str) -> tuple[str, str]:
-    before, found, after = text.partition(mark)
-    if not found:
-        raise Uncuttable(f"{mark!r} does not stand in {text[-200:]!r}")
-    return before, after
-
-
-def stripped(text: str, *, before: str = "", after: str = "") -> str:
-    """`text` without its head `before` and its tail `after`, which must be there."""
-    if not (text.startswith(before) and text.endswith(after)):
-        raise Uncuttable(f"{text[-200:]!r} does not stand between {before!r} and {after!r}")
-    return text[len(before) : len(text) - len(after)]
-
-
-def _check_conversations(rendered: Rendered, pieces: Pieces) -> None:
-    """Raise Uncuttable unless pieces and template agree on whole conversations."""
-    arguments = {"text": 'a "quoted" ü\nline', "list": [1, 2.5, True, None], "object": {"a": []}}
-    call = Called(_NAME, json.dumps(arguments, ensure_ascii=False))
-    first, second = User('Say "hello" <b>, ü 東京\nthen stop.'), User("And {now}?")
-    conversations: list[list[Turn]] = [
-        [first],
-        [first, call, Result('{"ok": true, "text": "ü"}')],
-        [first, call, Result("done"), second],
-        [first, call, Result("one"), call, Result("two"), second],
-    ]
-    tools = [_SAMPLE_TOOL.as_openai()]
-    prefix = rendered(user_message(ASK), tools=tools).split(ASK)[0]
-    prefix = stripped(prefix, after=pieces.user[0])
-    if _NAME not in prefix:
-        raise Uncuttable("the template does not show the tools before the first turn")
-    for turns in conversations:
-        wanted = rendered(*messages_of(turns), tools=tools, generate=True)
-        if render_prompt(pieces, prefix, turns) != wanted:
-            raise Uncuttable(f"a conversation of {len(turns)} turns renders otherwise")
-    spoken: list[Turn] = [first, Assistant("Words, “said”."), second]
-    wanted = rendered(*messages_of(spoken, words=True), tools=tools, generate=True)
-    if render_prompt(pieces, prefix, spoken, words=True) != wanted:
-        raise Uncuttable("a conversation in words renders otherwise")
