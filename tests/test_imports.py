@@ -40,6 +40,54 @@ def test_packages_import_downward_only(floor):
         assert not imported_packages(file) & FLOORS[floor], file
 
 
+ROOMS = {
+    "toolkit/edgetune/invent": ("edgetune.nano", "edgetune.data", "edgetune.train"),
+    "toolkit/edgetune/data": ("edgetune.nano", "edgetune.train", "edgetune.evaluate"),
+    "toolkit/edgetune/nano": ("edgetune.train", "edgetune.data", "edgetune.evaluate"),
+    "toolkit/edgetune/machine": ("edgetune.train", "edgetune.nano", "edgetune.data"),
+    "export/edgetune_export/grammar": ("edgetune_export.prompts", "edgetune_export.weights"),
+    "export/edgetune_export/prompts": ("edgetune_export.weights", "edgetune_export.lowering"),
+    "export/edgetune_export/weights": ("edgetune_export.lowering", "edgetune_export.verify"),
+    "export/edgetune_export/lowering": ("edgetune_export.verify", "edgetune_export.bundle"),
+}
+"""A room, and those that it must not lean on."""
+
+
+def imported_modules(file: Path) -> set[str]:
+    """Full names of the modules that a file imports anywhere."""
+    names = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_rooms_lean_on_none_that_stands_on_them(room):
+    files = list((ROOT / room).rglob("*.py"))
+    assert len(files) > 3
+    for file in files:
+        for name in imported_modules(file):
+            assert not any(f"{name}.".startswith(f"{other}.") for other in ROOMS[room]), (
+                file,
+                name,
+            )
+
+
+def test_assets_import_where_torch_and_transformers_are_blocked():
+    blocked = ("torch", "transformers", "peft", "onnx", "optimum", "onnxruntime", "edgetune")
+    program = f"""
+import sys
+for name in {blocked!r}:
+    sys.modules[name] = None
+import edgetune_export.assets, edgetune_export.golden
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_runtime_imports_where_the_workstation_side_is_blocked():
     modules = [
         f"edgetune_runtime.{file.stem}"
