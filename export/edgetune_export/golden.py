@@ -19,8 +19,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from edgetune_export.prompts.prefixes import as_tools, show_tool
 from edgetune_export.prompts.template import Template
 from edgetune_runtime.agent import Agent, Step
@@ -29,15 +27,11 @@ from edgetune_runtime.automaton import Automaton
 from edgetune_runtime.bundle import DIGEST, Bundle
 from edgetune_runtime.calls import RESPOND_TOOL, Tool
 from edgetune_runtime.engine import Engine
-from edgetune_runtime.errors import InputError
 from edgetune_runtime.options import Options, System
-from edgetune_runtime.prompt import Assistant, Called, Result, Turn, User, render_prompt
+from edgetune_runtime.prompt import Assistant, Called, Result, Turn, User
 from edgetune_runtime.vocabulary import Vocabulary
 
 VERSION = 1
-
-TOLERANCE = 0.05
-"""How far a probability may be from the golden one: engines and processors round differently."""
 
 RANDOM_TEXTS = 20
 TOOLS = 4
@@ -74,7 +68,10 @@ def make_golden(bundle: Bundle, engine: Engine, seed: int = 0) -> dict[str, Any]
     template = Template.read(bundle.path)
     return {
         "version": VERSION,
-        "bundle": {"name": bundle.manifest.name, "manifest_sha256": _digest(bundle.path)},
+        "bundle": {
+            "name": bundle.manifest.name,
+            "manifest_sha256": manifest_digest_of(bundle.path),
+        },
         "engine": engine.name,
         "seed": seed,
         "tokens": [{"text": text, "ids": template.ids(text)} for text in _texts(seed)],
@@ -97,43 +94,6 @@ def golden_text(golden: Mapping[str, Any]) -> str:
     return "{\n" + ",\n".join(parts) + "\n}\n"
 
 
-def check_golden(golden: Mapping[str, Any], bundle: Bundle, engine: Engine | None) -> list[str]:
-    """What this runtime does otherwise than `golden` says, a sentence each; none where it holds.
-
-    Without an engine, what depends on none. Raises InputError for vectors of another version, or of
-    another bundle.
-    """
-    if golden.get("version") != VERSION:
-        raise InputError(
-            f"version: these vectors are of version {golden.get('version')}, this edgetune reads "
-            f"{VERSION}; write them again."
-        )
-    digest = golden["bundle"]["manifest_sha256"]
-    if digest != _digest(bundle.path):
-        raise InputError(
-            f"{bundle.path}: is not the bundle that these vectors are of ({digest[:12]}…); give "
-            "that one, or write them again."
-        )
-    found = [*_check_tokens(golden, bundle), *_check_prompts(golden, bundle)]
-    found += _check_masks(golden, bundle)
-    return found if engine is None else [*found, *_check_engine(golden, bundle, engine)]
-
-
-def as_turn(value: Mapping[str, Any]) -> Turn:
-    """A turn of the vectors: one key that says its kind."""
-    ((kind, content),) = value.items()
-    match kind:
-        case "user":
-            return User(content)
-        case "assistant":
-            return Assistant(content)
-        case "call":
-            return Called(content["tool"], content["arguments"])
-        case "result":
-            return Result(content)
-    raise InputError(f"turn: found '{kind}', expected user, assistant, call or result.")
-
-
 def _turn_json(turn: Turn) -> dict[str, Any]:
     match turn:
         case User(text):
@@ -146,7 +106,8 @@ def _turn_json(turn: Turn) -> dict[str, Any]:
             return {"result": text}
 
 
-def _digest(path: Path) -> str:
+def manifest_digest_of(path: Path) -> str:
+    """What tells a bundle from another."""
     return (path / DIGEST).read_text().split()[0]
 
 
@@ -208,36 +169,6 @@ def _prompt(
     return {"toolset": toolset, "stage": stage, "turns": told, "ids": template.ids(text)}
 
 
-def _check_tokens(golden: Mapping[str, Any], bundle: Bundle) -> Iterator[str]:
-    for entry in golden["tokens"]:
-        found = bundle.assets.tokenizer.encode(entry["text"], add_special_tokens=False).ids
-        if found != entry["ids"]:
-            yield f"tokens: {entry['text']!r} has the ids {found}, expected {entry['ids']}"
-
-
-def _check_prompts(golden: Mapping[str, Any], bundle: Bundle) -> Iterator[str]:
-    assets = bundle.assets
-    for entry in golden["prompts"]:
-        turns = [as_turn(turn) for turn in entry["turns"]]
-        prefix = _prefix(bundle, entry["toolset"], entry["stage"])
-        text = render_prompt(assets.pieces, prefix, turns, words=entry["stage"] == "reply")
-        if assets.tokenizer.encode(text, add_special_tokens=False).ids != entry["ids"]:
-            where = f"{entry['toolset'] or 'router'}, {entry['stage']}"
-            yield f"prompts: {where}, {len(turns)} turns: other ids than expected"
-
-
-def _prefix(bundle: Bundle, toolset: str | None, stage: str) -> str:
-    assets = bundle.assets
-    if toolset is None and assets.router is not None:
-        return assets.router.prompts.base
-    prompts = assets.toolsets[str(toolset)].prompts
-    if stage == "reply":
-        return assets.reply
-    if stage.startswith("arguments."):
-        return prompts.arguments[stage.removeprefix("arguments.")]
-    return prompts.base if stage == "base" else prompts.selector
-
-
 # --- masks ---------------------------------------------------------------------------------------
 
 
@@ -251,7 +182,7 @@ def _masks(bundle: Bundle, seed: int) -> Iterator[dict[str, Any]]:
         walk: list[dict[str, Any]] = []
         while not automaton.done[state]:
             token = _chosen(automaton, vocabulary, state, CALL_TOKENS - len(walk), rng)
-            walk.append({"state": state, **_mask(automaton, vocabulary, state), "next": token})
+            walk.append({"state": state, **mask(automaton, vocabulary, state), "next": token})
             state = automaton.walk(state, vocabulary[token])
         opening = list(automaton.opening_ids)
         yield {"toolset": toolset, "tool": tool, "opening_ids": opening, "walk": walk}
@@ -274,29 +205,14 @@ def _chosen(
     return int(near[rng.randrange(len(near))])
 
 
-def _mask(automaton: Automaton, vocabulary: Vocabulary, state: int) -> dict[str, Any]:
+def mask(automaton: Automaton, vocabulary: Vocabulary, state: int) -> dict[str, Any]:
+    """What may come next in a state, and what is forced there."""
     ids = vocabulary.moves(automaton, state).ids
     return {
         "allowed": len(ids),
         "crc32": zlib.crc32(ids.astype("<i4").tobytes()),
         "forced": automaton.forced(state),
     }
-
-
-def _check_masks(golden: Mapping[str, Any], bundle: Bundle) -> Iterator[str]:
-    vocabulary = bundle.assets.vocabulary
-    for entry in golden["masks"]:
-        automaton = bundle.assets.toolsets[entry["toolset"]].automata[entry["tool"]]
-        state = automaton.start
-        for place, step in enumerate(entry["walk"]):
-            wanted = {key: step[key] for key in ("allowed", "crc32", "forced")}
-            if state != step["state"] or _mask(automaton, vocabulary, state) != wanted:
-                yield f"masks: {entry['toolset']}.{entry['tool']}, token {place}: another mask"
-                break
-            state = automaton.walk(state, vocabulary[step["next"]])
-        else:
-            if not automaton.done[state]:
-                yield f"masks: {entry['toolset']}.{entry['tool']}: the call does not end"
 
 
 # --- what an engine says -------------------------------------------------------------------------
@@ -340,29 +256,10 @@ def _steps(bundle: Bundle, engine: Engine) -> Iterator[dict[str, Any]]:
             "system": system,
             "max_tokens": CALL_TOKENS,
             "turns": [{"user": request}],
-            **_step_json(step),
+            **step_json(step),
         }
 
 
-def _step_json(step: Step) -> dict[str, Any]:
+def step_json(step: Step) -> dict[str, Any]:
+    """What of a step has to be the same everywhere."""
     return {"tool": step.tool, "arguments": step.text, "probability": round(step.probability, 6)}
-
-
-def _check_engine(golden: Mapping[str, Any], bundle: Bundle, engine: Engine) -> Iterator[str]:
-    agent = Agent(bundle.assets, engine)
-    for entry in golden["selections"]:
-        options = Options(system=entry["system"], exact=True)
-        turns = [as_turn(turn) for turn in entry["turns"]]
-        found = agent.select(turns, entry["toolset"], options).probabilities
-        wanted = entry["probabilities"]
-        names = sorted(wanted)
-        if sorted(found) != names or not np.allclose(
-            [found[name] for name in names], [wanted[name] for name in names], atol=TOLERANCE
-        ):
-            yield f"selections: {entry['turns']} by {entry['system']}: {found}, expected {wanted}"
-    for entry in golden["steps"]:
-        options = Options(system=entry["system"], max_tokens=entry["max_tokens"])
-        turns = [as_turn(turn) for turn in entry["turns"]]
-        step = _step_json(agent.step(turns, entry["toolset"], options))
-        if any(step[key] != entry[key] for key in ("tool", "arguments")):
-            yield f"steps: {entry['turns']} by {entry['system']}: {step}, expected {entry}"

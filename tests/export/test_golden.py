@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from edgetune.cli import main
-from edgetune_export.golden import as_turn, check_golden, golden_text, make_golden
+from edgetune_export.golden import golden_text, make_golden
+from edgetune_export.golden_check import as_turn, check_golden
 from edgetune_runtime.bundle import open_bundle
 from edgetune_runtime.engines import open_engine
 from edgetune_runtime.errors import InputError

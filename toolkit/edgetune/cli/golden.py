@@ -32,7 +32,8 @@ def golden(
         raise InputError(
             f"--output {output or '(none)'} and --check {check or '(none)'}: give one of the two."
         )
-    from edgetune_export.golden import check_golden, golden_text, make_golden
+    from edgetune_export.golden import golden_text, make_golden
+    from edgetune_export.golden_check import check_golden
     from edgetune_runtime.bundle import open_bundle
     from edgetune_runtime.engines import open_engine
     from edgetune_runtime.files import write_bytes
