@@ -37,6 +37,7 @@ RANDOM_TEXTS = 20
 TOOLS = 4
 """Tools of each toolset whose calls are walked."""
 CALL_TOKENS = 48
+"""Token budget of a call, more where its tool's shortest takes more."""
 REQUESTS = ("Hello there.", "wake me at 7:30 tomorrow", "Wie spät ist es in São Paulo?")
 
 NASTY = (
@@ -249,12 +250,14 @@ def _selections(bundle: Bundle, engine: Engine) -> Iterator[dict[str, Any]]:
 def _steps(bundle: Bundle, engine: Engine) -> Iterator[dict[str, Any]]:
     agent = Agent(bundle.assets, engine)
     for toolset, system, request in _asked(bundle):
-        options = Options(system=system, max_tokens=CALL_TOKENS)
-        step = agent.step([User(request)], toolset, options)
+        automata = bundle.assets.toolsets[toolset].automata.values()
+        shortest = [int(each.distance[each.start]) for each in automata]
+        most = max(CALL_TOKENS, *shortest, 0)
+        step = agent.step([User(request)], toolset, Options(system=system, max_tokens=most))
         yield {
             "toolset": toolset,
             "system": system,
-            "max_tokens": CALL_TOKENS,
+            "max_tokens": most,
             "turns": [{"user": request}],
             **step_json(step),
         }

@@ -31,7 +31,13 @@ def check_golden(golden: Mapping[str, Any], bundle: Bundle, engine: Engine | Non
             f"version: these vectors are of version {golden.get('version')}, this edgetune reads "
             f"{VERSION}; write them again."
         )
-    digest = golden["bundle"]["manifest_sha256"]
+    of, lists = golden.get("bundle"), ("tokens", "prompts", "masks", "selections", "steps")
+    if not isinstance(of, Mapping) or not all(isinstance(golden.get(key), list) for key in lists):
+        raise InputError(
+            f"golden vectors: expected 'bundle' and the lists {', '.join(lists)}; give what "
+            "`edgetune golden BUNDLE -o FILE` wrote."
+        )
+    digest = str(of.get("manifest_sha256"))
     if digest != manifest_digest_of(bundle.path):
         raise InputError(
             f"{bundle.path}: is not the bundle that these vectors are of ({digest[:12]}…); give "

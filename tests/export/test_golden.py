@@ -63,12 +63,22 @@ def test_what_differs_is_told(golden, bundle, engine, kind):
     assert problem.startswith(f"{kind}: ")
 
 
+def test_a_step_has_the_tokens_that_its_tools_need(bundle, engine, monkeypatch):
+    monkeypatch.setattr("edgetune_export.golden.CALL_TOKENS", 1)
+    short = json.loads(golden_text(make_golden(bundle, engine)))
+    assert {entry["max_tokens"] > 1 for entry in short["steps"]} == {True}
+    assert check_golden(short, bundle, engine) == []
+
+
 def test_vectors_of_another_version_or_bundle_are_refused(golden, bundle):
     with pytest.raises(InputError, match="version 99"):
         check_golden({**golden, "version": 99}, bundle, None)
     other = {**golden, "bundle": {"manifest_sha256": "0" * 64}}
     with pytest.raises(InputError, match="is not the bundle"):
         check_golden(other, bundle, None)
+    for damaged in ({"version": 1}, {**golden, "bundle": None}, {**golden, "masks": {}}):
+        with pytest.raises(InputError, match="golden vectors: expected"):
+            check_golden(damaged, bundle, None)
     with pytest.raises(InputError, match="found 'shouted'"):
         as_turn({"shouted": "hi"})
 
@@ -119,8 +129,9 @@ def test_the_command_writes_and_checks(tiny_bundle, tmp_path, monkeypatch, capsy
     assert run("--check", str(path), "--json", "-") == 1
     assert json.loads(capsys.readouterr().out)["ok"] is False
     mine = tmp_path / "mine.json"
-    mine.write_text('{"my": "notes"}')
-    assert run("-o", str(mine)) == 2
-    assert mine.read_text() == '{"my": "notes"}'
+    for notes in ('{"my": "notes"}', '{"bundle": 3}'):
+        mine.write_text(notes)
+        assert run("-o", str(mine)) == 2
+        assert mine.read_text() == notes
     assert run() == 2
     assert run("--check", str(tmp_path / "none.json")) == 2

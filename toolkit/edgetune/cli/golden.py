@@ -47,8 +47,12 @@ def golden(
             raise typer.Exit(1)
         return
     assert output is not None
-    if output.exists() and "manifest_sha256" not in _read(output).get("bundle", {}):
-        raise InputError(f"{output}: exists and holds no golden vectors; choose another --output.")
+    if output.exists():
+        about = _read(output).get("bundle")
+        if not isinstance(about, dict) or "manifest_sha256" not in about:
+            raise InputError(
+                f"{output}: exists and holds no golden vectors; choose another --output."
+            )
     made = make_golden(opened, open_engine(opened, engine), seed)
     write_bytes(output, golden_text(made).encode())
     counts = {name: len(value) for name, value in made.items() if isinstance(value, list)}
