@@ -39,8 +39,13 @@ def make_assets(
 
     `end_tokens` end what it writes in words; `tools_shown` and `shared` are `toolset_prompts`'s; a
     grammar is compiled at once, or with `lazy` when it is first asked for. Raises InputError for
-    names that the tokenizer cannot tell apart, GrammarError for a schema that no grammar can hold.
+    two toolsets of one name and for names that the tokenizer cannot tell apart, GrammarError for a
+    schema that no grammar can hold.
     """
+    names = [toolset.name for toolset in toolsets]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"two toolsets are named '{name}'; rename one.")
     vocabulary = read_vocabulary(template.tokenizer)
     return Assets(
         template.tokenizer,

@@ -32,7 +32,8 @@ class Options:
     """A tool less probable than this is not called: the step is `respond` then."""
 
     def __post_init__(self) -> None:
-        for name, least in (("max_tokens", 1), ("max_reply_tokens", 1), ("temperature", 0)):
+        least_of = {"max_tokens": 1, "max_reply_tokens": 1, "temperature": 0, "seed": 0}
+        for name, least in least_of.items():
             found = getattr(self, name)
             if not found >= least:
                 raise InputError(f"{name}: found {found}, expected {least} or more.")

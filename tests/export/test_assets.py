@@ -155,6 +155,11 @@ def test_several_toolsets_are_routed_by_the_bare_base(template, weather_toolset,
     assert agent.route([User("hi")], Options(system="base")).name in ("home", "office")
 
 
+def test_two_toolsets_of_one_name_are_refused(template, weather_toolset):
+    with pytest.raises(InputError, match="two toolsets are named 'home'"):
+        make_assets(template, [weather_toolset, weather_toolset], lazy=True)
+
+
 def test_a_schema_that_no_grammar_holds_is_named(template):
     schema = {"type": "object", "properties": {"a": False}, "required": ["a"]}
     tools = [{"name": "f", "inputSchema": schema}]

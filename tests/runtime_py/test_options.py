@@ -18,6 +18,7 @@ from edgetune_runtime.vocabulary import Vocabulary
     [
         ("temperature", -1),
         ("temperature", float("nan")),
+        ("seed", -1),
         ("max_tokens", 0),
         ("max_reply_tokens", -5),
         ("abstain_below", 1.5),
