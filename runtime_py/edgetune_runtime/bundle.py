@@ -190,17 +190,29 @@ def _assets(path: Path, manifest: Manifest) -> Assets:
         ) from error
     return Assets(
         tokenizer,
-        Vocabulary.load(path / VOCABULARY),
+        _vocabulary(path, manifest, tokenizer),
         prompts.pieces,
         prompts.reply,
         {
-            entry.name: _toolset_assets(path, entry, toolsets, prompts, tries, adapters)
+            entry.name: _toolset_assets(path, manifest, entry, toolsets, prompts, tries, adapters)
             for entry in manifest.toolsets
         },
         adapters,
         manifest.base.end_tokens,
         _router(path, manifest, prompts, tries, adapters),
     )
+
+
+def _vocabulary(path: Path, manifest: Manifest, tokenizer: Tokenizer) -> Vocabulary:
+    """The bytes of the tokenizer's ids, none beyond the base's logits."""
+    vocabulary = Vocabulary.load(path / VOCABULARY)
+    least, most = tokenizer.get_vocab_size(), manifest.base.vocab_size
+    if len(vocabulary) < least or vocabulary.text_ids.max(initial=0) >= most:
+        raise BundleError(
+            f"{path / VOCABULARY}: has {len(vocabulary)} tokens where the tokenizer has {least} "
+            f"and the base {most}; export the bundle again."
+        )
+    return vocabulary
 
 
 def _router(
@@ -222,12 +234,14 @@ def _router(
                 "again."
             )
         return None
-    trie = _trie(path, "the router", tries.router, [entry.name for entry in manifest.toolsets])
+    names = [entry.name for entry in manifest.toolsets]
+    trie = _trie(path, manifest, "the router", tries.router, names)
     return RouterAssets(prompts.router, trie, manifest.router)
 
 
 def _toolset_assets(
     path: Path,
+    manifest: Manifest,
     entry: ToolsetEntry,
     toolsets: Mapping[str, Toolset],
     prompts: Prompts,
@@ -257,10 +271,15 @@ def _toolset_assets(
             raise BundleError(
                 f"{path / MANIFEST}: tool '{tool.name}' has no grammar; export the bundle again."
             )
+        if tool.name not in prompts.toolsets[entry.name].arguments:
+            raise BundleError(
+                f"{path / PROMPTS}: tool '{tool.name}' has no prompt; export the bundle again."
+            )
+    trie = tries.toolsets.get(entry.name)
     return ToolsetAssets(
         toolset,
         prompts.toolsets[entry.name],
-        _trie(path, f"toolset '{entry.name}'", tries.toolsets.get(entry.name), toolset.names),
+        _trie(path, manifest, f"toolset '{entry.name}'", trie, toolset.names),
         {tool: Automaton.load(inside(path, grammar)) for tool, grammar in entry.grammars.items()},
         entry.selector,
         entry.arguments,
@@ -269,11 +288,18 @@ def _toolset_assets(
     )
 
 
-def _trie(path: Path, owner: str, trie: NameTrie | None, names: Sequence[str]) -> NameTrie:
+def _trie(
+    path: Path, manifest: Manifest, owner: str, trie: NameTrie | None, names: Sequence[str]
+) -> NameTrie:
     if trie is None or sorted(trie.names) != sorted(names):
         raise BundleError(
             f"{path / NAMES}: {owner} has the names {trie and list(trie.names)} where "
             f"{list(names)} were expected; export the bundle again."
+        )
+    if trie.largest_id >= manifest.base.vocab_size:
+        raise BundleError(
+            f"{path / NAMES}: {owner} has token {trie.largest_id} where the base has "
+            f"{manifest.base.vocab_size}; export the bundle again."
         )
     return trie
 

@@ -5,9 +5,13 @@ knows which token ids lead to which name; it knows nothing of engines or probabi
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Self
+from itertools import chain
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Id = Annotated[int, Field(ge=0)]
+"""A token id."""
 
 
 class Branch(BaseModel):
@@ -19,8 +23,8 @@ class Branch(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    prefix: tuple[int, ...]
-    children: dict[int, int | str]
+    prefix: tuple[Id, ...]
+    children: dict[Id, int | str]
 
 
 class NameTrie(BaseModel):
@@ -34,7 +38,7 @@ class NameTrie(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     names: tuple[str, ...]
-    opening_ids: tuple[int, ...]
+    opening_ids: tuple[Id, ...]
     """Token ids from the invocation on that are the same for every name."""
     branches: tuple[Branch, ...]
     """The root first, then those below it, each behind the one that leads to it; none where there
@@ -50,10 +54,21 @@ class NameTrie(BaseModel):
         if not self.branches and len(self.names) != 1:
             raise ValueError(f"it has no branch for its {len(self.names)} names")
         for index, branch in enumerate(self.branches):
-            for child in branch.children.values():
-                if isinstance(child, int) and not index < child < len(self.branches):
+            for token, child in branch.children.items():
+                if not isinstance(child, int):
+                    continue
+                if not index < child < len(self.branches):
                     raise ValueError(f"branch {index} leads to branch {child}")
+                begun = (*branch.prefix, token)
+                if self.branches[child].prefix[: len(begun)] != begun:
+                    raise ValueError(f"branch {child} does not go on from branch {index}")
         return self
+
+    @property
+    def largest_id(self) -> int:
+        """The largest token id in it."""
+        paths = ((*branch.prefix, *branch.children) for branch in self.branches)
+        return max((*self.opening_ids, *chain.from_iterable(paths)), default=0)
 
 
 class Tries(BaseModel):

@@ -9,6 +9,7 @@ import pytest
 
 from edgetune_runtime.bundle import open_bundle
 from edgetune_runtime.errors import BundleError, InputError
+from edgetune_runtime.vocabulary import Vocabulary
 
 BLOB = "adapters/home.selector.safetensors"
 
@@ -181,4 +182,39 @@ def test_a_missing_module_is_allowed(bundle, rewrite_manifest):
 def test_a_kind_that_contradicts_the_invocation_is_refused(bundle, rewrite_manifest):
     edit(bundle, rewrite_manifest, lambda manifest: manifest["adapters"][0].update(kind="alora"))
     with pytest.raises(BundleError, match=r"adapters\.0.*'kind' and 'invocation' contradict"):
+        open_bundle(bundle)
+
+
+def change_json(file: Path, change) -> None:
+    value = json.loads(file.read_text())
+    change(value["toolsets"]["home"])
+    file.write_text(json.dumps(value))
+
+
+def use_a_token_too_large(trie):
+    trie["opening_ids"][0] = 10**6
+
+
+def resize_vocabulary(file: Path, more: list[bytes], count: int | None = None) -> None:
+    vocabulary = Vocabulary.load(file)
+    tokens = [vocabulary[token] for token in range(len(vocabulary))]
+    Vocabulary([*tokens[:count], *more]).save(file)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "says"),
+    [
+        ("names.json", lambda f: change_json(f, use_a_token_too_large), "token 1000000"),
+        ("names.json", lambda f: change_json(f, lambda t: t["names"].pop()), "home"),
+        ("prompts.json", lambda f: change_json(f, lambda t: t["arguments"].clear()), "no prompt"),
+        ("vocabulary.safetensors", lambda f: resize_vocabulary(f, [], 100), "100 tokens"),
+        ("vocabulary.safetensors", lambda f: resize_vocabulary(f, [b"x"] * 9), "tokens where"),
+    ],
+)
+def test_what_was_worked_out_at_export_has_to_fit_the_rest(
+    bundle, rewrite_manifest, name, change, says
+):
+    change(bundle / name)
+    edit(bundle, rewrite_manifest, lambda manifest: None)
+    with pytest.raises(BundleError, match=rf"{name}: .*{says}"):
         open_bundle(bundle)

@@ -34,6 +34,17 @@ def test_a_trie_that_leads_astray_is_refused(trie, branch, child):
         NameTrie.model_validate_json(change(trie, branch, child))
 
 
+@pytest.mark.parametrize(
+    ("place", "ids", "says"),
+    [("prefix", [], "does not go on"), ("opening_ids", [-1], "greater than or equal to 0")],
+)
+def test_a_trie_whose_tokens_do_not_follow_each_other_is_refused(trie, place, ids, says):
+    value = json.loads(trie.model_dump_json())
+    (value if place == "opening_ids" else value["branches"][1])[place] = ids
+    with pytest.raises(ValidationError, match=says):
+        NameTrie.model_validate_json(json.dumps(value))
+
+
 def test_a_trie_without_a_branch_has_one_name():
     with pytest.raises(ValidationError, match="no branch"):
         NameTrie(names=("a", "b"), opening_ids=(1,), branches=())
