@@ -6,6 +6,7 @@ tools, or those of an OpenAI request, can serve them with the bare base a moment
 adapters serve a toolset is not known here (`run`, `bundle`).
 """
 
+import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -92,6 +93,10 @@ def read_toolset(name: str, tools: Any, description: str = "") -> Toolset:
     """
     if not isinstance(tools, list):
         raise InputError(f"{name}: found {type(tools).__name__}, expected a list of tools.")
+    try:
+        json.dumps(tools, ensure_ascii=False).encode()  # half of a surrogate pair is no text
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name}: its tools are no JSON in UTF-8 ({error}).") from error
     return parse_toolset(
         {"name": name, "description": description, "tools": [_as_openai(tool) for tool in tools]},
         name,
@@ -99,9 +104,14 @@ def read_toolset(name: str, tools: Any, description: str = "") -> Toolset:
 
 
 def _as_openai(tool: Any) -> Any:
-    """An MCP tool in the OpenAI function format; anything else as it is."""
-    if not isinstance(tool, Mapping) or "inputSchema" not in tool:
+    """A tool in the OpenAI function format, its description a text; anything else as it is."""
+    if not isinstance(tool, Mapping):
         return tool
+    if "inputSchema" not in tool:
+        function = tool.get("function")
+        if not isinstance(function, Mapping) or function.get("description", "") is not None:
+            return tool
+        return {**tool, "function": {**function, "description": ""}}
     function = {
         "name": tool.get("name"),
         "description": tool.get("description") or tool.get("title") or "",

@@ -175,11 +175,18 @@ def test_openai_and_mcp_tools_are_read_alike():
     assert read_toolset("x", [mcp]) == read_toolset("x", [openai])
     untold = {"name": "f", "title": "The title", "description": None, "inputSchema": schema}
     assert read_toolset("x", [untold]).tools[0].description == "The title"
+    nothing = {"type": "function", "function": {"name": "f", "description": None}}
+    assert read_toolset("x", [nothing]).tools[0].description == ""
 
 
 @pytest.mark.parametrize(
     ("tools", "says"),
-    [({}, "expected a list"), ([3], r"tools\[0\]"), ([{"inputSchema": {}}], "name")],
+    [
+        ({}, "expected a list"),
+        ([3], r"tools\[0\]"),
+        ([{"inputSchema": {}}], "name"),
+        ([{"name": "f", "description": "\ud83d", "inputSchema": {}}], "no JSON in UTF-8"),
+    ],
 )
 def test_other_tools_are_refused_by_name(tools, says):
     with pytest.raises(InputError, match=says):
