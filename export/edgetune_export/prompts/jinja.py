@@ -6,7 +6,7 @@ checkpoint: they run sandboxed. This module knows Jinja, nothing of tools, turns
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -15,7 +15,8 @@ import jinja2
 from jinja2.ext import Extension, loopcontrols
 from jinja2.nodes import Node
 from jinja2.parser import Parser
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
+from jinja2.utils import Namespace
 
 Message = dict[str, Any]
 """One message of a conversation, as templates take it: `role`, `content`, `tool_calls`."""
@@ -62,6 +63,8 @@ def _compiled(source: str) -> jinja2.Template:
     environment.filters["tojson"] = _to_json
     environment.globals["raise_exception"] = _raise
     environment.globals["strftime_now"] = TODAY.strftime
+    environment.globals["dict"] = _Dict()
+    environment.globals["namespace"] = _namespace
     return environment.from_string(source)
 
 
@@ -73,6 +76,36 @@ class _Generation(Extension):
     def parse(self, parser: Parser) -> list[Node]:
         next(parser.stream)
         return parser.parse_statements(("name:endgeneration",), drop_needle=True)
+
+
+class _Dict:
+    """`dict`, without the methods by which a template could change what it was given."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> dict[Any, Any]:
+        return dict(*args, **kwargs)
+
+    def fromkeys(self, keys: Iterable[Any], value: Any = None) -> dict[Any, Any]:
+        """As Python's own."""
+        return dict.fromkeys(keys, value)
+
+
+class _Namespace(Namespace):
+    """`namespace`, without names that lead into Python's insides."""
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        _check_attribute(name)
+        super().__setitem__(name, value)
+
+
+def _namespace(*args: Any, **kwargs: Any) -> Namespace:
+    for name in dict(*args, **kwargs):
+        _check_attribute(name)
+    return _Namespace(*args, **kwargs)
+
+
+def _check_attribute(name: Any) -> None:
+    if isinstance(name, str) and name.startswith("_"):
+        raise SecurityError(f"a namespace cannot hold {name!r}: rename the attribute")
 
 
 def _to_json(
