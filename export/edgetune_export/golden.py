@@ -4,11 +4,13 @@
     tokens      nasty texts and their ids
     prompts     conversations and the ids that each stage reads, by the base's own chat template
     masks       along whole calls: the state, what may come next, what is forced
-    selections  probabilities of every name, by the engine
-    steps       complete steps: toolset, tool, the text of the arguments
+    selections  probabilities of every name (of every toolset, where one is to be picked)
+    steps       complete greedy steps: toolset, tool, the text of the arguments
+    replies     what the bare base says
 
-Prompts come from the chat template itself, not from the pieces that a runtime joins. The file
-depends on the bundle and the seed alone, but for what an engine's rounding does to probabilities.
+Prompts come from the chat template itself, not from the pieces that a runtime joins. The first
+three depend on the bundle and the seed alone; the others are an engine's, whose rounding moves
+probabilities a little and could turn over a choice that is close.
 `docs/bundle.md` describes each entry.
 """
 
@@ -22,13 +24,20 @@ from typing import Any
 from edgetune_export.prompts.prefixes import as_tools, show_tool
 from edgetune_export.prompts.template import Template
 from edgetune_runtime.agent import Agent, Step
-from edgetune_runtime.assets import ToolsetAssets
 from edgetune_runtime.automaton import Automaton
 from edgetune_runtime.bundle import DIGEST, Bundle
 from edgetune_runtime.calls import RESPOND_TOOL, Tool
 from edgetune_runtime.engine import Engine
 from edgetune_runtime.options import Options, System
-from edgetune_runtime.prompt import Assistant, Called, Result, Turn, User
+from edgetune_runtime.prompt import (
+    NO_ARGUMENTS,
+    Assistant,
+    Called,
+    Result,
+    ToolsShown,
+    Turn,
+    User,
+)
 from edgetune_runtime.vocabulary import Vocabulary
 
 VERSION = 1
@@ -38,6 +47,8 @@ TOOLS = 4
 """Tools of each toolset whose calls are walked."""
 CALL_TOKENS = 48
 """Token budget of a call, more where its tool's shortest takes more."""
+REPLY_TOKENS = 16
+SYSTEMS: tuple[System, ...] = ("decoupled", "monolithic")
 REQUESTS = ("Hello there.", "wake me at 7:30 tomorrow", "Wie spät ist es in São Paulo?")
 
 NASTY = (
@@ -80,6 +91,7 @@ def make_golden(bundle: Bundle, engine: Engine, seed: int = 0) -> dict[str, Any]
         "masks": list(_masks(bundle, seed)),
         "selections": list(_selections(bundle, engine)),
         "steps": list(_steps(bundle, engine)),
+        "replies": list(_replies(bundle, engine)),
     }
 
 
@@ -142,7 +154,7 @@ def _prompts(bundle: Bundle, template: Template) -> Iterator[dict[str, Any]]:
         tools = served.toolset.tools
         tool = next(iter(tools), None)
         every, shown = (*tools, RESPOND_TOOL), served.prompts.tools_shown
-        stages: list[tuple[str, Sequence[Tool], Any]] = [
+        stages: list[tuple[str, Sequence[Tool], ToolsShown]] = [
             ("base", every, "full"),
             ("selector", every, shown),
             ("reply", (), "none"),
@@ -156,11 +168,12 @@ def _prompts(bundle: Bundle, template: Template) -> Iterator[dict[str, Any]]:
                 text = template.conversation(turns, openai, words=stage == "reply")
                 yield _prompt(name, stage, turns, text, template)
     if bundle.assets.router is not None:
-        toolsets = [each.toolset for each in bundle.assets.toolsets.values()]
-        openai = [show_tool(each, "full") for each in as_tools(toolsets)]
-        for turns in _conversations(None):
-            text = template.conversation(turns, openai)
-            yield _prompt(None, "router", turns, text, template)
+        listed = as_tools(each.toolset for each in bundle.assets.toolsets.values())
+        shown = next(iter(bundle.assets.toolsets.values())).prompts.tools_shown
+        for stage, how in (("base", "full"), ("router", shown)):
+            openai = None if how == "none" else [show_tool(each, how) for each in listed]
+            for turns in _conversations(None):
+                yield _prompt(None, stage, turns, template.conversation(turns, openai), template)
 
 
 def _prompt(
@@ -219,50 +232,69 @@ def mask(automaton: Automaton, vocabulary: Vocabulary, state: int) -> dict[str, 
 # --- what an engine says -------------------------------------------------------------------------
 
 
-def _systems(served: ToolsetAssets) -> Iterator[System]:
-    yield "base"
-    if served.selector is not None:
-        yield "decoupled"
-    if served.monolithic is not None:
-        yield "monolithic"
-
-
-def _asked(bundle: Bundle) -> Iterator[tuple[str, System, str]]:
-    for name, served in bundle.assets.toolsets.items():
-        for system in _systems(served):
+def _asked(bundle: Bundle) -> Iterator[tuple[str | None, System, list[Turn]]]:
+    """Each toolset, and None where one is to be picked, by each system that it has."""
+    toolsets = bundle.assets.toolsets
+    for name, served in toolsets.items():
+        adapters = {"decoupled": served.selector, "monolithic": served.monolithic}
+        systems: list[System] = ["base", *(s for s in SYSTEMS if adapters.get(s) is not None)]
+        earlier = [Called(tool, NO_ARGUMENTS) for tool in list(served.automata)[:1]]
+        for system in systems:
             for request in REQUESTS:
-                yield name, system, request
+                yield name, system, [User(request)]
+            for called in earlier:
+                yield name, system, [User(REQUESTS[1]), called, Result("done"), User(REQUESTS[2])]
+    if bundle.assets.router is not None:
+        for system in ("base", "decoupled") if bundle.assets.router.adapter else ("base",):
+            for request in REQUESTS:
+                yield None, system, [User(request)]
 
 
 def _selections(bundle: Bundle, engine: Engine) -> Iterator[dict[str, Any]]:
     agent = Agent(bundle.assets, engine)
-    for toolset, system, request in _asked(bundle):
+    for toolset, system, turns in _asked(bundle):
         options = Options(system=system, exact=True)
-        found = agent.select([User(request)], toolset, options).probabilities
+        found = probabilities(agent, toolset, turns, options)
         yield {
             "toolset": toolset,
             "system": system,
-            "turns": [{"user": request}],
+            "turns": [_turn_json(turn) for turn in turns],
             "probabilities": {name: round(share, 6) for name, share in found.items()},
         }
 
 
+def probabilities(
+    agent: Agent, toolset: str | None, turns: Sequence[Turn], options: Options
+) -> dict[str, float]:
+    """Of every name of the toolset, or of every toolset where none is named."""
+    if toolset is None:
+        return agent.route(turns, options).probabilities
+    return agent.select(turns, toolset, options).probabilities
+
+
 def _steps(bundle: Bundle, engine: Engine) -> Iterator[dict[str, Any]]:
     agent = Agent(bundle.assets, engine)
-    for toolset, system, request in _asked(bundle):
-        automata = bundle.assets.toolsets[toolset].automata.values()
-        shortest = [int(each.distance[each.start]) for each in automata]
-        most = max(CALL_TOKENS, *shortest, 0)
-        step = agent.step([User(request)], toolset, Options(system=system, max_tokens=most))
+    automata = [a for each in bundle.assets.toolsets.values() for a in each.automata.values()]
+    most = max(CALL_TOKENS, *(int(each.distance[each.start]) for each in automata), 0)
+    for toolset, system, turns in _asked(bundle):
+        step = agent.step(turns, toolset, Options(system=system, max_tokens=most))
         yield {
             "toolset": toolset,
             "system": system,
             "max_tokens": most,
-            "turns": [{"user": request}],
-            **step_json(step),
+            "turns": [_turn_json(turn) for turn in turns],
+            "step": step_json(step),
         }
+
+
+def _replies(bundle: Bundle, engine: Engine) -> Iterator[dict[str, Any]]:
+    agent = Agent(bundle.assets, engine)
+    for turns in _conversations(None):
+        text = "".join(agent.reply(turns, Options(max_reply_tokens=REPLY_TOKENS)))
+        told = [_turn_json(turn) for turn in turns]
+        yield {"turns": told, "max_tokens": REPLY_TOKENS, "text": text}
 
 
 def step_json(step: Step) -> dict[str, Any]:
     """What of a step has to be the same everywhere."""
-    return {"tool": step.tool, "arguments": step.text, "probability": round(step.probability, 6)}
+    return {"toolset": step.toolset, "tool": step.tool, "arguments": step.text}

@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from edgetune_export.golden import VERSION, manifest_digest_of, mask, step_json
+from edgetune_export.golden import VERSION, manifest_digest_of, mask, probabilities, step_json
 from edgetune_runtime.agent import Agent
 from edgetune_runtime.bundle import Bundle
 from edgetune_runtime.engine import Engine
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.options import Options
 from edgetune_runtime.prompt import Assistant, Called, Result, Turn, User, render_prompt
+
+LISTS = ("tokens", "prompts", "masks", "selections", "steps", "replies")
 
 TOLERANCE = 0.05
 """How far a probability may be from the golden one: engines and processors round differently."""
@@ -31,10 +33,10 @@ def check_golden(golden: Mapping[str, Any], bundle: Bundle, engine: Engine | Non
             f"version: these vectors are of version {golden.get('version')}, this edgetune reads "
             f"{VERSION}; write them again."
         )
-    of, lists = golden.get("bundle"), ("tokens", "prompts", "masks", "selections", "steps")
-    if not isinstance(of, Mapping) or not all(isinstance(golden.get(key), list) for key in lists):
+    of = golden.get("bundle")
+    if not isinstance(of, Mapping) or not all(isinstance(golden.get(key), list) for key in LISTS):
         raise InputError(
-            f"golden vectors: expected 'bundle' and the lists {', '.join(lists)}; give what "
+            f"golden vectors: expected 'bundle' and the lists {', '.join(LISTS)}; give what "
             "`edgetune golden BUNDLE -o FILE` wrote."
         )
     digest = str(of.get("manifest_sha256"))
@@ -43,9 +45,14 @@ def check_golden(golden: Mapping[str, Any], bundle: Bundle, engine: Engine | Non
             f"{bundle.path}: is not the bundle that these vectors are of ({digest[:12]}…); give "
             "that one, or write them again."
         )
-    found = [*_check_tokens(golden, bundle), *_check_prompts(golden, bundle)]
-    found += _check_masks(golden, bundle)
-    return found if engine is None else [*found, *_check_engine(golden, bundle, engine)]
+    try:
+        found = [*_check_tokens(golden, bundle), *_check_prompts(golden, bundle)]
+        found += _check_masks(golden, bundle)
+        return found if engine is None else [*found, *_check_engine(golden, bundle, engine)]
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise InputError(
+            f"golden vectors: an entry is damaged ({error!r}); write them again."
+        ) from error
 
 
 def as_turn(value: Mapping[str, Any]) -> Turn:
@@ -73,7 +80,7 @@ def _check_tokens(golden: Mapping[str, Any], bundle: Bundle) -> Iterator[str]:
 def _check_prompts(golden: Mapping[str, Any], bundle: Bundle) -> Iterator[str]:
     assets = bundle.assets
     for entry in golden["prompts"]:
-        turns = [as_turn(turn) for turn in entry["turns"]]
+        turns = _turns(entry)
         prefix = _prefix(bundle, entry["toolset"], entry["stage"])
         text = render_prompt(assets.pieces, prefix, turns, words=entry["stage"] == "reply")
         if assets.tokenizer.encode(text, add_special_tokens=False).ids != entry["ids"]:
@@ -84,7 +91,8 @@ def _check_prompts(golden: Mapping[str, Any], bundle: Bundle) -> Iterator[str]:
 def _prefix(bundle: Bundle, toolset: str | None, stage: str) -> str:
     assets = bundle.assets
     if toolset is None and assets.router is not None:
-        return assets.router.prompts.base
+        routing = assets.router.prompts
+        return routing.base if stage == "base" else routing.adapter
     prompts = assets.toolsets[str(toolset)].prompts
     if stage == "reply":
         return assets.reply
@@ -113,8 +121,7 @@ def _check_engine(golden: Mapping[str, Any], bundle: Bundle, engine: Engine) -> 
     agent = Agent(bundle.assets, engine)
     for entry in golden["selections"]:
         options = Options(system=entry["system"], exact=True)
-        turns = [as_turn(turn) for turn in entry["turns"]]
-        found = agent.select(turns, entry["toolset"], options).probabilities
+        found = probabilities(agent, entry["toolset"], _turns(entry), options)
         wanted = entry["probabilities"]
         names = sorted(wanted)
         if sorted(found) != names or not np.allclose(
@@ -123,7 +130,15 @@ def _check_engine(golden: Mapping[str, Any], bundle: Bundle, engine: Engine) -> 
             yield f"selections: {entry['turns']} by {entry['system']}: {found}, expected {wanted}"
     for entry in golden["steps"]:
         options = Options(system=entry["system"], max_tokens=entry["max_tokens"])
-        turns = [as_turn(turn) for turn in entry["turns"]]
-        step = step_json(agent.step(turns, entry["toolset"], options))
-        if any(step[key] != entry[key] for key in ("tool", "arguments")):
-            yield f"steps: {entry['turns']} by {entry['system']}: {step}, expected {entry}"
+        step = step_json(agent.step(_turns(entry), entry["toolset"], options))
+        if step != entry["step"]:
+            yield f"steps: {entry['turns']} by {entry['system']}: {step}, not {entry['step']}"
+    for entry in golden["replies"]:
+        options = Options(max_reply_tokens=entry["max_tokens"])
+        text = "".join(agent.reply(_turns(entry), options))
+        if text != entry["text"]:
+            yield f"replies: {entry['turns']}: {text!r}, expected {entry['text']!r}"
+
+
+def _turns(entry: Mapping[str, Any]) -> list[Turn]:
+    return [as_turn(turn) for turn in entry["turns"]]

@@ -35,8 +35,15 @@ def golden(bundle, engine):
 
 def test_this_runtime_does_as_the_vectors_say(golden, bundle, engine):
     assert check_golden(golden, bundle, engine) == []
-    counts = {name: len(entries) for name, entries in golden.items() if isinstance(entries, list)}
-    assert counts == {"tokens": 40, "prompts": 16, "masks": 2, "selections": 9, "steps": 9}
+    counts = {key: len(value) for key, value in golden.items() if isinstance(value, list)}
+    assert counts == {
+        "tokens": 40,
+        "prompts": 16,
+        "masks": 2,
+        "selections": 12,
+        "steps": 12,
+        "replies": 2,
+    }
 
 
 def test_the_same_seed_gives_the_same_vectors(golden, bundle, engine):
@@ -51,7 +58,8 @@ CHANGES = {
     "prompts": lambda entry: entry["ids"].pop(),
     "masks": lambda entry: entry["walk"][1].update(crc32=0),
     "selections": lambda entry: entry["probabilities"].update(get_weather=0.999),
-    "steps": lambda entry: entry.update(arguments='{"no": 1}'),
+    "steps": lambda entry: entry["step"].update(arguments='{"no": 1}'),
+    "replies": lambda entry: entry.update(text="Hm."),
 }
 
 
@@ -79,6 +87,8 @@ def test_vectors_of_another_version_or_bundle_are_refused(golden, bundle):
     for damaged in ({"version": 1}, {**golden, "bundle": None}, {**golden, "masks": {}}):
         with pytest.raises(InputError, match="golden vectors: expected"):
             check_golden(damaged, bundle, None)
+    with pytest.raises(InputError, match="entry is damaged"):
+        check_golden({**golden, "tokens": [{"text": "hi"}]}, bundle, None)
     with pytest.raises(InputError, match="found 'shouted'"):
         as_turn({"shouted": "hi"})
 
@@ -103,12 +113,12 @@ def test_masks_are_what_each_token_does_alone(golden, bundle):
 
 
 @pytest.mark.slow
-def test_the_embedded_bases_tokens_prompts_and_masks_are_those_of_its_vectors(nano_bundle):
+def test_the_embedded_base_does_as_its_vectors_say(nano_bundle):
     """Written once and kept: whatever changes them changes what adapters were trained on."""
     opened = open_bundle(nano_bundle)
     golden = json.loads(NANO.read_text(encoding="utf-8"))
     golden["bundle"]["manifest_sha256"] = (nano_bundle / "manifest.sha256").read_text().split()[0]
-    assert check_golden(golden, opened, None) == []
+    assert check_golden(golden, opened, open_engine(opened, threads=1)) == []
 
 
 def test_the_command_writes_and_checks(tiny_bundle, tmp_path, monkeypatch, capsys):
@@ -123,7 +133,7 @@ def test_the_command_writes_and_checks(tiny_bundle, tmp_path, monkeypatch, capsy
     assert run("--check", str(path)) == 0
     assert run("-o", str(path)) == 0  # its own file may be written again
     value = json.loads(path.read_text())
-    value["steps"][0]["tool"] = "another"
+    value["steps"][0]["step"]["tool"] = "another"
     path.write_text(json.dumps(value))
     capsys.readouterr()
     assert run("--check", str(path), "--json", "-") == 1

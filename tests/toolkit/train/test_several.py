@@ -13,9 +13,12 @@ from edgetune.settings import RouterSettings
 from edgetune.train.prepare import prepare
 from edgetune.train.run import train
 from edgetune_export.bundle import write_bundle, write_manifest
+from edgetune_export.golden import make_golden
+from edgetune_export.golden_check import check_golden
 from edgetune_export.run import open_run
-from edgetune_export.verify.ladder import verify
+from edgetune_export.verify.ladder import climb
 from edgetune_runtime.bundle import open_bundle
+from edgetune_runtime.engines import open_engine
 from edgetune_runtime.errors import BundleError, InputError
 from edgetune_runtime.manifest import Manifest
 from edgetune_runtime.options import Options
@@ -134,7 +137,7 @@ def test_what_selects_and_what_routes_is_calibrated(exported, run):
 
 
 def test_the_bundle_holds(exported, run):
-    result = verify(exported, run=run)
+    result = climb(exported, run=run).as_json()
     assert result["ok"], [check for check in result["checks"] if not check["ok"]]
     names = {check["name"] for check in result["checks"]}
     assert {"blob: router", "scale: router", "onnx: logits: router", "prompts"} <= names
@@ -164,13 +167,27 @@ def test_run_and_bundle_route_alike_and_are_evaluated(exported, run, tmp_path):
     assert untrained.toolset in ("home", "music")
 
 
+def test_golden_vectors_tell_what_routing_does(exported):
+    bundle = open_bundle(exported)
+    engine = open_engine(bundle, threads=1)
+    golden = make_golden(bundle, engine)
+    assert check_golden(golden, bundle, engine) == []
+    routed = [entry for entry in golden["selections"] if entry["toolset"] is None]
+    assert [entry["system"] for entry in routed] == ["base"] * 3 + ["decoupled"] * 3
+    assert all(set(entry["probabilities"]) == {"home", "music"} for entry in routed)
+    assert {entry["stage"] for entry in golden["prompts"] if not entry["toolset"]} == {
+        "base",
+        "router",
+    }
+
+
 def test_a_changed_prompt_of_routing_is_found_despite_new_hashes(exported, tmp_path):
     bundle = shutil.copytree(exported, tmp_path / "bundle")
     prompts = bundle / "prompts.json"
     prompts.write_text(prompts.read_text().replace("About music.", "About  music."))
     manifest = Manifest.model_validate_json((bundle / "manifest.json").read_text())
     write_manifest(bundle, manifest)
-    failed = {c["name"]: c["detail"] for c in verify(bundle)["checks"] if not c["ok"]}
+    failed = {c["name"]: c["detail"] for c in climb(bundle).as_json()["checks"] if not c["ok"]}
     assert "routing" in failed["prompts"]
 
 
@@ -201,7 +218,7 @@ def test_activated_adapters_are_routed_and_verified(recipe, tmp_path):
     activated = config.adapter.model_copy(update={"kind": "alora"})
     train(config.model_copy(update={"adapter": activated}), tmp_path / "run")
     write_bundle(open_run(tmp_path / "run"), tmp_path / "bundle", ["onnx"])
-    result = verify(tmp_path / "bundle")
+    result = climb(tmp_path / "bundle").as_json()
     assert result["ok"], [check for check in result["checks"] if not check["ok"]]
     names = {check["name"] for check in result["checks"]}
     assert {"onnx: logits: router", "onnx: calls"} <= names
