@@ -19,8 +19,10 @@ _PREFIX_TOKENS = 16
 """A static prefix shorter than this is prefilled anew: cheaper than keeping a snapshot."""
 
 _KEPT_PREFIXES = 32
-"""How many prefixes' ids and snapshots are kept; a snapshot holds the K/V of one prefix under one
-adapter."""
+"""How many prefixes' ids, and snapshots, are kept at the most."""
+
+_KEPT_BYTES = 256 * 2**20
+"""What the kept snapshots may take: each holds the K/V of one prefix under one adapter."""
 
 
 class Prefill:
@@ -117,9 +119,21 @@ class Prefill:
             self._engine.forward(static)
             self.tokens += len(static)
             self._snapshots[key] = self._engine.snapshot()
-            if len(self._snapshots) > _KEPT_PREFIXES:
-                self._snapshots.popitem(last=False)
+            self._forget()
         self._snapshots.move_to_end(key)
+
+    def _forget(self) -> None:
+        """Drop the snapshots that were used longest ago, as far as all are too many, or too large.
+
+        Tools that come with a request bring prefixes that may never come again.
+        """
+        token_bytes = self._engine.kv_bytes() / self._engine.context_length
+        held = sum(len(static) for _, static in self._snapshots)
+        while len(self._snapshots) > 1 and (
+            len(self._snapshots) > _KEPT_PREFIXES or held * token_bytes > _KEPT_BYTES
+        ):
+            (_, static), _ = self._snapshots.popitem(last=False)
+            held -= len(static)
 
     def _prefix_ids(self, prefix: str) -> tuple[int, ...]:
         if prefix not in self._prefixes:

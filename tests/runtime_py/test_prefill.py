@@ -33,6 +33,13 @@ class Cache:
         self.held = list(snapshot)
         return 0
 
+    @property
+    def context_length(self):
+        return self.room
+
+    def kv_bytes(self):
+        return 1000 * self.room
+
 
 def encode(text, add_special_tokens):
     return SimpleNamespace(ids=[ord(letter) for letter in text])
@@ -57,3 +64,33 @@ def test_after_a_prompt_that_did_not_fit_nothing_of_it_is_taken_for_another(monk
         held("y" * 20, "go" * 15 + "!")
     assert held("router ", "go!") == "router go"
     assert held("router ", "go on!") == "router go on"
+
+
+def reader_of(cache, monkeypatch):
+    def joined(_pieces, prefix, turns, words):
+        return prefix + turns
+
+    monkeypatch.setattr(prefill, "render_prompt", joined)
+    assets = SimpleNamespace(pieces=None, adapters={}, tokenizer=SimpleNamespace(encode=encode))
+    return prefill.Prefill(assets, cache, SimpleNamespace(activate=lambda name: 0.0))
+
+
+def test_snapshots_of_prefixes_that_never_come_again_are_forgotten(monkeypatch):
+    """A token takes 1,000 bytes here, a prefix of twenty 20,000: three fit, the newest always."""
+    monkeypatch.setattr(prefill, "_KEPT_BYTES", 65_000)
+    cache = Cache(room=500)
+    reader = reader_of(cache, monkeypatch)
+    restored = []
+    monkeypatch.setattr(cache, "restore", lambda snapshot: restored.append(len(snapshot)) or 0)
+
+    def read(name, size=20):
+        restored.clear()
+        reader.begin(None, name * size, "go")
+        return bool(restored)
+
+    assert not any(read(name) for name in "abcd")
+    assert [read(name) for name in "dcb"] == [True, True, True]
+    assert not read("a")  # it made room for d
+    assert not read("x", size=200)
+    assert read("x", size=200)
+    assert not read("b")
