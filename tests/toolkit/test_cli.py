@@ -185,6 +185,18 @@ def test_an_empty_request_is_refused(monkeypatch, capsys, tmp_path):
     assert "REQUEST: found nothing" in capsys.readouterr().err
 
 
+def test_the_bare_base_answers_in_words_where_no_tool_is_needed(monkeypatch, capsys, tiny_bundle):
+    always = ("run", tiny_bundle, "hello", "--reply", "--abstain-below", "1", "--threads", "1")
+    assert run(monkeypatch, *always, "--json", "-") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["steps"][0]["tool"] == "respond"
+    assert isinstance(told["reply"], str)
+    assert run(monkeypatch, *always) == 0
+    assert told["reply"] in capsys.readouterr().out
+    assert run(monkeypatch, "run", tiny_bundle, "hello", "--threads", "1", "--json", "-") == 0
+    assert "reply" not in json.loads(capsys.readouterr().out)
+
+
 def test_what_a_disk_refuses_is_one_sentence(monkeypatch, capsys, tmp_path):
     def refused(_path):
         raise PermissionError(13, "Permission denied", str(tmp_path / "locked.yaml"))

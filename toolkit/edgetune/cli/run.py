@@ -1,7 +1,8 @@
 """`edgetune run`: one step of the two-stage loop on a bundle, without executing the call."""
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -42,6 +43,13 @@ def run(
         bool, typer.Option("--exact", help="Probabilities of every tool, not the likely ones.")
     ] = False,
     abstain_below: AbstainOption = 0.0,
+    reply: Annotated[
+        bool,
+        typer.Option(
+            "--reply",
+            help="Where no tool is needed, let the bare base answer in words (nano has learnt none).",
+        ),
+    ] = False,
     json_target: JsonOption = None,
 ) -> None:
     """Answer a request with a tool call (the call is shown, not executed).
@@ -50,6 +58,7 @@ def run(
     """
     from edgetune_runtime.agent import Agent
     from edgetune_runtime.bundle import open_bundle
+    from edgetune_runtime.calls import RESPOND
     from edgetune_runtime.engines import open_engine
     from edgetune_runtime.options import Options
     from edgetune_runtime.prompt import User
@@ -75,11 +84,17 @@ def run(
         abstain_below=abstain_below,
     )
     step = agent.step([User(request)], toolset, options)
-    result = {"request": request, "steps": [step.as_json()]}
-    give(result, json_target, lambda: _show(step))
+    result: dict[str, Any] = {"request": request, "steps": [step.as_json()]}
+    if not reply or step.tool != RESPOND:
+        give(result, json_target, lambda: _show(step))
+        return
+    words = agent.reply([User(request)], options)
+    if json_target is not None:
+        words = iter([result.setdefault("reply", "".join(words))])
+    give(result, json_target, lambda: _show(step, words))
 
 
-def _show(step: "Step") -> None:
+def _show(step: "Step", words: Iterable[str] = ()) -> None:
     call = {"name": step.tool, "arguments": dict(step.arguments)}
     stdout.print_json(json.dumps(call, ensure_ascii=False))
     likeliest = step.abstained_from or step.tool
@@ -91,3 +106,7 @@ def _show(step: "Step") -> None:
     )
     times = ", ".join(f"{key} {value:g}" for key, value in step.timing.items())
     stdout.print(f"[dim]{times}[/]")
+    for piece in words:
+        stdout.print(piece, end="", markup=False, highlight=False, soft_wrap=True)
+    if words:
+        stdout.print()
