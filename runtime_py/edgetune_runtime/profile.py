@@ -25,12 +25,12 @@ _REQUEST = "Wake me up at half past seven tomorrow and call it gym"
 
 
 def profile(
-    bundle: Bundle, engine: str | None = None, threads: int | None = None, request: str = _REQUEST
+    bundle: Bundle, engine: str | None = None, threads: int | None = None
 ) -> dict[str, Any]:
     """Measure `bundle` on engine `engine`: times in ms, sizes in bytes, speeds in tokens/s.
 
     `base.rss_bytes` is what loading the base and running it once added to this process.
-    `call` is one step for `request` after a first one: adapters are warm and static prefixes kept.
+    `call` is one step of a request after a first one: adapters are warm and static prefixes kept.
     Speeds are medians over 128 tokens of prefill and 32 of decode behind them; `adapter` is with
     the first adapter bound, null where the bundle has none.
     """
@@ -38,7 +38,7 @@ def profile(
     begin = time.perf_counter()
     opened = open_engine(bundle, engine, threads)
     load_ms = _ms_since(begin)
-    ids = _prompt_ids(bundle, request)
+    ids = _prompt_ids(bundle)
     opened.forward(ids[:1])
     base = {
         "load_ms": load_ms,
@@ -56,7 +56,7 @@ def profile(
         "adapters": adapters,
         "prefill_tokens_per_s": prefill,
         "decode_tokens_per_s": {"base": decode, "adapter": with_adapter},
-        "call": _call(bundle, opened, request),
+        "call": _call(bundle, opened),
     }
 
 
@@ -108,21 +108,21 @@ def _speed(engine: Engine, ids: list[int]) -> tuple[float, float]:
     )
 
 
-def _call(bundle: Bundle, engine: Engine, request: str) -> dict[str, Any]:
+def _call(bundle: Bundle, engine: Engine) -> dict[str, Any]:
     toolset = next(iter(bundle.assets.toolsets.values()))
     options = Options(system="decoupled" if toolset.selector else "base")
     agent = Agent(bundle.assets, engine)
     for _ in range(2):
-        step = agent.step([User(request)], toolset.toolset.name, options)
+        step = agent.step([User(_REQUEST)], toolset.toolset.name, options)
     return {
         key: step.timing[key] for key in ("prefill_tokens", "decode_steps", "forced_tokens", "ms")
     }
 
 
-def _prompt_ids(bundle: Bundle, request: str) -> list[int]:
+def _prompt_ids(bundle: Bundle) -> list[int]:
     """128 ids of text as the base really reads it, repeated where the prompt is shorter."""
     toolset = next(iter(bundle.assets.toolsets.values()))
-    text = render_prompt(bundle.assets.pieces, toolset.prompts.base, [User(request)])
+    text = render_prompt(bundle.assets.pieces, toolset.prompts.base, [User(_REQUEST)])
     ids = bundle.assets.tokenizer.encode(text, add_special_tokens=False).ids
     return (ids * _PREFILL_TOKENS)[:_PREFILL_TOKENS]
 

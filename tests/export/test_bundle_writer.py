@@ -11,7 +11,7 @@ from edgetune_export.bundle import write_bundle
 from edgetune_export.lowering import targets
 from edgetune_export.run import open_run, read_adapter, run_assets, samples
 from edgetune_export.torch_engine import TorchEngine
-from edgetune_export.verify.ladder import verify
+from edgetune_export.verify.ladder import climb
 from edgetune_runtime.agent import Agent
 from edgetune_runtime.bundle import open_bundle
 from edgetune_runtime.engines import open_engine
@@ -111,7 +111,7 @@ def test_a_graph_that_rounds_activations_says_so_and_is_still_the_base(tiny_run,
     write_bundle(open_run(tiny_run()), tmp_path / "b", ["onnx"], int8_activations=True)
     [target] = open_bundle(tmp_path / "b").manifest.targets
     assert target.options["accuracy_level"] == 4
-    assert verify(tmp_path / "b")["ok"]
+    assert climb(tmp_path / "b").as_json()["ok"]
 
 
 def test_merged_model_is_written_without_slots(tiny_run, tmp_path):

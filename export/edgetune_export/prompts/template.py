@@ -82,7 +82,9 @@ class Template:
                 f"{path}: cannot be read as a tokenizer ({error}); give a base that has one."
             ) from error
         about = _config(directory / "tokenizer_config.json")
-        named = {key: _text(about.get(key)) for key in _SPECIAL}
+        # Older checkpoints have a file of their own for these.
+        marks = _config(directory / "special_tokens_map.json") | about
+        named = {key: _text(marks.get(key)) for key in _SPECIAL}
         special = {key: text for key, text in named.items() if text is not None}
         return cls(str(directory), _unpadded(tokenizer), _source(directory, about), special)
 

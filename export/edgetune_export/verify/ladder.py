@@ -52,11 +52,6 @@ from edgetune_runtime.slots import slots_of, tensor_names
 T = TypeVar("T")
 
 
-def verify(bundle_path: Path, engine: str | None = None, run: Path | None = None) -> dict[str, Any]:
-    """What `climb` finds, as JSON: `{"ok": bool, "checks": [{"name", "ok", "detail"}]}`."""
-    return climb(bundle_path, engine, run).as_json()
-
-
 def climb(bundle_path: Path, engine: str | None = None, run: Path | None = None) -> Verification:
     """Climb the ladder: every check in order, as far as what it stands on holds.
 
@@ -253,6 +248,8 @@ def _check_prompts(bundle: Bundle) -> str:
                 f"{path / NAMES}: toolset '{name}' differs from what the tokenizer gives; export "
                 "again."
             )
+    if (stored.router is None) != (fresh.router is None):
+        raise BundleError(f"{path / PROMPTS}: has no prompt of routing; export again.")
     if stored.router is not None and fresh.router is not None:
         for file, ours, theirs in (
             (PROMPTS, stored.router.prompts, fresh.router.prompts),

@@ -12,7 +12,7 @@ from edgetune_export.bundle import write_bundle, write_manifest
 from edgetune_export.lowering import executorch_model
 from edgetune_export.lowering.executorch_model import Decoder
 from edgetune_export.run import open_run
-from edgetune_export.verify.ladder import verify
+from edgetune_export.verify.ladder import climb
 from edgetune_runtime.agent import Agent
 from edgetune_runtime.bundle import open_bundle
 from edgetune_runtime.engines import open_engine
@@ -70,11 +70,11 @@ def logits(engine, handle=None, ids=IDS):
 
 
 def test_one_bundle_holds_for_both_engines(both):
-    result = verify(both)
+    result = climb(both).as_json()
     assert result["ok"], [check for check in result["checks"] if not check["ok"]]
     names = [check["name"] for check in result["checks"]]
     assert {"onnx: calls", "executorch: calls"} <= set(names)
-    assert [check["name"] for check in verify(both, "executorch")["checks"]] == [
+    assert [check["name"] for check in climb(both, "executorch").as_json()["checks"]] == [
         name for name in names if not name.startswith(("onnx: ", "engine: onnx"))
     ]
 
@@ -215,7 +215,7 @@ def test_a_damaged_program_is_named(both, tmp_path):
     copy = shutil.copytree(both, tmp_path / "copy")
     program = copy / "executorch" / "model.pte"
     program.write_bytes(program.read_bytes()[:1000])
-    found = {check["name"]: check for check in verify(copy)["checks"]}
+    found = {check["name"]: check for check in climb(copy).as_json()["checks"]}
     assert "model.pte" in found["files"]["detail"]
     assert not found["files"]["ok"]
 
@@ -240,6 +240,6 @@ def test_a_bundle_for_executorch_alone_holds(both, tmp_path):
             }
         ),
     )
-    result = verify(copy)
+    result = climb(copy).as_json()
     assert result["ok"], [check for check in result["checks"] if not check["ok"]]
     assert open_engine(open_bundle(copy)).name == "executorch"

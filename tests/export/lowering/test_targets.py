@@ -12,7 +12,7 @@ from edgetune.cli import main
 from edgetune_export.bundle import write_bundle, write_manifest
 from edgetune_export.lowering.targets import TARGETS, Lowering
 from edgetune_export.run import open_run
-from edgetune_export.verify.ladder import verify
+from edgetune_export.verify.ladder import climb
 from edgetune_runtime.bundle import open_bundle
 from edgetune_runtime.engines import open_engine
 from edgetune_runtime.manifest import Target
@@ -66,7 +66,7 @@ def test_a_new_target_is_exported_opened_and_verified(madeup, tiny_run, tmp_path
     [target] = bundle.manifest.targets
     assert (target.name, target.options) == ("madeup", {"rank": 4})
     assert (tmp_path / "bundle" / target.model).read_text() == "tiny"
-    result = verify(tmp_path / "bundle")
+    result = climb(tmp_path / "bundle").as_json()
     assert result["ok"]
     assert {"name": "madeup: structure", "ok": True, "detail": "of this base"} in result["checks"]
 
@@ -101,7 +101,9 @@ def test_a_target_that_only_a_newer_edgetune_has_is_left_alone(tiny_bundle, tmp_
         (path / file).unlink()
     write_manifest(path, manifest.model_copy(update={"targets": (newer, *manifest.targets)}))
     assert open_engine(open_bundle(path), threads=1).name == "onnx"
-    failed = {each["name"]: each["detail"] for each in verify(path)["checks"] if not each["ok"]}
+    failed = {
+        each["name"]: each["detail"] for each in climb(path).as_json()["checks"] if not each["ok"]
+    }
     assert set(failed) == {"newer: structure"}
     assert "target 'newer' is none of onnx, executorch" in failed["newer: structure"]
 

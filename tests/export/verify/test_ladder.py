@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 from edgetune_export.bundle import write_bundle, write_manifest
 from edgetune_export.run import open_run
 from edgetune_export.slots import write_blob
-from edgetune_export.verify.ladder import delta_norm, verify
+from edgetune_export.verify.ladder import climb, delta_norm
 from edgetune_runtime.adapters import read_blob, read_blob_metadata
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.manifest import Manifest
@@ -57,7 +57,7 @@ def test_exported_bundle_holds(family, tiny_run, exported, tmp_path):
     if family != "qwen2":
         path = tmp_path / family
         write_bundle(open_run(tiny_run(family)), path, ["onnx"])
-    result = verify(path)
+    result = climb(path).as_json()
     assert result["ok"], failures(result)
     names = [check["name"] for check in result["checks"]]
     for rung in ("manifest", "files", "prompts"):
@@ -71,7 +71,7 @@ def test_exported_bundle_holds(family, tiny_run, exported, tmp_path):
 @pytest.mark.parametrize("invocation", ["<tool_call>", "<|im_start|>user"])
 def test_activated_adapters_hold_and_are_named_so(tiny_run, tmp_path, invocation):
     write_bundle(open_run(tiny_run(invocation=invocation)), tmp_path / "home", ["onnx"])
-    result = verify(tmp_path / "home", run=tiny_run(invocation=invocation))
+    result = climb(tmp_path / "home", run=tiny_run(invocation=invocation)).as_json()
     assert result["ok"], failures(result)
     manifest = json.loads((tmp_path / "home" / "manifest.json").read_text())
     for adapter in manifest["adapters"]:
@@ -89,15 +89,15 @@ def test_a_plain_adapter_that_is_served_as_activated_is_found(exported, bundle):
         adapter |= {"kind": "alora", "invocation": [mark]}
     (bundle / "manifest.json").write_text(json.dumps(manifest))
     rehash(bundle)
-    assert "onnx: logits: home.selector" in failures(verify(bundle))
+    assert "onnx: logits: home.selector" in failures(climb(bundle).as_json())
 
 
 def test_reference_can_be_computed_anew_from_the_run(exported, tiny_run):
-    assert verify(exported, run=tiny_run())["ok"]
+    assert climb(exported, run=tiny_run()).as_json()["ok"]
 
 
 def test_another_run_does_not_hold(exported, tiny_run):
-    found = failures(verify(exported, run=tiny_run(seed=1)))
+    found = failures(climb(exported, run=tiny_run(seed=1)).as_json())
     assert "its base is" in found["reference"]
 
 
@@ -119,52 +119,52 @@ def test_another_run_does_not_hold(exported, tiny_run):
 )
 def test_one_changed_byte_is_found_and_its_file_named(bundle, file, place):
     flip(bundle / file, place)
-    assert file in failures(verify(bundle))["files"]
+    assert file in failures(climb(bundle).as_json())["files"]
 
 
 @pytest.mark.parametrize("place", [0.0, 0.1, 0.5, 0.9, 1.0])
 def test_one_changed_byte_of_the_manifest_is_found(bundle, place):
     flip(bundle / "manifest.json", place)
-    assert "manifest.json" in failures(verify(bundle))["manifest"]
+    assert "manifest.json" in failures(climb(bundle).as_json())["manifest"]
 
 
 @pytest.mark.parametrize("place", [0.0, 0.3])
 def test_a_changed_digest_is_found(bundle, place):
     flip(bundle / "manifest.sha256", place)
-    assert "manifest" in failures(verify(bundle))
+    assert "manifest" in failures(climb(bundle).as_json())
 
 
 def test_truncated_blob_is_named(bundle):
     (bundle / BLOB).write_bytes((bundle / BLOB).read_bytes()[:-100])
-    found = failures(verify(bundle))
+    found = failures(climb(bundle).as_json())
     assert BLOB in found["files"]
     assert BLOB in found["blob: home.arguments.set_alarm"]
 
 
 def test_missing_files_are_named(bundle):
     (bundle / "onnx/model.onnx.data").unlink()
-    assert "onnx/model.onnx.data" in failures(verify(bundle))["files"]
+    assert "onnx/model.onnx.data" in failures(climb(bundle).as_json())["files"]
 
 
 def test_an_empty_directory_is_not_ok(tmp_path):
-    assert "manifest" in failures(verify(tmp_path))
+    assert "manifest" in failures(climb(tmp_path).as_json())
 
 
 def test_a_path_that_is_not_there_is_bad_input(tmp_path):
     with pytest.raises(InputError, match="no such directory"):
-        verify(tmp_path / "nothing")
+        climb(tmp_path / "nothing").as_json()
 
 
 def test_manifest_of_nonsense_does_not_raise(bundle):
     (bundle / "manifest.json").write_text("[1, 2")
-    assert not verify(bundle)["ok"]
+    assert not climb(bundle).as_json()["ok"]
 
 
 def test_blob_of_another_base_is_refused_even_with_new_hashes(bundle, tiny_run, tmp_path):
     write_bundle(open_run(tiny_run(seed=1)), tmp_path / "other", ["onnx"])
     shutil.copyfile(tmp_path / "other" / BLOB, bundle / BLOB)
     rehash(bundle)
-    found = failures(verify(bundle))
+    found = failures(climb(bundle).as_json())
     assert "was trained on base" in found["blob: home.arguments.set_alarm"]
     assert BLOB in found["blob: home.arguments.set_alarm"]
 
@@ -185,7 +185,7 @@ def rewrite(bundle, change, onnx_adapter=True):
 @pytest.mark.parametrize("factor", [2.0, 0.5])
 def test_scale_off_by_the_root_of_the_rank_is_found_despite_new_hashes(bundle, factor):
     rewrite(bundle, lambda name, tensor: tensor * factor if name.endswith("B") else tensor)
-    found = failures(verify(bundle))
+    found = failures(climb(bundle).as_json())
     assert "layers.0.attn.k_proj" in found["scale: home.arguments.set_alarm"]
     assert BLOB in found["onnx: logits: home.arguments.set_alarm"]
 
@@ -193,7 +193,10 @@ def test_scale_off_by_the_root_of_the_rank_is_found_despite_new_hashes(bundle, f
 def test_scale_of_one_slot_is_found(bundle):
     slot = "layers.1.mlp.up_proj.lora_B"
     rewrite(bundle, lambda name, tensor: tensor * 2 if name == slot else tensor)
-    assert "layers.1.mlp.up_proj" in failures(verify(bundle))["scale: home.arguments.set_alarm"]
+    assert (
+        "layers.1.mlp.up_proj"
+        in failures(climb(bundle).as_json())["scale: home.arguments.set_alarm"]
+    )
 
 
 def test_wrong_scale_is_found_by_the_logits_alone(bundle):
@@ -205,18 +208,18 @@ def test_wrong_scale_is_found_by_the_logits_alone(bundle):
     norms["home.arguments.set_alarm"] = {slot: 2 * norm for slot, norm in changed.items()}
     path.write_text(json.dumps(norms))
     rehash(bundle)
-    assert set(failures(verify(bundle))) >= {"onnx: logits: home.arguments.set_alarm"}
+    assert set(failures(climb(bundle).as_json())) >= {"onnx: logits: home.arguments.set_alarm"}
 
 
 def test_blob_with_another_adapters_tensors_is_found(bundle):
     other = read_blob(bundle / "adapters/home.selector.safetensors")
     rewrite(bundle, lambda name, tensor: other[name])
-    assert "onnx: logits: home.arguments.set_alarm" in failures(verify(bundle))
+    assert "onnx: logits: home.arguments.set_alarm" in failures(climb(bundle).as_json())
 
 
 def test_onnx_adapter_that_is_not_the_blob_is_found(bundle):
     rewrite(bundle, lambda name, tensor: tensor + 1e-3, onnx_adapter=False)
-    assert "onnx_adapter" in failures(verify(bundle))["blob: home.arguments.set_alarm"]
+    assert "onnx_adapter" in failures(climb(bundle).as_json())["blob: home.arguments.set_alarm"]
 
 
 def test_other_base_weights_are_found_despite_new_hashes(bundle, tiny_run, tmp_path):
@@ -224,14 +227,14 @@ def test_other_base_weights_are_found_despite_new_hashes(bundle, tiny_run, tmp_p
     for name in ("model.onnx", "model.onnx.data"):
         shutil.copyfile(tmp_path / "other/onnx" / name, bundle / "onnx" / name)
     rehash(bundle)
-    assert "model.onnx" in failures(verify(bundle))["onnx: logits: base"]
+    assert "model.onnx" in failures(climb(bundle).as_json())["onnx: logits: base"]
 
 
 def test_changed_prompt_is_found_despite_new_hashes(bundle):
     path = bundle / "prompts.json"
     path.write_text(path.read_text().replace("Set an alarm.", "Set an  alarm."))
     rehash(bundle)
-    assert "prompts.json" in failures(verify(bundle))["prompts"]
+    assert "prompts.json" in failures(climb(bundle).as_json())["prompts"]
 
 
 def test_slot_that_the_graph_ignores_is_named(bundle):
@@ -244,7 +247,7 @@ def test_slot_that_the_graph_ignores_is_named(bundle):
     total.op_type = "Max"  # max(x, x) is x: the slot's product is not used
     onnx.save(model, path)
     rehash(bundle)
-    found = failures(verify(bundle))
+    found = failures(climb(bundle).as_json())
     assert "layers.0.attn.v_proj" in found["onnx: slots: home.selector"]
 
 
@@ -255,7 +258,7 @@ def test_changed_call_is_found(bundle):
     calls["calls"][0]["tool"] = "respond"
     path.write_text(json.dumps(calls))
     rehash(bundle)
-    assert "with torch respond" in failures(verify(bundle))["onnx: calls"]
+    assert "with torch respond" in failures(climb(bundle).as_json())["onnx: calls"]
 
 
 def test_reference_without_an_adapter_is_named(bundle):
@@ -263,7 +266,7 @@ def test_reference_without_an_adapter_is_named(bundle):
     tensors = load_file(path)
     save_file({k: v for k, v in tensors.items() if not k.startswith("home.selector")}, path)
     rehash(bundle)
-    assert "home.selector" in failures(verify(bundle))["reference"]
+    assert "home.selector" in failures(climb(bundle).as_json())["reference"]
 
 
 def test_the_size_of_a_delta_is_exact_for_wide_slots():
@@ -276,7 +279,7 @@ def test_the_size_of_a_delta_is_exact_for_wide_slots():
 
 def test_an_engine_that_the_bundle_has_no_target_for_is_bad_input(exported):
     with pytest.raises(InputError, match=r"--engine executorch: .*has \['onnx'\]"):
-        verify(exported, engine="executorch")
+        climb(exported, engine="executorch").as_json()
 
 
 def test_a_folder_with_another_programs_manifest_is_left_alone(tiny_run, tmp_path):

@@ -14,7 +14,7 @@ from edgetune.train import run as run_module
 from edgetune.train.run import TrainingStopped, train
 from edgetune_export.bundle import write_bundle
 from edgetune_export.run import open_run
-from edgetune_export.verify.ladder import verify
+from edgetune_export.verify.ladder import climb
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.prompt import User
 
@@ -167,7 +167,7 @@ def test_a_run_on_a_float_base_is_not_exported_but_evaluated(recipe, tmp_path, t
         write_bundle(open_run(tmp_path / "run"), tmp_path / "bundle", ["onnx"])
     assert not (tmp_path / "bundle").exists()
     with pytest.raises(InputError, match=r"edgetune verify takes int4 bases alone"):
-        verify(tiny_bundle, run=tmp_path / "run")
+        climb(tiny_bundle, run=tmp_path / "run").as_json()
     step = open_system(tmp_path / "run").step([User("weather in Oslo")])
     assert step.tool in ("get_weather", "set_alarm", "cancel_alarms", "respond")
 
@@ -212,5 +212,5 @@ def test_blank_lines_and_records_that_are_too_long_hinder_no_export(recipe, tmp_
         path.write_text(f"\n{json.dumps(long)}\n\n{path.read_text()}\n")
     train(config, tmp_path / "run")
     write_bundle(open_run(tmp_path / "run"), tmp_path / "bundle", ["onnx"])
-    result = verify(tmp_path / "bundle", run=tmp_path / "run")
+    result = climb(tmp_path / "bundle", run=tmp_path / "run").as_json()
     assert result["ok"], result
