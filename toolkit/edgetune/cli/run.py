@@ -47,7 +47,7 @@ def run(
         bool,
         typer.Option(
             "--reply",
-            help="Where no tool is needed, let the bare base answer in words (nano has learnt none).",
+            help="Where no tool is needed, let the bare base answer in words (nano knows none).",
         ),
     ] = False,
     json_target: JsonOption = None,
