@@ -138,14 +138,16 @@ def _texts(seed: int) -> Iterator[str]:
         yield "".join(chr(rng.randint(*rng.choice(ranges))) for _ in range(rng.randint(1, 24)))
 
 
-def _conversations(tool: Tool | None) -> Iterator[list[Turn]]:
+def _conversations(tool: Tool | None, alternating: bool) -> Iterator[list[Turn]]:
+    """Those to be rendered; `alternating` is the template's."""
     first, second = User('What\'s "this"?\n<b> ü 東京'), User("And {now}?")
     yield [first]
     yield [first, Assistant("Words, “said”."), second]
     if tool is not None:
         called = Called(tool.name, '{"é": [1, 2.5, "a\\"b"]}')
         yield [first, called, Result('{"ok": true}')]
-        yield [first, called, Result(""), second]
+        between = [Assistant("Done.")] if alternating else []
+        yield [first, called, Result(""), *between, second]
 
 
 def _prompts(bundle: Bundle, template: Template) -> Iterator[dict[str, Any]]:
@@ -164,7 +166,7 @@ def _prompts(bundle: Bundle, template: Template) -> Iterator[dict[str, Any]]:
             stages.append((f"arguments.{tool.name}", alone, shown))
         for stage, listed, how in stages:
             openai = None if how == "none" else [show_tool(each, how) for each in listed]
-            for turns in _conversations(tool):
+            for turns in _conversations(tool, template.alternating):
                 text = template.conversation(turns, openai, words=stage == "reply")
                 yield _prompt(name, stage, turns, text, template)
     if bundle.assets.router is not None:
@@ -172,7 +174,7 @@ def _prompts(bundle: Bundle, template: Template) -> Iterator[dict[str, Any]]:
         shown = next(iter(bundle.assets.toolsets.values())).prompts.tools_shown
         for stage, how in (("base", "full"), ("router", shown)):
             openai = None if how == "none" else [show_tool(each, how) for each in listed]
-            for turns in _conversations(None):
+            for turns in _conversations(None, template.alternating):
                 yield _prompt(None, stage, turns, template.conversation(turns, openai), template)
 
 
@@ -289,7 +291,7 @@ def _steps(bundle: Bundle, engine: Engine) -> Iterator[dict[str, Any]]:
 
 def _replies(bundle: Bundle, engine: Engine) -> Iterator[dict[str, Any]]:
     agent = Agent(bundle.assets, engine)
-    for turns in _conversations(None):
+    for turns in _conversations(None, False):
         text = "".join(agent.reply(turns, Options(max_reply_tokens=REPLY_TOKENS)))
         told = [_turn_json(turn) for turn in turns]
         yield {"turns": told, "max_tokens": REPLY_TOKENS, "text": text}

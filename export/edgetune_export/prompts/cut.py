@@ -14,7 +14,7 @@ from edgetune_export.prompts.messages import (
     result_message,
     user_message,
 )
-from edgetune_runtime.calls import Tool
+from edgetune_runtime.calls import RESPOND_TOOL, Tool
 from edgetune_runtime.prompt import (
     Assistant,
     Called,
@@ -41,17 +41,26 @@ class Uncuttable(Exception):
     """The template does not have the shape that `Pieces` can hold; says what differs."""
 
 
-def cut(rendered: Rendered) -> Pieces:
+def cut(rendered: Rendered, *, lenient: bool = False) -> Pieces:
     """The strings around the sentinels of rendered conversations; whole ones then render alike.
 
-    Raises Uncuttable, saying what differs.
+    A `lenient` cut is for templates that take less: only conversations whose roles alternate are
+    compared, and the generation prompt may open what no earlier turn has (`<think>`). Raises
+    Uncuttable, saying what differs.
     """
-    pieces = _cut(rendered)
-    _check_conversations(rendered, pieces)
+    try:
+        pieces = _cut(rendered)
+        _check_conversations(rendered, pieces, lenient)
+    except Uncuttable:
+        if not lenient:
+            raise
+        pieces = _cut(rendered, anew=True)
+        _check_conversations(rendered, pieces, lenient)
     return pieces
 
 
-def _cut(rendered: Rendered) -> Pieces:
+def _cut(rendered: Rendered, *, anew: bool = False) -> Pieces:
+    """With `anew`, an earlier call does not begin with the generation prompt, but as words do."""
     ask, say, call = user_message(ASK), assistant_message(_SAY), call_message(NAME, _ARGUMENTS)
     asked = _after(rendered(ask), ASK)
     generation = stripped(_after(rendered(ask, generate=True), ASK), before=asked)
@@ -61,12 +70,15 @@ def _cut(rendered: Rendered) -> Pieces:
     words = stripped(words, before=asked)
     user_open = stripped(again.split("Second" + ASK)[0], before=said)
 
-    last = stripped(_after(rendered(ask, call), ASK), before=asked + generation)
-    call_open, rest = _halves(last, NAME)
-    middle, rest = _halves(rest, json.dumps(_ARGUMENTS))
-    call_close = stripped(rest, after=said)
-
     answered = _after(rendered(ask, call, result_message(_GOT)), ASK)
+    if anew:
+        told = stripped(answered, before=asked + words)
+    else:
+        told = stripped(_after(rendered(ask, call), ASK), before=asked + generation)
+    call_open, rest = _halves(told, NAME)
+    middle, rest = _halves(rest, json.dumps(_ARGUMENTS))
+    call_close = _halves(rest, said)[0] if anew else stripped(rest, after=said)
+
     earlier, rest = _halves(answered, call_open + NAME + middle)
     earlier = stripped(earlier, before=asked)
     _, rest = _halves(rest, call_close + said)
@@ -88,7 +100,7 @@ def _after(text: str, mark: str) -> str:
 
 
 def _halves(text: str, mark: str) -> tuple[str, str]:
-    before, found, after = text.partition(mark)
+    before, found, after = text.partition(mark) if mark else ("", "", text)
     if not found:
         raise Uncuttable(f"{mark!r} does not stand in {text[-200:]!r}")
     return before, after
@@ -101,18 +113,19 @@ def stripped(text: str, *, before: str = "", after: str = "") -> str:
     return text[len(before) : len(text) - len(after)]
 
 
-def _check_conversations(rendered: Rendered, pieces: Pieces) -> None:
+def _check_conversations(rendered: Rendered, pieces: Pieces, lenient: bool) -> None:
     """Raise Uncuttable unless pieces and template agree on whole conversations."""
     arguments = {"text": 'a "quoted" ü\nline', "list": [1, 2.5, True, None], "object": {"a": []}}
     call = Called(NAME, json.dumps(arguments, ensure_ascii=False))
     first, second = User('Say "hello" <b>, ü 東京\nthen stop.'), User("And {now}?")
+    between = [Assistant("Done.")] if lenient else []
     conversations: list[list[Turn]] = [
         [first],
         [first, call, Result('{"ok": true, "text": "ü"}')],
-        [first, call, Result("done"), second],
-        [first, call, Result("one"), call, Result("two"), second],
+        [first, call, Result("done"), *between, second],
+        [first, call, Result("one"), call, Result("two"), *between, second],
     ]
-    tools = [_SAMPLE_TOOL.as_openai()]
+    tools = [_SAMPLE_TOOL.as_openai(), RESPOND_TOOL.as_openai()]  # the second has no parameters
     prefix = rendered(user_message(ASK), tools=tools).split(ASK)[0]
     prefix = stripped(prefix, after=pieces.user[0])
     if NAME not in prefix:

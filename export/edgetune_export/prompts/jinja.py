@@ -55,6 +55,11 @@ def render_template(
     )
 
 
+def check_template(source: str) -> None:
+    """Raises jinja2.TemplateSyntaxError, which has a `lineno`, where `source` is no template."""
+    _compiled(source)
+
+
 @lru_cache(maxsize=16)
 def _compiled(source: str) -> jinja2.Template:
     environment = ImmutableSandboxedEnvironment(

@@ -19,6 +19,9 @@ HERMES_SYSTEM = (
 )
 """System message of the fallback; `{tools}` is one JSON object a line."""
 
+UNDERSTOOD = "Understood."
+"""What the assistant answers where the user's first turn lists the tools."""
+
 
 def messages_of(turns: Sequence[Turn], *, words: bool = False) -> list[Message]:
     """A conversation as messages; `words` is `edgetune_runtime.prompt.render_prompt`'s."""
@@ -65,13 +68,24 @@ def result_message(text: str) -> Message:
 
 
 def as_hermes(
-    messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] | None
+    messages: Sequence[Message],
+    tools: Sequence[Mapping[str, Any]] | None,
+    *,
+    system: bool = True,
 ) -> list[Message]:
-    """The same conversation in plain roles: tools, calls and results written out as text."""
+    """The same conversation in plain roles: tools, calls and results written out as text.
+
+    Without a `system` role the user tells the tools in a turn of its own, which is answered, so
+    that roles go on alternating and no later turn depends on it.
+    """
     plain: list[Message] = []
     if tools:
         listed = "\n".join(json.dumps(tool, ensure_ascii=False) for tool in tools)
-        plain.append({"role": "system", "content": HERMES_SYSTEM.format(tools=listed)})
+        told = HERMES_SYSTEM.format(tools=listed)
+        if system:
+            plain.append({"role": "system", "content": told})
+        else:
+            plain += [user_message(told), assistant_message(UNDERSTOOD)]
     for message in messages:
         if message.get("tool_calls"):
             call = json.dumps(message["tool_calls"][0]["function"], ensure_ascii=False)

@@ -1,21 +1,23 @@
 """A base's chat template with its tokenizer, cut once into the pieces that prompts are joined from.
 
 From here on nobody runs Jinja again. A base whose template knows no tools (or cannot be cut) gets
-the Hermes format inside its own turns, or inside ChatML where it has no template at all. This
+the Hermes format inside its own turns, or inside ChatML where it has no template at all; where it
+has no system role, or puts that into the user's turn, the user's first turn lists the tools. This
 module knows nothing of training or bundles, and needs neither torch nor transformers.
 """
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import TemplateError
+from jinja2 import TemplateSyntaxError
 from tokenizers import Tokenizer
 
 from edgetune_export.prompts.cut import NAME, Uncuttable, cut
-from edgetune_export.prompts.jinja import Message, render_template
-from edgetune_export.prompts.messages import HERMES_SYSTEM, as_hermes, messages_of
+from edgetune_export.prompts.jinja import Message, check_template, render_template
+from edgetune_export.prompts.messages import HERMES_SYSTEM, UNDERSTOOD, as_hermes, messages_of
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import sha256_bytes
 from edgetune_runtime.prompt import (
@@ -39,12 +41,29 @@ _SPECIAL = tuple(f"{use}_token" for use in ("bos", "eos", "unk", "sep", "pad", "
 """Tokens that a template may name."""
 
 
+@dataclass(frozen=True)
+class _Form:
+    """A way to tell tools, calls and results to a template."""
+
+    native: bool = False
+    """As the template itself shows them; else in the Hermes format."""
+    system: bool = True
+    """Hermes: a system message lists the tools; else the user's first turn does."""
+    lenient: bool = False
+    """As `cut` has it."""
+
+
+_NATIVE = _Form(native=True)
+_HERMES = (_Form(), _Form(lenient=True), _Form(system=False, lenient=True))
+"""What is tried in turn where the native form cannot be cut."""
+
+
 class Template:
     """The chat template and the tokenizer of the base `name`.
 
     `source` is the template's text, None where the base has none; `special_tokens` are those that
-    it may name. Raises InputError where not even the fallback can be cut, or where a call does not
-    begin at a token boundary.
+    it may name. Raises InputError where it is no Jinja, where not even a fallback can be cut, or
+    where a call does not begin at a token boundary.
     """
 
     def __init__(
@@ -59,13 +78,24 @@ class Template:
         """Without padding and truncation."""
         self._source = source or CHATML
         self._special_tokens = dict(special_tokens or {})
-        self.native = False
-        """Whether the template itself shows tools and calls, in a shape that can be cut."""
-        self.pieces = self._cut(has_own=bool(source))
-        own = self._source if self.native else self._source + HERMES_SYSTEM
+        self._check_syntax()
+        self._form, self.pieces = self._cut(has_own=bool(source))
+        own = self._source
+        if not self.native:
+            own += HERMES_SYSTEM if self._form.system else HERMES_SYSTEM + UNDERSTOOD
         self.sha256 = sha256_bytes(own.encode())
         """Hash of the text that prompts are rendered with."""
         self._check_boundary()
+
+    @property
+    def native(self) -> bool:
+        """Whether the template itself shows tools and calls, in a shape that can be cut."""
+        return self._form.native
+
+    @property
+    def alternating(self) -> bool:
+        """Whether roles may have to alternate: the template may refuse a user behind a result."""
+        return self._form.lenient
 
     @classmethod
     def read(cls, directory: Path) -> "Template":
@@ -103,8 +133,17 @@ class Template:
         *,
         generate: bool = False,
     ) -> str:
-        """What the template makes of `messages`; with the Hermes format inside where not native."""
-        return self._render(self.native, messages, tools, generate)
+        """What the template makes of `messages`; with the Hermes format inside where not native.
+
+        Raises InputError where the template raises anything.
+        """
+        try:
+            return self._render(self._form, messages, tools, generate)
+        except Exception as error:
+            raise InputError(
+                f"{self.name}: the chat template refuses a conversation or its tools "
+                f"({_told(error)}); correct it, or take one with plain user and assistant turns."
+            ) from error
 
     def conversation(
         self,
@@ -122,13 +161,13 @@ class Template:
 
     def _render(
         self,
-        native: bool,
+        form: _Form,
         messages: Sequence[Message],
         tools: Sequence[Mapping[str, Any]] | None,
         generate: bool,
     ) -> str:
-        if not native:
-            messages, tools = as_hermes(messages, tools), None
+        if not form.native:
+            messages, tools = as_hermes(messages, tools, system=form.system), None
         return render_template(
             self._source,
             messages,
@@ -137,36 +176,40 @@ class Template:
             special_tokens=self._special_tokens,
         )
 
-    def _cut(self, has_own: bool) -> Pieces:
-        """The pieces of the native form where it can be cut, else of the Hermes format."""
-        if has_own:
-            try:
-                pieces = self._cut_as(native=True)
-            except Uncuttable:
-                pass
-            else:
-                self.native = True
-                return pieces
+    def _check_syntax(self) -> None:
         try:
-            return self._cut_as(native=False)
-        except Uncuttable as reason:
+            check_template(self._source)
+        except Exception as error:  # deep nesting ends in a RecursionError
+            line = f"line {error.lineno} of " if isinstance(error, TemplateSyntaxError) else ""
             raise InputError(
-                f"{self.name}: the chat template cannot be used: {reason}; give the tokenizer a "
-                "template with plain user and assistant turns."
-            ) from reason
+                f"{self.name}: {line}the chat template is no valid Jinja ({_told(error)}); correct "
+                "it, or get the base again."
+            ) from error
 
-    def _cut_as(self, native: bool) -> Pieces:
-        """Pieces of the native form, or of the Hermes format. Raises Uncuttable."""
+    def _cut(self, has_own: bool) -> tuple[_Form, Pieces]:
+        """The native form where it can be cut, else the Hermes format; with its pieces."""
+        for form in (_NATIVE, *_HERMES) if has_own else _HERMES:
+            try:
+                return form, self._cut_as(form)
+            except Uncuttable as reason:
+                why = reason
+        raise InputError(
+            f"{self.name}: the chat template cannot be used: {why}; give the tokenizer a "
+            "template with plain user and assistant turns."
+        ) from why
+
+    def _cut_as(self, form: _Form) -> Pieces:
+        """Pieces of a form. Raises Uncuttable."""
 
         def rendered(
             *messages: Message, tools: Sequence[Any] | None = None, generate: bool = False
         ) -> str:
             try:
-                return self._render(native, messages, tools, generate)
-            except (TemplateError, TypeError) as error:
-                raise Uncuttable(f"the template refuses a conversation ({error})") from error
+                return self._render(form, messages, tools, generate)
+            except Exception as error:  # a template is a program: it raises whatever it wants
+                raise Uncuttable(f"the template refuses a conversation ({_told(error)})") from error
 
-        return cut(rendered)
+        return cut(rendered, lenient=form.lenient)
 
     def _check_boundary(self) -> None:
         """Raise InputError unless a call's tokens are the same alone and after its prompt."""
@@ -204,9 +247,9 @@ def _source(directory: Path, about: Mapping[str, Any]) -> str | None:
     """The text of the template: in files of its own, or in the tokenizer's configuration."""
     file = directory / "chat_template.jinja"
     if file.is_file():
-        named = {"default": file.read_text(encoding="utf-8")}
+        named = {"default": _read(file)}
         for other in sorted((directory / "additional_chat_templates").glob("*.jinja")):
-            named[other.stem] = other.read_text(encoding="utf-8")
+            named[other.stem] = _read(other)
         return _chosen(named, str(directory))
     found = about.get("chat_template")
     if isinstance(found, list):
@@ -218,7 +261,19 @@ def _source(directory: Path, about: Mapping[str, Any]) -> str | None:
                 f"each entry needs a name and a template ({error!r}); correct it."
             ) from error
         return _chosen(found, str(directory))
-    return found if isinstance(found, str) else None
+    if found is not None and not isinstance(found, str):
+        raise InputError(
+            f"{directory / 'tokenizer_config.json'}: 'chat_template' is {found!r:.80}, a text or a "
+            "list of templates was expected; correct it."
+        )
+    return found
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except ValueError as error:
+        raise InputError(f"{file}: is no UTF-8 text ({error}); get the base again.") from error
 
 
 def _chosen(named: Mapping[str, str], name: str) -> str:
@@ -230,6 +285,12 @@ def _chosen(named: Mapping[str, str], name: str) -> str:
         f"{name}: its chat templates are for {sorted(named)}; name one of them 'default' or "
         "'tool_use'."
     )
+
+
+def _told(error: Exception) -> str:
+    """What an error says, on one line; its kind where that says too little."""
+    said = " ".join(str(error).split())
+    return f"{type(error).__name__}: {said}" if isinstance(error, KeyError) else said or repr(error)
 
 
 def _text(token: Any) -> str | None:

@@ -72,19 +72,6 @@ if NANO_TEMPLATE.exists():
     TEMPLATES["nano"] = NANO_TEMPLATE.read_text()
 
 
-@pytest.fixture(scope="session")
-def with_template(tiny_checkpoint):
-    """A factory: transformers' tokenizer with this chat template."""
-    from transformers import AutoTokenizer
-
-    def make(source):
-        loaded = AutoTokenizer.from_pretrained(tiny_checkpoint("qwen2"))
-        loaded.chat_template = source
-        return loaded
-
-    return make
-
-
 @pytest.fixture(params=["fixture", *TEMPLATES])
 def tokenizer(request, tiny_checkpoint, with_template):
     from transformers import AutoTokenizer
