@@ -18,7 +18,7 @@ from pathlib import Path
 
 from edgetune_export.lowering.chips import DEFAULT_CHIPS, find_chips
 from edgetune_export.lowering.onnx import export_onnx, write_onnx_adapter
-from edgetune_export.lowering.targets import Wishes, find_lowering
+from edgetune_export.lowering.targets import TARGETS, Wishes, find_lowering
 from edgetune_export.merge import merge_adapter
 from edgetune_export.progress import stage, track
 from edgetune_export.run import Run, RunAdapter, read_adapter, run_assets
@@ -73,6 +73,8 @@ def write_bundle(
     """
     run.base.require_codes(f"{run.path}: edgetune export")
     lowerings = [find_lowering(target) for target in dict.fromkeys(targets)]
+    for lowering in [*lowerings, *([] if merge is None else [TARGETS["onnx"]])]:
+        lowering.accept(run.base)
     chips = find_chips(socs)
     if blob_type not in BLOB_TYPES:
         raise unknown("--blob-type", blob_type, BLOB_TYPES)

@@ -20,11 +20,13 @@ from edgetune.evaluate.evaluate import evaluate
 from edgetune.train.examples import adapters_data
 from edgetune.train.passes import loss_logits, measure
 from edgetune.train.quantizer_calibration import calibration_ids
+from edgetune_export.lowering.targets import refusals
 from edgetune_export.progress import stage
 from edgetune_export.prompts.prefixes import toolset_prompts
 from edgetune_export.run import Run, run_assets
 from edgetune_export.torch_engine import TorchEngine
 from edgetune_export.weights.base import WEIGHTS, Base, Calibration, load_base
+from edgetune_export.weights.checkpoint import open_checkpoint
 from edgetune_export.weights.quantize import dequantize
 from edgetune_export.weights.quantizers import FLOAT
 from edgetune_runtime.agent import Agent
@@ -94,9 +96,9 @@ def quantize_checkpoint(
     """Make the base `output` of `checkpoint` (a Hugging Face directory or a hub id) by `method`.
 
     A quantizer that reads texts, and no other, needs `calibrate_on`. Raises InputError for a
-    `checkpoint` that is a base already, an `output` that is something else, and whatever is wrong
-    with checkpoint or records. `output` is written whole or not at all, before anything is
-    measured.
+    `checkpoint` that is a base already or that no target takes, an `output` that is something else,
+    and whatever is wrong with checkpoint or records. `output` is written whole or not
+    at all, before anything is measured.
     """
     if (Path(checkpoint) / "base.json").is_file():
         raise InputError(
@@ -117,9 +119,11 @@ def quantize_checkpoint(
             shown="full",
             max_length=MAX_LENGTH,
         )
-    base = load_base(checkpoint, output, method=method, calibration=calibration)
+    source = open_checkpoint(checkpoint)
+    refusals(source)
+    base = load_base(source, output, name=checkpoint, method=method, calibration=calibration)
     with tempfile.TemporaryDirectory(dir=output.resolve().parent, prefix=".float.") as beside:
-        whole = load_base(checkpoint, Path(beside) / "base", name=base.name, method=FLOAT)
+        whole = load_base(source, Path(beside) / "base", name=base.name, method=FLOAT)
         before = after = None
         if held_out is not None:
             before, after = (quality(each, held_out) for each in (whole, base))

@@ -15,8 +15,7 @@ from typing import Any
 import torch
 
 from edgetune_export.lowering.program_structure import METHODS, check_program
-from edgetune_export.lowering.rope import check_rope
-from edgetune_export.lowering.targets import Wishes
+from edgetune_export.lowering.targets import TARGETS, Wishes
 from edgetune_export.progress import stage
 from edgetune_export.weights.base import Base
 from edgetune_runtime.files import write_bytes
@@ -67,7 +66,7 @@ def export_delegate(
     program, for the manifest. Raises InputError for a base that would not be computed faithfully;
     BundleError where something is left over.
     """
-    check_rope(base)
+    TARGETS[delegate.target].accept(base)
     context_length = min(context_length, base.shape.context_length)
     traced = {}
     with stage(f"Tracing the base for {delegate.target}"), silent(), torch.no_grad():

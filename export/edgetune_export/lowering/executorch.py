@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.export import Dim
 
-from edgetune_export.lowering.rope import check_rope
-from edgetune_export.lowering.targets import Wishes
+from edgetune_export.lowering.targets import TARGETS, Wishes
 from edgetune_export.progress import stage
 from edgetune_export.weights.base import Base
 from edgetune_runtime.files import write_bytes
@@ -53,7 +52,7 @@ def export_executorch(
     Returns the options that describe the program, for the manifest. Raises InputError for a kind of
     base that it would not compute faithfully.
     """
-    check_rope(base)
+    TARGETS["executorch"].accept(base)
     context_length = min(context_length, base.shape.context_length)
     with quiet():
         from edgetune_export.lowering.executorch_model import Decoder

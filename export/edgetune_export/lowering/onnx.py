@@ -24,8 +24,7 @@ from safetensors.torch import save_file
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from edgetune_export.lowering.onnx_graph import DATA, MODEL, Graph
-from edgetune_export.lowering.rope import check_rope
-from edgetune_export.lowering.targets import Wishes
+from edgetune_export.lowering.targets import TARGETS, Wishes
 from edgetune_export.progress import stage
 from edgetune_export.weights.base import Base
 from edgetune_export.weights.checkpoint import Checkpoint
@@ -67,7 +66,7 @@ def export_onnx(
     position and the present keys and values. Returns the options that describe the graph, for the
     manifest. Raises InputError for a kind of base that the builder does not draw faithfully.
     """
-    check_rope(base)
+    TARGETS["onnx"].accept(base)
     directory.parent.mkdir(parents=True, exist_ok=True)
     with (
         replaced_directory(directory) as fresh,

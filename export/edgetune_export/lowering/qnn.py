@@ -15,9 +15,8 @@ from pathlib import Path
 import onnx
 
 from edgetune_export.lowering.chips import Chip
-from edgetune_export.lowering.rope import check_rope
 from edgetune_export.lowering.static_graph import embedding_graph, static_graph
-from edgetune_export.lowering.targets import Wishes
+from edgetune_export.lowering.targets import TARGETS, Wishes
 from edgetune_export.progress import console, stage
 from edgetune_export.weights.base import Base
 from edgetune_runtime.errors import InputError
@@ -54,7 +53,7 @@ def export_qnn(
     manifest. Raises InputError for a kind of base that would not be computed faithfully, or one
     that the compiler refuses.
     """
-    check_rope(base)
+    TARGETS["qnn"].accept(base)
     context_length = min(context_length, base.shape.context_length)
     directory.mkdir(parents=True)
     onnx.save(embedding_graph(base), directory / EMBEDDING)

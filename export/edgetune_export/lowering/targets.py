@@ -14,6 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgetune_export.lowering.chips import Chip
+from edgetune_export.lowering.requirements import (
+    Described,
+    Requirement,
+    known_rope,
+    rows_of_four,
+    silu,
+)
 from edgetune_runtime.errors import InputError, unknown
 
 if TYPE_CHECKING:
@@ -47,11 +54,27 @@ class Lowering:
     """What must be installed to make it."""
     verified: str
     """What was executed, and where."""
+    requires: tuple[Requirement, ...] = (known_rope, silu)
+    """What a base must be for the artifact to compute what transformers does."""
 
     @property
     def missing(self) -> list[str]:
         """The packages that are not installed here."""
         return [package for package in self.packages if find_spec(package) is None]
+
+    def refusal(self, base: Described) -> str | None:
+        """What the target cannot take of `base`, told from its configuration; None if it takes it.
+
+        Nothing is imported for it, and the target's packages need not be here.
+        """
+        return next(filter(None, (wrong(base.config) for wrong in self.requires)), None)
+
+    def accept(self, base: Described) -> None:
+        """Raise InputError for a `base` that the target refuses, naming its configuration."""
+        if (why := self.refusal(base)) is not None:
+            raise InputError(
+                f"{base.directory / 'config.json'}: {why}; choose another base or another target."
+            )
 
     def lower(self, base: "Base", bundle: Path, wishes: Wishes) -> "Target":
         """Write the artifact of `base` into a folder of its own in the directory `bundle`.
@@ -78,6 +101,7 @@ TARGETS: Mapping[str, Lowering] = {
         extra="onnx",
         packages=("torch", "onnx", "onnx_ir", "onnxruntime", "onnxruntime_genai"),
         verified="verify and eval on x86-64, calls on emulated ARM; stock onnxruntime-genai",
+        requires=(known_rope,),  # its builder draws other activations, too
     ),
     "executorch": Lowering(
         module="edgetune_export.lowering.executorch",
@@ -106,6 +130,7 @@ TARGETS: Mapping[str, Lowering] = {
         extra="executorch",
         packages=("torch", "executorch", "torchao"),
         verified="structure alone: one delegate a method; not executed",
+        requires=(known_rope, silu, rows_of_four),
     ),
 }
 """By the name that options, folders and the manifest use."""
@@ -120,5 +145,19 @@ def find_lowering(name: str) -> Lowering:
         raise InputError(
             f"--target {name}: {', '.join(found.missing)} is not installed; run "
             f"'pip install edgetune[export,{found.extra}]'."
+        )
+    return found
+
+
+def refusals(base: Described) -> dict[str, str]:
+    """By the name of each target that refuses `base`, what it cannot take of it.
+
+    Raises InputError where no target takes it: it could leave this machine in no form.
+    """
+    found = {name: why for name, each in TARGETS.items() if (why := each.refusal(base)) is not None}
+    if len(found) == len(TARGETS):
+        raise InputError(
+            f"{base.directory / 'config.json'}: no target takes this base: "
+            f"{', '.join(dict.fromkeys(found.values()))}; choose another base."
         )
     return found

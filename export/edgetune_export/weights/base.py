@@ -31,7 +31,8 @@ from edgetune_export.prompts.template import Template
 from edgetune_export.weights.checkpoint import (
     Checkpoint,
     build_model,
-    find_checkpoint,
+    check_vocabulary,
+    open_checkpoint,
     open_weights,
     read_config,
     read_json,
@@ -217,8 +218,21 @@ class Base:
             )
 
 
+def open_source(source: str | Path, revision: str | None = None) -> Base | Checkpoint:
+    """What a base is made of, looked at whole before anything is written.
+
+    `source` is a canonical quantized directory, a Hugging Face directory or a hub id. Raises
+    InputError for whatever would end the making of a base of it, or the training on that.
+    """
+    if not (Path(source) / "base.json").is_file():
+        return open_checkpoint(str(source), revision)
+    base = load_base(source)
+    check_vocabulary(base.directory, base.tokenizer, base.config)
+    return base
+
+
 def load_base(
-    source: str | Path,
+    source: str | Path | Base | Checkpoint,
     output: Path | None = None,
     *,
     name: str | None = None,
@@ -230,11 +244,14 @@ def load_base(
 
     `source` is a canonical quantized directory (hard-linked into `output` where the disk allows),
     a Hugging Face directory or a hub id (downloaded, then quantized into `output`
-    by `method`, a quantizer or `float`; one that reads texts needs a `calibration`). Raises
+    by `method`, a quantizer or `float`; one that reads texts needs a `calibration`), or what
+    `open_source` opened of them. Raises
     InputError for an unknown method, a family that is not supported, a checkpoint without
     safetensors, or a tensor that is missing, misshapen or cannot be grouped.
     """
-    path = Path(source)
+    if isinstance(source, Base):
+        source = source.directory
+    path = source.directory if isinstance(source, Checkpoint) else Path(source)
     if (path / "base.json").is_file():
         opened = Base(path)
         found = sha256_file(path / WEIGHTS)
@@ -252,21 +269,24 @@ def load_base(
         return Base(output)
     if output is None:
         raise InputError(
-            f"{source} is no quantized base (it has no base.json); say where to quantize it to."
+            f"{path} is no quantized base (it has no base.json); say where to quantize it to."
         )
     if method not in methods():
-        raise unknown(f"{source}: quantization", method, methods())
-    directory, revision = find_checkpoint(str(source), revision)
-    checkpoint = Checkpoint(directory)
-    name = name or str(source)
+        raise unknown(f"{path}: quantization", method, methods())
+    if isinstance(source, Checkpoint):
+        checkpoint, name = source, name or str(path)
+    else:
+        checkpoint, name = open_checkpoint(str(source), revision), name or str(source)
     done: Mapping[str, Quantized] = {}
     if method != FLOAT and (module := QUANTIZERS[method].module) is not None:
         if calibration is None:
             raise ValueError(f"{method} needs a calibration")
-        sequences = calibration(Template.of(checkpoint.tokenizer))
+        sequences = calibration(checkpoint.template)
         done = import_module(module).quantize_layers(checkpoint, sequences, name)
     tensors = ((key, done.get(key, tensor)) for key, tensor in checkpoint.tensors())
-    return write_base(output, checkpoint, tensors, name=name, revision=revision, method=method)
+    return write_base(
+        output, checkpoint, tensors, name=name, revision=checkpoint.revision, method=method
+    )
 
 
 def write_base(

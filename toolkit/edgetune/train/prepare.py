@@ -2,7 +2,8 @@
 
 A run holds all that it was made of, so that it can be exported when the sources are gone. What is
 already there is used again if it came from the same recipe and the same data, and refused if not.
-Nothing is trained here.
+The base, its template and the tools are looked at whole before anything is written. Nothing is
+trained here.
 """
 
 import shutil
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
@@ -21,6 +22,11 @@ from edgetune.tools.reader import BUILT_IN, read_tools
 from edgetune.train.quantizer_calibration import calibration_ids
 from edgetune.train.records import ToolsetRecords, read_run_records, write_records
 from edgetune_export.grammar.schema import arguments_language
+from edgetune_export.lowering.requirements import Described
+from edgetune_export.lowering.targets import refusals
+from edgetune_export.progress import console
+from edgetune_export.prompts.invocation import invocation_tokens
+from edgetune_export.prompts.prefixes import reply_prefix, router_prompts, toolset_prompts
 from edgetune_export.run_record import (
     RUN,
     BaseRecord,
@@ -28,7 +34,8 @@ from edgetune_export.run_record import (
     read_run_record,
     write_run_record,
 )
-from edgetune_export.weights.base import Base, load_base
+from edgetune_export.weights.base import Base, load_base, open_source
+from edgetune_export.weights.checkpoint import Checkpoint
 from edgetune_export.weights.quantizers import DEFAULT_QUANTIZER
 from edgetune_runtime.calls import Toolset
 from edgetune_runtime.errors import InputError
@@ -67,7 +74,15 @@ def prepare(config: TrainConfig, output: Path) -> Prepared:
     base_source = _base_source(config)
     _check_quantization(config, Path(base_source))
     sources = _sources(config, toolsets, base_source)
-    started = _reopen(output, config, sources, [Path(base_source), *_paths(config)])
+    found = _reopen(output, config, sources, [Path(base_source), *_paths(config)])
+    started = found == "started"
+    base_directory = output / "base"
+    made = found != "stale" and (base_directory / "base.json").is_file()
+    opened = load_base(base_directory) if made else open_source(base_source, config.base.revision)
+    _check_targets(opened)
+    _check_prompts(config, opened, toolsets)
+    if found == "stale":
+        _clear(output)
     if not started:
         begun = RunRecord(
             edgetune=version("edgetune"),
@@ -82,15 +97,13 @@ def prepare(config: TrainConfig, output: Path) -> Prepared:
         write_records(config, toolsets, output)
     records = read_run_records(config, toolsets, output)
 
-    base_directory = output / "base"
-    if (base_directory / "base.json").is_file():
-        base = load_base(base_directory)
+    if made and isinstance(opened, Base):
+        base = opened
     else:
         base = load_base(
-            base_source,
+            opened,
             base_directory,
             name=config.base.model,
-            revision=config.base.revision,
             method=config.base.quantization or DEFAULT_QUANTIZER,
             calibration=lambda template: calibration_ids(
                 template,
@@ -141,15 +154,38 @@ def _check_quantization(config: TrainConfig, source: Path) -> None:
         )
 
 
+def _check_targets(base: Described) -> None:
+    """Say which targets would refuse what others take. Raises InputError where all would."""
+    where = base.directory / "config.json"
+    for target, why in refusals(base).items():
+        console.print(f"{where}: --target {target} will refuse this base: {why}", soft_wrap=True)
+
+
+def _check_prompts(
+    config: TrainConfig, base: Base | Checkpoint, toolsets: Sequence[Toolset]
+) -> None:
+    """Raise InputError where the base's template cannot tell these tools, or begin a call."""
+    template, shown = base.template, config.prompt.tools
+    activated = config.adapter.kind == "alora"
+    for toolset in toolsets:
+        toolset_prompts(template, toolset, shown, shared=activated)
+    if config.routed:
+        router_prompts(template, toolsets, shown)
+    reply_prefix(template)
+    if activated:
+        invocation_tokens(template, config.adapter.invocation)
+
+
 def _reopen(
     output: Path, config: TrainConfig, sources: Mapping[str, str], paths: Sequence[Path]
-) -> bool:
-    """Whether `output` holds this very run, with all it starts from; InputError for another's.
+) -> Literal["new", "begun", "stale", "started"]:
+    """What `output` holds of this run: nothing, its beginning, that of another, or all it starts
+    from. Raises InputError for something else, or another's run.
 
     `paths` are those that the recipe names.
     """
     if not output.exists() or (output.is_dir() and not any(output.iterdir())):
-        return False
+        return "new"
     if not (output / RUN).is_file():
         raise InputError(
             f"{output}: exists and is no training run (it has no {RUN}); choose another "
@@ -168,18 +204,22 @@ def _reopen(
                         f"{path}: lies in {output}, which holds the beginning of a run of another "
                         f"{what} and would be made anew; move it, or choose another --output."
                     )
-            for name in _WRITTEN:
-                if (output / name).is_dir():
-                    shutil.rmtree(output / name)
-                else:
-                    (output / name).unlink(missing_ok=True)
-            return False
+            return "stale"
         if ours != theirs:
             raise OtherRun(
                 f"{output}: holds a run of another {what} ({_difference(ours, theirs)}); choose "
                 "another --output, or remove it to train afresh."
             )
-    return found.base is not None
+    return "begun" if found.base is None else "started"
+
+
+def _clear(output: Path) -> None:
+    """Remove what a run of another recipe began with."""
+    for name in _WRITTEN:
+        if (output / name).is_dir():
+            shutil.rmtree(output / name)
+        else:
+            (output / name).unlink(missing_ok=True)
 
 
 def _with_defaults(recipe: Any) -> Any:
