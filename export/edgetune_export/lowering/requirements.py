@@ -13,6 +13,12 @@ ROPE_TYPES = ("default", "llama3")
 longrope) are drawn a little differently by the ONNX builder, which does not say so, or depend on
 the length of the prompt, which a table of angles cannot."""
 
+SILU = ("silu", "swish")
+"""The one activation that edgetune's own decoders compute, by its two names."""
+
+DRAWN = (*SILU, "gelu", "gelu_new", "gelu_pytorch_tanh", "relu")
+"""Activations that the ONNX builder draws as transformers computes them."""
+
 VULKAN_ROWS = 4
 """Vulkan's int4 product takes outputs in multiples of this."""
 
@@ -40,9 +46,20 @@ def known_rope(config: Any) -> str | None:
 
 
 def silu(config: Any) -> str | None:
-    """The one activation that edgetune's own decoders compute."""
+    """The activation of edgetune's own decoders."""
+    return _activation(config, SILU)
+
+
+def drawn_activation(config: Any) -> str | None:
+    """An activation that the ONNX builder draws."""
+    return _activation(config, DRAWN)
+
+
+def _activation(config: Any, known: tuple[str, ...]) -> str | None:
     found = config.hidden_act
-    return None if found == "silu" else f"hidden_act '{found}' cannot be lowered (only silu)"
+    if found in known:
+        return None
+    return f"hidden_act '{found}' cannot be lowered faithfully (only {', '.join(known)})"
 
 
 def rows_of_four(config: Any) -> str | None:

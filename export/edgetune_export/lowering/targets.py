@@ -17,6 +17,7 @@ from edgetune_export.lowering.chips import Chip
 from edgetune_export.lowering.requirements import (
     Described,
     Requirement,
+    drawn_activation,
     known_rope,
     rows_of_four,
     silu,
@@ -101,7 +102,7 @@ TARGETS: Mapping[str, Lowering] = {
         extra="onnx",
         packages=("torch", "onnx", "onnx_ir", "onnxruntime", "onnxruntime_genai"),
         verified="verify and eval on x86-64, calls on emulated ARM; stock onnxruntime-genai",
-        requires=(known_rope,),  # its builder draws other activations, too
+        requires=(known_rope, drawn_activation),
     ),
     "executorch": Lowering(
         module="edgetune_export.lowering.executorch",

@@ -37,6 +37,9 @@ def test_rotary_embeddings_that_no_target_takes_are_refused_by_name(rope):
 def test_what_only_some_targets_refuse_is_told_target_by_target():
     assert list(refusals(described(rows=4097))) == ["vulkan"]
     assert list(refusals(described(act="gelu"))) == ["executorch", "qnn", "coreml", "vulkan"]
+    assert refusals(described(act="swish")) == {}
+    with pytest.raises(InputError, match=r"no target takes this base: hidden_act 'quick_gelu'"):
+        refusals(described(act="quick_gelu"))
     with pytest.raises(InputError, match=r"config\.json: hidden_act 'gelu' cannot be lowered"):
         TARGETS["qnn"].accept(described(act="gelu"))
 
