@@ -103,3 +103,17 @@ def followed(reference: str, root: Any) -> Any:
 def arguments_json(tool: Tool, arguments: Mapping[str, Any]) -> str:
     """The JSON text of a call's arguments: schema order, `", "` and `": "`, no ASCII escapes."""
     return json.dumps(order_arguments(tool, arguments), ensure_ascii=False)
+
+
+def schema_of_key(schema: Any, value: Mapping[str, Any], key: str, root: Mapping[str, Any]) -> Any:
+    """The schema of `value[key]` within an object of `schema`; False where it may not be there."""
+    parts = list(_parts(schema, value, root))
+    properties = _properties(parts)
+    return properties[key] if key in properties else _first(parts, "additionalProperties", False)
+
+
+def schema_of_item(schema: Any, value: Sequence[Any], index: int, root: Mapping[str, Any]) -> Any:
+    """The schema of `value[index]` within a list of `schema`."""
+    parts = list(_parts(schema, value, root))
+    before = _first(parts, "prefixItems", ())
+    return before[index] if index < len(before) else _first(parts, "items", {})

@@ -68,7 +68,7 @@ def test_what_is_written_is_valid_as_a_whole(mixed, weather_toolset, tmp_path):
 
 
 def test_nothing_is_written_where_nothing_was_kept(tmp_path, weather_toolset):
-    (tmp_path / "bad.jsonl").write_text("{}\n")
+    (tmp_path / "bad.jsonl").write_text('{"messages": []}\n')
     (tmp_path / "clean.jsonl").write_text("what stood there")
     with pytest.raises(InputError, match="no record was kept"):
         write_checked(

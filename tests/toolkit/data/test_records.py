@@ -6,7 +6,7 @@ import pytest
 
 from edgetune.data.find_tools import find_tools
 from edgetune.data.records import as_source, parse_record, read_records
-from edgetune_runtime.calls import RESPOND_CALL, Call
+from edgetune_runtime.calls import RESPOND_CALL, Call, Tool, Toolset
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.prompt import Assistant, Called, Result, User
 
@@ -126,7 +126,8 @@ def test_reading_stops_at_the_first_invalid_line_and_names_it(tmp_path, weather_
 def test_toolset_is_found_beside_the_data_or_inside_the_records(tmp_path, weather_toolset):
     tools = [tool.as_openai() for tool in weather_toolset.tools]
     data = tmp_path / "train.jsonl"
-    lines = [{"tools": tools[:2]}, {"tools": json.dumps(tools[1:])}, {}]
+    chat = {"messages": [user(), {"role": "assistant", "content": "Hello!"}]}
+    lines = [chat | {"tools": tools[:2]}, chat | {"tools": json.dumps(tools[1:])}, chat]
     data.write_text("broken\n" + "\n".join(map(json.dumps, lines)))
     assert find_tools(data).tools == weather_toolset.tools
     (tmp_path / "tools.json").write_text(json.dumps(tools[:1]))
@@ -136,7 +137,7 @@ def test_toolset_is_found_beside_the_data_or_inside_the_records(tmp_path, weathe
 
 def test_data_without_tools_is_refused(tmp_path):
     data = tmp_path / "train.jsonl"
-    data.write_text("{}\n")
+    data.write_text(json.dumps({"messages": [user(), calling(("stop", {}))]}) + "\n")
     with pytest.raises(InputError, match=r"no tools in its records and no tools\.json"):
         find_tools(data)
 
@@ -154,9 +155,57 @@ def test_a_byte_order_mark_is_no_part_of_the_first_record(tmp_path, weather_tool
 
 
 @pytest.mark.parametrize("key", ["function_call", "tool_call"])
-def test_a_call_under_another_key_is_not_taken_for_none(tmp_path, weather_toolset, key):
-    answer = {"role": "assistant", "content": "", key: {"name": "get_weather", "arguments": "{}"}}
-    messages = [{"role": "user", "content": "rain?"}, answer]
-    (tmp_path / "old.jsonl").write_text(json.dumps({"messages": messages}))
-    with pytest.raises(InputError, match=f"has the key '{key}', expected a list 'tool_calls'"):
-        read_records(tmp_path / "old.jsonl", weather_toolset)
+def test_a_call_under_another_key_is_a_call(tmp_path, weather_toolset, key):
+    called = {"name": "get_weather", "arguments": '{"city": "Oslo"}'}
+    answer = {"role": "assistant", "content": "", key: called}
+    (tmp_path / "old.jsonl").write_text(json.dumps({"messages": [user(), answer]}))
+    [read] = read_records(tmp_path / "old.jsonl", weather_toolset)
+    assert read.calls == (OSLO,)
+    assert read.source["messages"][1]["tool_calls"][0]["function"]["name"] == "get_weather"
+    assert key not in read.source["messages"][1]
+
+
+def test_a_message_of_weight_0_teaches_nothing_and_stays_in_the_history(weather_toolset):
+    told = record(
+        user("hi"),
+        {"role": "assistant", "content": "Hello!", "weight": 0},
+        user(),
+        calling(("get_weather", {"city": "Oslo"})),
+    )
+    [step] = told.steps(weather_toolset)
+    assert step.call == OSLO
+    assert step.turns == (User("hi"), Assistant(), User("weather in Oslo"))
+    assert (told.calls, told.learnt_calls) == ((RESPOND_CALL, OSLO), (OSLO,))
+
+
+@pytest.mark.parametrize(("weight", "reason"), [(0, "nothing is learnt"), (0.5, "expected 1")])
+def test_a_weight_that_leaves_nothing_or_is_neither_is_refused(weight, reason):
+    with pytest.raises(InputError, match=reason):
+        record(user(), {"role": "assistant", "content": "Hello!", "weight": weight})
+
+
+def test_a_null_is_absent_where_the_schema_takes_none(tmp_path, weather_toolset):
+    nulls = {"city": "Oslo", "days": None, "unit": None, "time": None}
+    path = tmp_path / "filled.jsonl"
+    path.write_text(json.dumps({"messages": [user(), calling(("get_weather", nulls))]}))
+    [read] = read_records(path, weather_toolset)
+    assert read.calls == (OSLO,)
+    written = read.source["messages"][1]["tool_calls"][0]
+    assert (written["id"], written["function"]["arguments"]) == ("c0", {"city": "Oslo"})
+
+
+def test_a_null_that_is_required_or_allowed_is_a_value(tmp_path):
+    place = {
+        "type": "object",
+        "properties": {"zip": {"type": "string"}, "name": {"type": ["string", "null"]}},
+    }
+    properties = {"place": place, "day": {"type": "string"}}
+    parameters = {"type": "object", "properties": properties, "required": ["place"]}
+    toolset = Toolset("trip", "", (Tool("go", "", parameters),))
+    path = tmp_path / "filled.jsonl"
+    given = {"place": {"zip": None, "name": None}, "day": None}
+    path.write_text(json.dumps({"messages": [user(), calling(("go", given))]}))
+    assert read_records(path, toolset)[0].calls == (Call("go", {"place": {"name": None}}),)
+    path.write_text(json.dumps({"messages": [user(), calling(("go", {"place": None}))]}))
+    with pytest.raises(InputError, match="'place' is missing"):
+        read_records(path, toolset)

@@ -23,7 +23,7 @@ ToolsOption = Annotated[
 
 @app.command("check")
 def check(
-    data: Annotated[Path, typer.Argument(metavar="FILE", help="Records, as JSONL.")],
+    data: Annotated[Path, typer.Argument(metavar="FILE", help="Records.")],
     tools: ToolsOption = None,
     output: Annotated[
         Path | None,
@@ -33,16 +33,20 @@ def check(
 ) -> None:
     """Validate every record against the tools' schemas; exit code 1 where one is dropped.
 
+    Records of OpenAI, TRL, ShareGPT, Hermes, xLAM and Glaive are read, as JSONL or a JSON array, in
+    gzip or not; those that are kept are written in the conversational format of OpenAI and TRL.
+
     Example: `edgetune data check my/train.jsonl --tools my/tools.json -o my/checked.jsonl`
     """
     from edgetune.data.check import check_records, write_checked
     from edgetune.data.find_tools import find_tools
 
     report = check_records(data, find_tools(data, tools))
-    if output is not None:
-        write_checked(report, output)
     result = report.as_json()
     give(result, json_target, lambda: _show_check(result))
+    if output is not None:
+        # Last, for it refuses to write nothing: the reasons are told by then.
+        write_checked(report, output)
     if report.dropped:
         raise typer.Exit(1)
 
@@ -200,6 +204,15 @@ def _show_check(result: dict[str, Any]) -> None:
     for name, count in result["per_tool"].items():
         counts.add_row(name, str(count))
     stdout.print(counts)
+    from edgetune.data.readers import READERS
+
+    format = result["format"]
+    stdout.print(escape(f"format: {format} ({READERS[format].about})"))
+    if result["written"]:
+        forms = ", ".join(f"{count} {form}" for form, count in result["written"].items())
+        stdout.print(escape(f"calls written as text, read as calls: {forms}"))
+    if result["untaught"]:
+        stdout.print(f"steps of weight 0, which teach nothing: {result['untaught']}")
     stdout.print(
         f"{escape(result['path'])}: {result['lines']} records, {result['kept']} kept, "
         f"{len(result['dropped'])} dropped, {len(result['duplicates'])} duplicates"

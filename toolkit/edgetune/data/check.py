@@ -9,13 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from edgetune.data.records import (
-    Record,
-    numbered_lines,
-    parse_record,
-    record_problem,
-    write_jsonl,
-)
+from edgetune.data.lines import numbered_lines
+from edgetune.data.readers import find_reader
+from edgetune.data.records import Record, read_record, write_jsonl
 from edgetune_runtime.calls import Call, Toolset
 from edgetune_runtime.errors import InputError
 
@@ -39,66 +35,86 @@ class CheckReport:
     """What a file of records holds; every line that is not blank is in exactly one of the lists."""
 
     path: Path
+    format: str
+    """The key in `readers.READERS` of the format that it is in."""
     kept: list[Record]
     dropped: list[Dropped]
     duplicates: list[Duplicate]
     per_tool: dict[str, int]
-    """How many steps of the kept records call each tool of the toolset, `respond` last."""
+    """How many steps that the kept records teach call each tool of the toolset, `respond` last."""
+    written: dict[str, int]
+    """How many of their messages hold calls as text, by the form they are written in."""
+    untaught: int
+    """How many of their steps are history alone, since their weight is 0."""
 
     def as_json(self) -> dict[str, Any]:
         """The report as a JSON value."""
         return {
             "path": str(self.path),
+            "format": self.format,
             "lines": len(self.kept) + len(self.dropped) + len(self.duplicates),
             "kept": len(self.kept),
             "dropped": [entry._asdict() for entry in self.dropped],
             "duplicates": [entry._asdict() for entry in self.duplicates],
             "per_tool": self.per_tool,
+            "written": self.written,
+            "untaught": self.untaught,
         }
 
 
 def check_records(path: Path, toolset: Toolset) -> CheckReport:
-    """Validate every record of a JSONL file against the schemas of `toolset`.
+    """Validate every record of a file, in whatever format, against the schemas of `toolset`.
 
-    Raises InputError only where the file itself cannot be read.
+    Raises InputError only where the file itself cannot be read: none of its records is of a format
+    that is known, or there are none.
     """
     kept: list[Record] = []
     dropped: list[Dropped] = []
     duplicates: list[Duplicate] = []
     first_lines: dict[str, int] = {}
+    format = find_reader(path)
     for line, text in numbered_lines(path):
         try:
-            record = parse_record(line, text)
+            record = read_record(line, text, format, toolset)
         except InputError as error:
             dropped.append(Dropped(line, str(error)))
-            continue
-        problem = record_problem(record, toolset)
-        if problem:
-            dropped.append(Dropped(line, problem))
             continue
         first = first_lines.setdefault(conversation_key(record), line)
         if first == line:
             kept.append(record)
         else:
             duplicates.append(Duplicate(line, first))
-    counts = Counter(call.tool for record in kept for call in record.calls)
+    if not (kept or dropped):
+        raise InputError(f"{path}: holds no records; give a JSONL file with one a line.")
+    counts = Counter(call.tool for record in kept for call in record.learnt_calls)
+    written = sum((record.written for record in kept), Counter[str]())
     return CheckReport(
-        path, kept, dropped, duplicates, {name: counts[name] for name in toolset.names}
+        path,
+        format,
+        kept,
+        dropped,
+        duplicates,
+        {name: counts[name] for name in toolset.names},
+        dict(written),
+        sum(len(record.calls) - len(record.learnt_calls) for record in kept),
     )
 
 
 def write_checked(report: CheckReport, output: Path) -> None:
-    """Write the records that were kept, one a line, as they stood; whole or not at all.
+    """Write the records that were kept, one a line, in the conversational format; whole or not at
+    all.
 
     Raises InputError where no record was kept.
     """
     if not report.kept:
-        raise InputError(f"{report.path}: no record was kept, so {output} was not written.")
+        raise InputError(
+            f"{report.path}: no record was kept, so {output} was not written; see the reasons."
+        )
     write_jsonl(output, (record.source for record in report.kept))
 
 
 def conversation_key(record: Record) -> str:
-    """Equal for two records exactly where their turns, calls and results are equal.
+    """Equal for two records exactly where their turns, calls and results are equal, and as taught.
 
     The order of arguments doesn't count, since rendering puts them into the schema's order.
     """
@@ -108,4 +124,4 @@ def conversation_key(record: Record) -> str:
         else {type(turn).__name__: turn.text}
         for turn in record.turns
     ]
-    return json.dumps(turns, sort_keys=True)
+    return json.dumps([turns, record.learnt], sort_keys=True)

@@ -1,10 +1,11 @@
 """Finds the toolset that a file of records belongs to: named, beside it, or inside its records."""
 
-import json
 from pathlib import Path
 from typing import Any
 
-from edgetune.data.records import numbered_lines
+from edgetune.data.inline_tools import inline_tools, name_of
+from edgetune.data.lines import numbered_lines, parse_json
+from edgetune.data.readers import find_reader
 from edgetune.tools.reader import read_tools, tools_from_list
 from edgetune_runtime.calls import Toolset
 from edgetune_runtime.errors import InputError
@@ -25,11 +26,11 @@ def find_tools(data: Path, tools: Path | str | None = None) -> Toolset:
 
 
 def _inline_tools(data: Path) -> Toolset:
+    format = find_reader(data)
     found: dict[str, Any] = {}
     for number, text in numbered_lines(data):
-        for tool in _tools_of(text):
-            function = tool.get("function") if isinstance(tool, dict) else None
-            tool_name = function.get("name") if isinstance(function, dict) else None
+        for tool in _tools_of(text, format):
+            tool_name = name_of(tool)
             if found.setdefault(str(tool_name), tool) != tool:
                 raise InputError(
                     f"{data}:{number}: tool '{tool_name}' differs from the one of that name in an "
@@ -43,12 +44,10 @@ def _inline_tools(data: Path) -> Toolset:
     return tools_from_list(list(found.values()), str(data), data.resolve().parent.name)
 
 
-def _tools_of(text: str) -> list[Any]:
+def _tools_of(text: str, format: str) -> list[Any]:
     # A broken line is no reason to stop here: the check names it.
     try:
-        record = json.loads(text)
-        tools = record.get("tools") if isinstance(record, dict) else None
-        tools = json.loads(tools) if isinstance(tools, str) else tools
-    except (ValueError, RecursionError):
+        record = parse_json(text, "the line")
+    except InputError:
         return []
-    return tools if isinstance(tools, list) else []
+    return inline_tools(record, format) if isinstance(record, dict) else []

@@ -1,30 +1,35 @@
-"""Records: JSONL in the TRL conversational format, read into turns and calls.
+"""Records: conversations read into turns and calls, whatever format they came in.
 
-One JSON object a line with `messages`, and `tools` inline or in a file beside it. `arguments` may
-be an object or a JSON string. What a model sees of it (rendering, tokens, masks) is not known here.
+`readers` knows the formats and `messages` what one message says; a record in the conversational
+format of OpenAI and TRL is what they make of it. What a model sees of it (rendering, tokens, masks)
+is not known here.
 
 - A call is followed by its result (role `tool`) and by the next step; several calls in one message
   become one step each, each followed by its own result.
 - An assistant message without a call is a step that ends in `respond`; its words are not kept.
 - A leading system message is left out: the prompt's own prefix, with the tools, takes its place.
+- A message whose weight is 0 teaches nothing; to the steps after it, it is history.
 """
 
 import json
-from codecs import BOM_UTF8
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
+from edgetune.data.absent import without_absent
+from edgetune.data.inline_tools import inline_tools
+from edgetune.data.lines import numbered_lines, parse_json
+from edgetune.data.messages import Message, read_message
+from edgetune.data.readers import ANSWER, READERS, find_reader, shown_keys
+from edgetune.data.written_calls import mentioned_tool
 from edgetune.tools.schema import arguments_problem
 from edgetune_export.grammar.order import arguments_json
 from edgetune_runtime.calls import RESPOND, RESPOND_CALL, Call, Toolset
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import write_bytes
 from edgetune_runtime.prompt import Assistant, Called, Result, Turn, User
-
-ANSWER = "I can't do that with the tools I have, but I am happy to talk about it."
-"""What the assistant says where it calls no tool; no adapter learns these words."""
 
 
 @dataclass(frozen=True)
@@ -41,22 +46,40 @@ class Record:
 
     line: int
     """Line of the file that it came from, counted from 1."""
+    messages: tuple[Message, ...] = field(repr=False, compare=False)
     turns: tuple[User | Call | Result, ...]
+    learnt: tuple[bool, ...]
+    """For each turn, whether it is taught where it is a call."""
     source: Mapping[str, Any] = field(repr=False, compare=False)
-    """The JSON object as it stood."""
+    """The record in the conversational format; as it stood, where it came in that."""
 
     @property
     def calls(self) -> tuple[Call, ...]:
-        """The call of each step, `respond` among them."""
+        """The call of each step, `respond` among them, whether it is taught or not."""
         return tuple(turn for turn in self.turns if isinstance(turn, Call))
 
+    @property
+    def learnt_calls(self) -> tuple[Call, ...]:
+        """The call of each step that is taught."""
+        return tuple(
+            turn
+            for turn, learnt in zip(self.turns, self.learnt, strict=True)
+            if isinstance(turn, Call) and learnt
+        )
+
+    @property
+    def written(self) -> Counter[str]:
+        """How many of its messages hold calls as text, by the form they are written in."""
+        return Counter(message.written for message in self.messages if message.written)
+
     def steps(self, toolset: Toolset) -> list[Example]:
-        """One example for each call; earlier calls and results are among its turns."""
+        """One example for each call that is taught; earlier calls and results are its turns."""
         examples: list[Example] = []
         before: list[Turn] = []
-        for turn in self.turns:
+        for turn, learnt in zip(self.turns, self.learnt, strict=True):
             if isinstance(turn, Call):
-                examples.append(Example(tuple(before), turn))
+                if learnt:
+                    examples.append(Example(tuple(before), turn))
                 before.append(_turn(turn, toolset))
             else:
                 before.append(turn)
@@ -81,25 +104,34 @@ def as_source(text: str, call: Call) -> dict[str, Any]:
 
 
 def read_records(path: Path, toolset: Toolset) -> list[Record]:
-    """Every record of a JSONL file, each valid against the schemas of `toolset`.
+    """Every record of a file, in whatever format, each valid against the schemas of `toolset`.
 
     Raises InputError at the first line that is not, in one sentence with its number.
     """
     records = []
+    format = find_reader(path)
     for number, text in numbered_lines(path):
         try:
-            record = parse_record(number, text)
-            problem = record_problem(record, toolset)
-            if problem:
-                raise InputError(problem)
+            records.append(read_record(number, text, format, toolset))
         except InputError as error:
             raise InputError(
                 f"{path}:{number}: {error} `edgetune data check` drops such lines."
             ) from error
-        records.append(record)
     if not records:
         raise InputError(f"{path}: holds no records; give a JSONL file with one a line.")
     return records
+
+
+def read_record(line: int, text: str, format: str, toolset: Toolset) -> Record:
+    """One object of a file of `format` as a Record of `toolset`.
+
+    Raises InputError, without file and line, where it is malformed or does not fit the toolset.
+    """
+    record = fitted(parse_record(line, text, format), toolset)
+    problem = record_problem(record, toolset)
+    if problem:
+        raise InputError(problem)
+    return record
 
 
 def write_jsonl(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
@@ -110,36 +142,70 @@ def write_jsonl(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
     )
 
 
-def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """The lines of a file that are not blank, with their numbers from 1."""
-    try:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                if number == 1:
-                    line = line.removeprefix(BOM_UTF8)
-                if line.strip():
-                    # Bytes that are no UTF-8 must spoil their own line alone.
-                    yield number, line.decode("utf-8", errors="surrogateescape").strip()
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be read ({error.strerror}); give a JSONL file of records."
-        ) from error
+def parse_record(line: int, text: str, format: str = "messages") -> Record:
+    """One object as a Record; `format` is a key of `READERS`.
 
-
-def parse_record(line: int, text: str) -> Record:
-    """One line as a Record. Raises InputError, without file and line, where it is malformed."""
-    value = _json(text, "the line")
+    Raises InputError, without file and line, where it is malformed.
+    """
+    value = parse_json(text, "the line")
     if not isinstance(value, dict):
         raise InputError("the line is not a JSON object.")
-    messages = value.get("messages")
-    if not isinstance(messages, list) or not messages:
-        raise InputError("'messages' is missing or empty, expected a list of messages.")
-    turns = tuple(_turns(messages))
+    reader = READERS[format]
+    if value and not reader.fits(value):
+        lacking = ", ".join(f"'{key}'" for key in sorted(reader.keys) if value.get(key) is None)
+        raise InputError(
+            f"{lacking} is missing or empty, as the format {format} of this file has it; the "
+            f"record {shown_keys(value)}."
+        )
+    messages = [
+        message for where, said in reader.messages(value) for message in read_message(where, said)
+    ]
+    return _record(line, messages, value, format)
+
+
+def fitted(record: Record, toolset: Toolset) -> Record:
+    """`record` without the nulls in its calls that stand for absent arguments of `toolset`."""
+    messages = []
+    for message in record.messages:
+        calls = tuple(
+            (call_id, replace(call, arguments=without_absent(toolset[call.tool], call.arguments)))
+            if call.tool in toolset.names and call.tool != RESPOND
+            else (call_id, call)
+            for call_id, call in message.calls
+        )
+        messages.append(message if calls == message.calls else message.with_calls(calls))
+    if all(new is old for new, old in zip(messages, record.messages, strict=True)):
+        return record
+    return _record(record.line, messages, record.source)
+
+
+def _record(
+    line: int, messages: list[Message], value: Mapping[str, Any], format: str = "messages"
+) -> Record:
+    """The turns of `messages`; `value`, of `format`, is what they came in."""
+    pairs = tuple(_turns(messages))
+    turns = tuple(turn for turn, _ in pairs)
     if not any(isinstance(turn, Call) for turn in turns):
         raise InputError("no message is of the role 'assistant', so there is nothing to learn.")
+    if not any(learnt and isinstance(turn, Call) for turn, learnt in pairs):
+        raise InputError("every message of the assistant has the weight 0, so nothing is learnt.")
     if not isinstance(turns[0], User):
         raise InputError("the first message is not of the role 'user'.")
-    return Record(line, turns, value)
+    learnt = tuple(learnt for _, learnt in pairs)
+    return Record(line, tuple(messages), turns, learnt, _source(value, messages, format))
+
+
+def _source(value: Mapping[str, Any], messages: list[Message], format: str) -> Mapping[str, Any]:
+    """A record of `format` in the conversational one; the same object where it is in that."""
+    said = [message.source for message in messages]
+    if format != "messages":
+        tools = inline_tools(value, format)
+        kept = {key: value[key] for key in ("toolset",) if value.get(key) is not None}
+        return {"messages": said, **({"tools": tools} if tools else {}), **kept}
+    if value.get("functions") and not value.get("tools"):
+        rest = {k: v for k, v in value.items() if k not in ("functions", "function_call")}
+        return {**rest, "messages": said, "tools": inline_tools(value, format)}
+    return value if said == value["messages"] else {**value, "messages": said}
 
 
 def record_problem(record: Record, toolset: Toolset) -> str | None:
@@ -156,98 +222,50 @@ def record_problem(record: Record, toolset: Toolset) -> str | None:
         problem = arguments_problem(toolset[call.tool], call.arguments)
         if problem:
             return problem
+    for message in record.messages:
+        if message.role == "assistant" and not message.calls and message.learnt:
+            seen = mentioned_tool(message.content or "", toolset.names[:-1])
+            if seen:
+                return (
+                    f"{message.where} has no call, but its words hold what looks like one "
+                    f"({seen!r:.60}); write it in 'tool_calls', or the words without it."
+                )
     return None
 
 
-def _turns(messages: list[Any]) -> Iterator[User | Call | Result]:
-    waiting: list[tuple[str | None, Call]] = []
+def _turns(messages: Iterable[Message]) -> Iterator[tuple[User | Call | Result, bool]]:
+    """Each turn, and whether it is taught."""
+    waiting: list[tuple[str | None, Call, bool]] = []
     for index, message in enumerate(messages):
-        where = f"messages[{index}]"
-        if not isinstance(message, dict) or not isinstance(message.get("role"), str):
-            raise InputError(f"{where} is no object with a 'role'.")
-        role = message["role"]
-        if role == "tool":
-            call = _answered(waiting, message.get("tool_call_id"), where)
-            yield call
-            yield Result(_content(message, where))
+        if message.role == "tool":
+            _, call, learnt = _answered(waiting, message.answers, message.where)
+            yield call, learnt
+            yield Result(message.content or ""), False
             continue
-        yield from (call for _, call in waiting)
+        yield from ((call, learnt) for _, call, learnt in waiting)
         waiting = []
-        if role == "user":
-            yield User(_content(message, where))
-        elif role == "assistant":
-            waiting = _calls(message, where)
+        if message.role == "user":
+            yield User(message.content or ""), False
+        elif message.role == "assistant":
+            waiting = [(call_id, call, message.learnt) for call_id, call in message.calls]
             if not waiting:
-                _content(message, where)
-                yield RESPOND_CALL
-        elif role not in ("system", "developer") or index > 0:
+                yield RESPOND_CALL, message.learnt
+        elif index > 0:
             raise InputError(
-                f"{where} has the role '{role}', expected user, assistant or tool, or system as "
-                "the first."
+                f"{message.where} has the role 'system', expected user, assistant or tool, or "
+                "system as the first."
             )
-    yield from (call for _, call in waiting)
+    yield from ((call, learnt) for _, call, learnt in waiting)
 
 
-def _answered(waiting: list[tuple[str | None, Call]], call_id: Any, where: str) -> Call:
+def _answered(
+    waiting: list[tuple[str | None, Call, bool]], call_id: str | None, where: str
+) -> tuple[str | None, Call, bool]:
     if not waiting:
         raise InputError(f"{where} is a tool's result but no call waits for one.")
-    ids = [known for known, _ in waiting]
+    ids = [known for known, _, _ in waiting]
     if call_id is None or not any(ids):
-        return waiting.pop(0)[1]
+        return waiting.pop(0)
     if call_id not in ids:
         raise InputError(f"{where}.tool_call_id is {call_id!r}, which no call before it has.")
-    return waiting.pop(ids.index(call_id))[1]
-
-
-def _calls(message: Mapping[str, Any], where: str) -> list[tuple[str | None, Call]]:
-    entries = message.get("tool_calls")
-    for key in ("function_call", "tool_call"):
-        if message.get(key):
-            raise InputError(f"{where} has the key '{key}', expected a list 'tool_calls'.")
-    if entries is None:
-        return []
-    if not isinstance(entries, list):
-        raise InputError(f"{where}.tool_calls is not a list.")
-    return [_call(entry, f"{where}.tool_calls[{index}]") for index, entry in enumerate(entries)]
-
-
-def _call(entry: Any, where: str) -> tuple[str | None, Call]:
-    function = entry.get("function", entry) if isinstance(entry, dict) else None
-    if not isinstance(function, dict) or not isinstance(function.get("name"), str):
-        raise InputError(f"{where} has no function with a 'name'.")
-    if "arguments" not in function:
-        raise InputError(f"{where} has no 'arguments', expected an object or its JSON text.")
-    arguments = function["arguments"]
-    if isinstance(arguments, str):
-        arguments = _json(arguments, f"{where}: the text of 'arguments'")
-    if not isinstance(arguments, dict):
-        raise InputError(f"{where}: 'arguments' is not an object.")
-    return entry.get("id"), Call(function["name"], arguments)
-
-
-def _content(message: Mapping[str, Any], where: str) -> str:
-    content = message.get("content")
-    if isinstance(content, list) and all(
-        isinstance(part, dict) and isinstance(part.get("text"), str) for part in content
-    ):
-        content = "".join(part["text"] for part in content)
-    if message["role"] == "tool" and not isinstance(content, str):
-        return json.dumps(content, ensure_ascii=False)
-    if not isinstance(content, str) or (message["role"] == "user" and not content.strip()):
-        raise InputError(f"{where}.content is {content!r:.60}, expected a text.")
-    return content
-
-
-def _json(text: str, what: str) -> Any:
-    def refuse(constant: str) -> NoReturn:
-        raise ValueError(f"{constant} is no JSON")
-
-    try:
-        text.encode()  # a byte that is no UTF-8 was kept as a lone surrogate
-        value = json.loads(text, parse_constant=refuse)
-        json.dumps(value, ensure_ascii=False).encode()  # "\\ud800" is JSON, but no text
-    except UnicodeEncodeError:
-        raise InputError(f"{what} is not UTF-8.") from None
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{what} is not JSON ({error}).") from error
-    return value
+    return waiting.pop(ids.index(call_id))

@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgetune.data.records import Example, Record, numbered_lines, parse_record, record_problem
+from edgetune.data.lines import numbered_lines
+from edgetune.data.readers import find_reader
+from edgetune.data.records import Example, Record, fitted, parse_record, record_problem
 from edgetune_runtime.calls import RESPOND, Call, Toolset
 from edgetune_runtime.errors import InputError
 
@@ -28,9 +30,10 @@ def read_routed(path: Path, toolsets: Mapping[str, Toolset]) -> list[list[Routed
     Raises InputError at the first line that is not, or whose toolset cannot be told.
     """
     records = []
+    format = find_reader(path)
     for number, text in numbered_lines(path):
         try:
-            records.append(_steps(parse_record(number, text), toolsets))
+            records.append(_steps(parse_record(number, text, format), toolsets))
         except InputError as error:
             raise InputError(f"{path}:{number}: {error}") from error
     if not records:
@@ -50,7 +53,8 @@ def _steps(record: Record, toolsets: Mapping[str, Toolset]) -> list[RoutedStep]:
         "",
         tuple(tool for toolset in served for tool in toolset.tools),
     )
-    owners = [_owner(call, tuple(served)) for call in record.calls]
+    record = fitted(record, together)
+    owners = [_owner(call, tuple(served)) for call in record.learnt_calls]
     problem = record_problem(record, together)
     if problem:
         raise InputError(problem)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from edgetune.data.records import numbered_lines
+from edgetune.data.lines import numbered_lines
 from edgetune.evaluate.bfcl_rules import Allowed, call_problem
 from edgetune.evaluate.intervals import share_interval
 from edgetune_export.assets import toolset_assets

@@ -92,6 +92,11 @@ def arguments_problem(tool: Tool, arguments: object) -> str | None:
     return None
 
 
+def takes_null(tool: Tool, schema: Any) -> bool:
+    """Whether `schema`, a part of the tool's, allows null."""
+    return _validator(_Key(tool)).evolve(schema=schema).is_valid(None)
+
+
 def strict_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
     """`schema` with every object closed that doesn't say what else it may hold."""
     top = dict(schema) | {"type": "object"}

@@ -5,7 +5,6 @@
 Which tools and what base a run has is `prepare`'s.
 """
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,7 +54,9 @@ def write_records(config: TrainConfig, toolsets: Sequence[Toolset], output: Path
                 given = getattr(data, split)
                 if given is not None:
                     source = config.locate(given, config.field(index, f"data.{split}"))
-                    shutil.copyfile(source, directory / f"{split}.jsonl")
+                    # Read here, in whatever format, so that a bad one is named where it stands.
+                    records = read_records(source, toolset)
+                    write_jsonl(directory / f"{split}.jsonl", (record.source for record in records))
         if data.negatives:
             _write_negatives(config, data, toolset, others, directory)
 
