@@ -175,7 +175,7 @@ def test_a_message_of_weight_0_teaches_nothing_and_stays_in_the_history(weather_
     [step] = told.steps(weather_toolset)
     assert step.call == OSLO
     assert step.turns == (User("hi"), Assistant(), User("weather in Oslo"))
-    assert (told.calls, told.learnt_calls) == ((RESPOND_CALL, OSLO), (OSLO,))
+    assert (told.calls, told.taught_calls) == ((RESPOND_CALL, OSLO), (OSLO,))
 
 
 @pytest.mark.parametrize(("weight", "reason"), [(0, "nothing is learnt"), (0.5, "expected 1")])

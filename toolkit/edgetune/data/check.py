@@ -86,7 +86,7 @@ def check_records(path: Path, toolset: Toolset) -> CheckReport:
             duplicates.append(Duplicate(line, first))
     if not (kept or dropped):
         raise InputError(f"{path}: holds no records; give a JSONL file with one a line.")
-    counts = Counter(call.tool for record in kept for call in record.learnt_calls)
+    counts = Counter(call.tool for record in kept for call in record.taught_calls)
     written = sum((record.written for record in kept), Counter[str]())
     return CheckReport(
         path,
@@ -96,7 +96,7 @@ def check_records(path: Path, toolset: Toolset) -> CheckReport:
         duplicates,
         {name: counts[name] for name in toolset.names},
         dict(written),
-        sum(len(record.calls) - len(record.learnt_calls) for record in kept),
+        sum(len(record.untaught) for record in kept),
     )
 
 
@@ -124,4 +124,4 @@ def conversation_key(record: Record) -> str:
         else {type(turn).__name__: turn.text}
         for turn in record.turns
     ]
-    return json.dumps([turns, record.learnt], sort_keys=True)
+    return json.dumps([turns, sorted(record.untaught)], sort_keys=True)

@@ -46,12 +46,13 @@ class Record:
 
     line: int
     """Line of the file that it came from, counted from 1."""
-    messages: tuple[Message, ...] = field(repr=False, compare=False)
     turns: tuple[User | Call | Result, ...]
-    learnt: tuple[bool, ...]
-    """For each turn, whether it is taught where it is a call."""
     source: Mapping[str, Any] = field(repr=False, compare=False)
     """The record in the conversational format; as it stood, where it came in that."""
+    untaught: frozenset[int] = frozenset()
+    """The calls that teach nothing, as indices of `turns`."""
+    messages: tuple[Message, ...] = field(default=(), repr=False, compare=False)
+    """What the turns were read from."""
 
     @property
     def calls(self) -> tuple[Call, ...]:
@@ -59,12 +60,12 @@ class Record:
         return tuple(turn for turn in self.turns if isinstance(turn, Call))
 
     @property
-    def learnt_calls(self) -> tuple[Call, ...]:
+    def taught_calls(self) -> tuple[Call, ...]:
         """The call of each step that is taught."""
         return tuple(
             turn
-            for turn, learnt in zip(self.turns, self.learnt, strict=True)
-            if isinstance(turn, Call) and learnt
+            for index, turn in enumerate(self.turns)
+            if isinstance(turn, Call) and index not in self.untaught
         )
 
     @property
@@ -76,9 +77,9 @@ class Record:
         """One example for each call that is taught; earlier calls and results are its turns."""
         examples: list[Example] = []
         before: list[Turn] = []
-        for turn, learnt in zip(self.turns, self.learnt, strict=True):
+        for index, turn in enumerate(self.turns):
             if isinstance(turn, Call):
-                if learnt:
+                if index not in self.untaught:
                     examples.append(Example(tuple(before), turn))
                 before.append(_turn(turn, toolset))
             else:
@@ -191,8 +192,10 @@ def _record(
         raise InputError("every message of the assistant has the weight 0, so nothing is learnt.")
     if not isinstance(turns[0], User):
         raise InputError("the first message is not of the role 'user'.")
-    learnt = tuple(learnt for _, learnt in pairs)
-    return Record(line, tuple(messages), turns, learnt, _source(value, messages, format))
+    untaught = frozenset(
+        index for index, (turn, learnt) in enumerate(pairs) if isinstance(turn, Call) and not learnt
+    )
+    return Record(line, turns, _source(value, messages, format), untaught, tuple(messages))
 
 
 def _source(value: Mapping[str, Any], messages: list[Message], format: str) -> Mapping[str, Any]:

@@ -54,7 +54,7 @@ def _steps(record: Record, toolsets: Mapping[str, Toolset]) -> list[RoutedStep]:
         tuple(tool for toolset in served for tool in toolset.tools),
     )
     record = fitted(record, together)
-    owners = [_owner(call, tuple(served)) for call in record.learnt_calls]
+    owners = [_owner(call, tuple(served)) for call in record.taught_calls]
     problem = record_problem(record, together)
     if problem:
         raise InputError(problem)
