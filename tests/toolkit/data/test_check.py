@@ -1,9 +1,11 @@
 """The check keeps what is valid, and says of every other line why it was dropped."""
 
 import json
+import sys
 
 import pytest
 
+from edgetune.cli import main
 from edgetune.data.check import check_records, write_checked
 from edgetune.data.records import read_records
 from edgetune_runtime.errors import InputError
@@ -80,3 +82,33 @@ def test_nothing_is_written_where_nothing_was_kept(tmp_path, weather_toolset):
 def test_missing_file_is_one_sentence(tmp_path, weather_toolset):
     with pytest.raises(InputError, match=r"none\.jsonl: cannot be read"):
         check_records(tmp_path / "none.jsonl", weather_toolset)
+
+
+def test_the_reasons_are_told_and_written_also_where_nothing_is_kept(tmp_path, monkeypatch, capsys):
+    (tmp_path / "bad.jsonl").write_text(line("oslo?", {"city": "oslo"}))
+    output, result = tmp_path / "clean.jsonl", tmp_path / "result.json"
+    command = ["data", "check", tmp_path / "bad.jsonl", "--tools", "phone_actions"]
+    command += ["-o", output, "--json", result]
+    monkeypatch.setattr(sys, "argv", ["edgetune", *map(str, command)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    printed = capsys.readouterr()
+    assert ended.value.code == 2
+    assert "'get_weather' is no tool" in " ".join(printed.out.split())
+    assert "no record was kept" in printed.err
+    assert json.loads(result.read_text())["dropped"][0]["line"] == 1
+    assert not output.exists()
+
+
+def test_the_report_tells_the_format_and_what_was_read_from_text(tmp_path, weather_toolset):
+    call = '<tool_call>{"name": "get_weather", "arguments": {"city": "oslo"}}</tool_call>'
+    said = [{"from": "human", "value": "oslo?"}, {"from": "gpt", "value": call}]
+    (tmp_path / "chats.json").write_text(json.dumps([{"conversations": said}]))
+    report = check_records(tmp_path / "chats.json", weather_toolset).as_json()
+    assert (report["format"], report["written"]) == ("sharegpt", {"hermes": 1})
+
+
+def test_an_empty_file_holds_no_records(tmp_path, weather_toolset):
+    (tmp_path / "empty.jsonl").write_text("\n")
+    with pytest.raises(InputError, match=r"empty\.jsonl: holds no records"):
+        check_records(tmp_path / "empty.jsonl", weather_toolset)

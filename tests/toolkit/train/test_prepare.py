@@ -1,13 +1,17 @@
 """What a run starts from: recipe, base, tools and records; what is refused, and gone on with."""
 
+import gzip
 import json
 
 import pytest
 
 from edgetune.config import read_config
 from edgetune.data import copied
+from edgetune.data.records import read_records
+from edgetune.tools.reader import read_tools
 from edgetune.train import prepare as prepare_module
 from edgetune.train import run as run_module
+from edgetune.train.records import write_records
 from edgetune.train.run import train
 from edgetune_export.run import open_run
 from edgetune_export.weights.base import Base
@@ -72,8 +76,28 @@ def test_nothing_is_written_for_data_that_is_not_there(recipe, tmp_path):
 def test_a_record_that_breaks_its_schema_is_named_by_line(recipe, tmp_path, record):
     with (tmp_path / "train.jsonl").open("a") as file:
         file.write(json.dumps(record("weather", "get_weather", days=3)) + "\n")
-    with pytest.raises(InputError, match=r"train\.jsonl:13: .*'city' is missing"):
+    with pytest.raises(InputError) as caught:
         train(recipe(), tmp_path / "run")
+    # In the file that is to be corrected, not in the run's copy.
+    assert str(caught.value).startswith(f"{tmp_path / 'train.jsonl'}:13: ")
+    assert "'city' is missing" in str(caught.value)
+
+
+def test_a_run_keeps_foreign_records_in_the_format_that_export_reads(tmp_path, recipe):
+    config = recipe()
+    toolset = read_tools(tmp_path / "tools.json")
+    before = read_records(tmp_path / "train.jsonl", toolset)
+    chats = [
+        {"prompt": record.source["messages"][:1], "completion": record.source["messages"][1:]}
+        for record in before
+    ]
+    (tmp_path / "train.jsonl").write_bytes(gzip.compress(json.dumps(chats).encode()))
+    (tmp_path / "run").mkdir()
+    write_records(config, [toolset], tmp_path / "run")
+    kept = tmp_path / "run" / "data" / "train.jsonl"
+    assert [json.loads(line)["messages"] for line in kept.read_text().splitlines()] == [
+        record.source["messages"] for record in before
+    ]
 
 
 def test_a_run_that_failed_before_training_gives_way_to_a_corrected_recipe(recipe, tmp_path):
