@@ -34,7 +34,9 @@ LATE = """<functioncall> {"name": "say", "arguments": '{"text": "it's late"}'} <
         ("functools", f"functools[{JSON}]", [PAY]),
         ("json", JSON, [PAY]),
         ("json", f"[{JSON}, {JSON}]", [PAY, PAY]),
+        ("json", f"{JSON}\n{JSON}", [PAY, PAY]),
         ("json", '{"name": "stop", "arguments": "{}"}', [STOP]),
+        ("json", "{'name': 'stop', 'arguments': {}}", [STOP]),
         ("json", f'So:\n```json\n{{"tool": "pay", "args": {ARGUMENTS}}}\n```', [PAY]),
         ("json", '{"tool_calls": [{"function": {"name": "stop", "arguments": {}}}]}', [STOP]),
         ("python", '[pay(to="Ann", sum=3), stop()]', [PAY, STOP]),
@@ -57,6 +59,7 @@ def test_a_call_is_read_in_the_form_that_it_is_written_in(form, text, calls):
         'pay("Ann", 3)',
         "[pay(to=Ann)]",
         "Action: pay\nAction Input: Ann",
+        'to=functions.pay {"to": "Ann"}',
         '<invoke name="pay"></invoke>',
         "<tool_call>" + "[" * 100_000 + "</tool_call>",
     ],
@@ -90,6 +93,10 @@ def test_words_are_no_call(text):
         'I call {"name": "pay", "arguments": {}} now',
         '{"pay": {"to": "Ann"}}',
         "Well:\nAction: pay\nto Ann",
+        'pay: {"to": "Ann"}',
+        '["pay", {"to": "Ann"}]',
+        "<pay><to>Ann</to></pay>",
+        "`pay`",
     ],
 )
 def test_words_that_hold_what_looks_like_a_call_of_a_tool_are_seen(text):

@@ -8,6 +8,7 @@ import ast
 import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,9 +63,10 @@ def mentioned_tool(text: str, names: Collection[str]) -> str | None:
     for name in (re.escape(name) for name in names if name in text):
         as_called = rf"(?<![\w.]){name}\(\s*(?:\w+\s*[=:]|[\"'{{\[\d)])"
         as_value = rf"[\"'](?:{keys})[\"']\s*:\s*[\"']{name}[\"']"
-        as_key = rf"[\"']{name}[\"']\s*:\s*\{{"
+        before_json = rf"\b{name}\b[^\w{{]{{0,20}}\{{"
+        as_tag = rf"</?{name}\b|\A\W*{name}\W*\Z"
         as_action = rf"(?mi:^\W*(?:action|tool|function)(?: name)?\W*:\W*{name}\W*$)"
-        if found := re.search(f"{as_called}|{as_value}|{as_key}|{as_action}", text):
+        if found := re.search(f"{as_called}|{as_value}|{before_json}|{as_tag}|{as_action}", text):
             return found[0].strip()
     return None
 
@@ -74,12 +76,9 @@ def _bare(text: str) -> tuple[str, list[Call]] | None:
     fenced = _FENCE.findall(text)
     whole = fenced[0].strip() if len(fenced) == 1 else text
     if whole.startswith(("{", "[")):
-        try:
-            calls = _json_calls(_literal(whole))
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
-            calls = []
-        if calls:
-            return "json", calls
+        for read in (json_calls, _sequence):
+            with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
+                return "json", list(read(whole))
     if re.match(r"\[?\s*[A-Za-z_][\w.]*\(", whole) and whole.endswith((")", "]")):
         try:
             return "python", list(_python_calls(whole))
@@ -254,6 +253,7 @@ FORMS: Mapping[str, Form] = {
     "anthropic": Form(re.compile(r"<invoke |<tool_use>"), _NOT_READ),
     "internlm": Form(re.compile(r"<\|action_start\|>"), _NOT_READ),
     "qwen": Form(re.compile(r"✿FUNCTION✿"), _NOT_READ),
+    "harmony": Form(re.compile(r"<\|channel\|>|\bto=functions\."), _NOT_READ),
     "react": Form(re.compile(r"(?m)^Action:.*\n+Action Input:"), _NOT_READ),
 }
 """Forms that a mark tells; what has none of them may still be JSON or Python as a whole."""
