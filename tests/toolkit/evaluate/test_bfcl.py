@@ -122,7 +122,18 @@ def test_a_file_without_cases_is_named(files):
         read_cases(files)
 
 
-@pytest.mark.parametrize("truth", [[], [{"geo.find": {}}, {"geo.find": {}}], None])
+@pytest.mark.parametrize(
+    "truth",
+    [
+        [],
+        [{"geo.find": {}}, {"geo.find": {}}],
+        None,
+        [5],
+        [{}],
+        [{"geo.find": 5}],
+        [{"geo.find": {"name": "Oslo"}}],
+    ],
+)
 def test_an_answer_of_several_calls_or_none_is_refused(files, truth):
     answers = files.parent / "possible_answer" / files.name
     answers.write_text(json.dumps({"id": "multiple_0", "ground_truth": truth}))
@@ -135,5 +146,7 @@ def test_only_irrelevant_tools_need_no_answers(files):
     alone.write_text(files.read_text())
     with pytest.raises(InputError, match="its answers were expected in"):
         read_cases(alone)
+    with pytest.raises(InputError, match=r"none\.json: no such file"):
+        read_cases(files.parent / "none.json")
     irrelevant = alone.rename(files.parent / "BFCL_v4_live_irrelevance.json")
     assert [case.answer for case in read_cases(irrelevant)] == [None, None]

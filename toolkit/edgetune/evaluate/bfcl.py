@@ -55,6 +55,8 @@ def read_cases(path: Path) -> list[Case]:
     irrelevant tools has none. Raises InputError for a line that is no such case, or whose answer is
     not one call.
     """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; give a file of the leaderboard's.")
     beside = path.parent / "possible_answer" / path.name
     source = beside if beside.is_file() else None
     if source is None and "irrelevance" not in path.name:
@@ -89,8 +91,12 @@ def _answers(path: Path) -> dict[str, Mapping[str, Mapping[str, Allowed]]]:
     answers: dict[str, Mapping[str, Mapping[str, Allowed]]] = {}
     for number, entry in enumerate(_objects(path), 1):
         try:
-            (answers[entry["id"]],) = entry["ground_truth"]
-        except (KeyError, TypeError, ValueError) as error:
+            (answer,) = entry["ground_truth"]
+            ((_, allowed),) = answer.items()
+            if not all(isinstance(values, list) for values in allowed.values()):
+                raise TypeError("a parameter's allowed values are no list")
+            answers[entry["id"]] = answer
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(
                 f"{path}:{number}: 'ground_truth' was expected to hold one call; give one of the "
                 "leaderboard's categories in which one call answers a question (simple, multiple)."
