@@ -9,12 +9,13 @@ A bundle is written beside its place and renamed, so that a good one never gives
 the files mean to a phone is the runtime's (`edgetune_runtime.bundle`).
 """
 
+import json
 import re
 import tempfile
 import zipfile
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from edgetune_export.lowering.chips import DEFAULT_CHIPS, find_chips
 from edgetune_export.lowering.onnx import export_onnx, write_onnx_adapter
@@ -39,7 +40,14 @@ from edgetune_runtime.bundle import (
     manifest_digest,
 )
 from edgetune_runtime.errors import InputError, unknown
-from edgetune_runtime.files import replaced_directory, sha256_file, write_bytes, write_json
+from edgetune_runtime.files import (
+    replaced_directory,
+    require_own_directory,
+    require_replaceable,
+    sha256_file,
+    write_bytes,
+    write_json,
+)
 from edgetune_runtime.manifest import (
     Adapter,
     Base,
@@ -62,13 +70,15 @@ def write_bundle(
     socs: Sequence[str] = DEFAULT_CHIPS,
     int8_activations: bool = False,
     zip: bool = False,
+    force: bool = False,
 ) -> None:
     """Write the bundle of `run` into the directory `output`, and `output`.zip with `zip`.
 
     `socs` are what `qnn` compiles for; `int8_activations` is `onnx`'s choice (`Wishes`); `merge`
     names an adapter of which a single merged model is written too. Raises InputError for an unknown
     target, chip, adapter or blob type, for a run on a float base, and where `output` is something
-    else than a bundle; GrammarError for a schema that cannot be compiled. `output` is untouched
+    else than a bundle, or, without `force`, the zip than the zip of one or a file in `output` than
+    one of the bundle's; GrammarError for a schema that cannot be compiled. `output` is untouched
     then.
     """
     run.base.require_codes(f"{run.path}: edgetune export")
@@ -78,12 +88,15 @@ def write_bundle(
     chips = find_chips(socs)
     if blob_type not in BLOB_TYPES:
         raise unknown("--blob-type", blob_type, BLOB_TYPES)
-    ours = all((output / name).is_file() for name in (MANIFEST, DIGEST))
-    if output.exists() and not ours and any(_entries(output)):
+    require_own_directory(output, (MANIFEST, DIGEST), "bundle")
+    strangers = [] if force else _strangers(output)
+    if strangers:
         raise InputError(
-            f"{output}: exists and is no bundle (which has {MANIFEST} and {DIGEST}); choose "
-            "another --output or remove it."
+            f"{strangers[0]}: is no file of the bundle and would be lost with it; move it, or give "
+            "--force."
         )
+    if zip:
+        require_replaceable(_zip_path(output), _is_bundle_zip, force=force)
     merged = None if merge is None else run.adapter(merge)
     assets = run_assets(run)
     with replaced_directory(output) as fresh:
@@ -245,30 +258,47 @@ def _base(run: Run) -> Base:
 
 def _write_zip(directory: Path, output: Path) -> None:
     """`output`.zip, whole or not at all; its one top-level folder is called as the bundle is."""
-    output = output.resolve()
-    target = output.with_name(output.name + ".zip")
+    target = _zip_path(output)
     handle = tempfile.NamedTemporaryFile(  # noqa: SIM115 - renamed, so not the context's to remove
-        prefix=f".{target.name}.", dir=output.parent, delete=False
+        prefix=f".{target.name}.", dir=target.parent, delete=False
     )
     fresh = Path(handle.name)
     try:
         with handle, zipfile.ZipFile(handle, "w", zipfile.ZIP_DEFLATED) as archive:
             for path in sorted(directory.rglob("*")):
                 if path.is_file():
-                    archive.write(path, Path(output.name) / path.relative_to(directory))
+                    archive.write(path, Path(target.stem) / path.relative_to(directory))
         fresh.chmod(0o644)
         fresh.replace(target)
     finally:
         fresh.unlink(missing_ok=True)
 
 
+def _strangers(bundle: Path) -> list[Path]:
+    """Files in an earlier bundle that were put there by somebody else."""
+    try:
+        listed = json.loads((bundle / MANIFEST).read_bytes())["files"]
+        own = {bundle / entry["path"] for entry in listed} | {bundle / MANIFEST, bundle / DIGEST}
+    except (OSError, ValueError, LookupError, TypeError):
+        return []  # nothing there, or nothing that tells
+    return sorted(path for path in bundle.rglob("*") if path.is_file() and path not in own)
+
+
+def _zip_path(output: Path) -> Path:
+    output = output.resolve()
+    return output.with_name(output.name + ".zip")
+
+
+def _is_bundle_zip(path: Path) -> bool:
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(PurePosixPath(name).name == DIGEST for name in archive.namelist())
+
+
 def _file_name(name: str) -> str:
     """`name` as a file name: what a path could be misread by becomes `_`."""
     return re.sub(r"[^\w.-]", "_", name)
-
-
-def _entries(path: Path) -> Sequence[Path]:
-    return list(path.iterdir()) if path.is_dir() else [path]
 
 
 def _version() -> str:

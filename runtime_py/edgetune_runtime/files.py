@@ -1,4 +1,4 @@
-"""Files written whole or not at all, hashes, and paths that stay inside a directory."""
+"""Files written whole or not at all, over nothing of a user's; hashes; paths that stay inside."""
 
 import errno
 import hashlib
@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -69,6 +69,45 @@ def write_bytes(target: Path, content: bytes) -> None:
 def write_json(target: Path, value: Any) -> None:
     """Write `value` as indented JSON, whole or not at all."""
     write_bytes(target, (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode())
+
+
+def require_replaceable(target: Path, ours: Callable[[Path], bool], *, force: bool = False) -> None:
+    """Raise InputError where the file `target` cannot be written, or holds what is not to be lost.
+
+    The rule of every output: a file with something in it is replaced only where it is `ours` (the
+    same verb wrote it), or with `force`. Asked before the work is begun. A link is followed; a pipe
+    or a device always takes what it is given.
+    """
+    with _named(target):
+        if target.is_dir():
+            raise InputError(f"{target}: is a folder, expected a file; name a file in it.")
+        if target.exists() and not target.is_file():
+            return
+        if not force and target.exists() and target.stat().st_size and not ours(target):
+            raise InputError(
+                f"{target}: is there already and holds something else, which is not replaced; "
+                "choose another place, or give --force."
+            )
+        place = target.resolve().parent
+        while not place.exists():
+            place = place.parent
+        with tempfile.TemporaryFile(dir=place):
+            pass
+
+
+def require_own_directory(target: Path, names: Collection[str], what: str) -> None:
+    """Raise InputError where `target` is something else than `what`, which has files `names`.
+
+    Nothing at all and an empty folder may become one. No `--force` helps: whole folders of
+    something else are not removed.
+    """
+    if target.exists() and not all((target / name).is_file() for name in names):
+        with _named(target):
+            if not target.is_dir() or any(target.iterdir()):
+                raise InputError(
+                    f"{target}: exists and is no {what} (which has {' and '.join(names)}); choose "
+                    "another --output, or remove it."
+                )
 
 
 def sha256_bytes(content: bytes) -> str:

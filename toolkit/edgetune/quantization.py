@@ -32,6 +32,7 @@ from edgetune_export.weights.quantizers import FLOAT
 from edgetune_runtime.agent import Agent
 from edgetune_runtime.calls import Toolset
 from edgetune_runtime.errors import InputError
+from edgetune_runtime.files import require_own_directory
 from edgetune_runtime.options import Options
 
 MAX_LENGTH = 2048
@@ -105,12 +106,7 @@ def quantize_checkpoint(
             f"{checkpoint}: is a base already, made by {Base(Path(checkpoint)).method}; give the "
             "float checkpoint that it was made of."
         )
-    ours = all((output / name).is_file() for name in ("base.json", WEIGHTS))
-    if output.exists() and not ours and any(_entries(output)):
-        raise InputError(
-            f"{output}: exists and is no base (which has base.json and {WEIGHTS}); choose another "
-            "--output or remove it."
-        )
+    require_own_directory(output, ("base.json", WEIGHTS), "base")
     calibration: Calibration | None = None
     if calibrate_on is not None:
         calibration = partial(
@@ -176,7 +172,3 @@ def weight_error(whole: Base, base: Base) -> float:
             error += (dequantize(quantized[name]) - weight).square().sum().item()
             size += weight.square().sum().item()
     return math.sqrt(error / size)
-
-
-def _entries(path: Path) -> list[Path]:
-    return list(path.iterdir()) if path.is_dir() else [path]

@@ -9,6 +9,7 @@ from edgetune.cli.options import (
     AbstainOption,
     EvaluatedArgument,
     EvaluationEngineOption,
+    ForceOption,
     JsonOption,
     LimitOption,
     MaxTokensOption,
@@ -34,6 +35,7 @@ def bfcl(
     max_tokens: MaxTokensOption = 256,
     threads: ThreadsOption = None,
     json_target: JsonOption = None,
+    force: ForceOption = False,
 ) -> None:
     """Let the bare base call tools that it never saw, and score by the leaderboard's own rules.
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from edgetune.cli.options import JsonOption, give, stdout
+from edgetune.cli.options import ForceOption, JsonOption, give, stdout
 
 
 def compare(
@@ -16,6 +16,7 @@ def compare(
         Path, typer.Argument(metavar="B.json", help="Another one, on the same records.")
     ],
     json_target: JsonOption = None,
+    force: ForceOption = False,
 ) -> None:
     """Test whether two results on the same records differ by more than chance.
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from edgetune.cli.options import JsonOption, give, stdout
+from edgetune.cli.options import ForceOption, JsonOption, JsonTarget, give, stdout
 from edgetune_runtime.errors import InputError
 
 app = typer.Typer(no_args_is_help=True, help="Check, split, generate and import records.")
@@ -30,6 +30,7 @@ def check(
         typer.Option("--output", "-o", metavar="FILE", help="Write the records that are kept."),
     ] = None,
     json_target: JsonOption = None,
+    force: ForceOption = False,
 ) -> None:
     """Validate every record against the tools' schemas; exit code 1 where one is dropped.
 
@@ -46,7 +47,7 @@ def check(
     give(result, json_target, lambda: _show_check(result))
     if output is not None:
         # Last, for it refuses to write nothing: the reasons are told by then.
-        write_checked(report, output)
+        write_checked(report, output, force=force)
     if report.dropped:
         raise typer.Exit(1)
 
@@ -62,6 +63,7 @@ def split(
     test: Annotated[float, typer.Option(help="Share of the test part.")] = 0.1,
     seed: Annotated[int, typer.Option(help="Seed of the shuffle.")] = 0,
     json_target: JsonOption = None,
+    force: ForceOption = False,
 ) -> None:
     """Split records into train, dev and test parts in which each tool has its share.
 
@@ -77,7 +79,7 @@ def split(
     toolset = find_tools(data, tools)
     records = read_records(data, toolset)
     parts = split_records(records, seed=seed, fractions=fractions)
-    write_split(parts, toolset, output)
+    write_split(parts, toolset, output, force=force)
     counts = {name: len(part) for name, part in parts.items()}
     _give_counts({"output": str(output), "records": counts}, json_target)
 
@@ -113,6 +115,7 @@ def generate(
         str | None, typer.Option("--model", metavar="NAME", help="The teacher's model.")
     ] = None,
     json_target: JsonOption = None,
+    force: ForceOption = False,
 ) -> None:
     """Write requests with their calls for any tools: offline, from their schemas alone.
 
@@ -138,12 +141,13 @@ def generate(
     if teacher is None or model is None:
         from edgetune.data.generate import generate_records
 
-        generate_records(tools, output, counts, seed, trajectories)
+        generate_records(tools, output, counts, seed, trajectories, force=force)
     else:
         from edgetune.data.teacher import generate_with_teacher
         from edgetune.tools.reader import read_tools
 
-        usage = generate_with_teacher(read_tools(tools), output, counts, teacher, model)
+        toolset = read_tools(tools)
+        usage = generate_with_teacher(toolset, output, counts, teacher, model, force=force)
         result["teacher"] = asdict(usage)
     _give_counts(result, json_target)
 
@@ -162,6 +166,7 @@ def import_snips(
         Path, typer.Option("--output", "-o", metavar="DIR", help="Where the records are written.")
     ],
     json_target: JsonOption = None,
+    force: ForceOption = False,
 ) -> None:
     """Convert the public SNIPS requests (CC0) to tools.json, train.jsonl and dev.jsonl.
 
@@ -169,12 +174,12 @@ def import_snips(
     """
     from edgetune.data.snips import import_snips as convert
 
-    result = convert(directory, output).as_json()
+    result = convert(directory, output, force=force).as_json()
     counts = {"train": result["train"], "dev": result["dev"]}
     _give_counts({**result, "records": counts}, json_target)
 
 
-def _give_counts(result: dict[str, Any], target: str | None) -> None:
+def _give_counts(result: dict[str, Any], target: JsonTarget | None) -> None:
     give(result, target, lambda: _show_counts(result))
 
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import typer
 
-from edgetune.cli.options import JsonOption, give, stdout
+from edgetune.cli.options import ForceOption, JsonOption, give, stdout
 
 
-def doctor(json_target: JsonOption = None) -> None:
+def doctor(json_target: JsonOption = None, force: ForceOption = False) -> None:
     """Tell what works on this machine, and what to install for the rest.
 
     Example: `edgetune doctor`

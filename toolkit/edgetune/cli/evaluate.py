@@ -10,6 +10,7 @@ from edgetune.cli.options import (
     AbstainOption,
     EvaluatedArgument,
     EvaluationEngineOption,
+    ForceOption,
     JsonOption,
     LimitOption,
     MaxTokensOption,
@@ -17,6 +18,7 @@ from edgetune.cli.options import (
     System,
     SystemOption,
     ThreadsOption,
+    file_option,
     give,
     stdout,
 )
@@ -29,6 +31,12 @@ class Stage(StrEnum):
     all = "all"
     selection = "selection"
     arguments = "arguments"
+
+
+def _is_report(path: Path) -> bool:
+    from edgetune.evaluate.report import is_report
+
+    return is_report(path)
 
 
 def evaluate(
@@ -47,11 +55,12 @@ def evaluate(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the sampling.")] = 0,
     max_tokens: MaxTokensOption = 256,
     report: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Also write an HTML report.")
+        Path | None, file_option(_is_report, "--report", help="Also write an HTML report.")
     ] = None,
     threads: ThreadsOption = None,
     max_resident: ResidentOption = None,
     json_target: JsonOption = None,
+    force: ForceOption = False,
 ) -> None:
     """Measure how often the right tool is called with the right arguments.
 

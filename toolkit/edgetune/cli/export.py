@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from edgetune.cli.options import JsonOption, give, name_option, stdout
+from edgetune.cli.options import ForceOption, JsonOption, give, name_option, stdout
 from edgetune_export.lowering.chips import CHIPS, DEFAULT_CHIPS
 from edgetune_export.lowering.targets import TARGETS
 from edgetune_runtime.blob_types import BLOB_TYPES, DEFAULT_BLOB_TYPE
@@ -53,6 +53,7 @@ def export(
         bool, typer.Option("--zip", help="Also write BUNDLE.zip, to copy to a phone.")
     ] = False,
     json_target: JsonOption = None,
+    force: ForceOption = False,
 ) -> None:
     """Make the device artifacts: one int4 base, a delta blob for each adapter, grammars, prompts.
 
@@ -78,6 +79,7 @@ def export(
         socs=soc or DEFAULT_CHIPS,
         int8_activations=int8_activations,
         zip=zip_file,
+        force=force,
     )
     manifest = open_bundle(written, check=False).manifest
     result = {

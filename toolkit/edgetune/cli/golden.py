@@ -6,14 +6,29 @@ from typing import Annotated, Any
 
 import typer
 
-from edgetune.cli.options import BundleArgument, EngineOption, JsonOption, give, stdout
+from edgetune.cli.options import (
+    BundleArgument,
+    EngineOption,
+    ForceOption,
+    JsonOption,
+    file_option,
+    give,
+    stdout,
+)
 from edgetune_runtime.errors import InputError
+
+
+def _is_golden(path: Path) -> bool:
+    try:
+        return "manifest_sha256" in _read(path).get("bundle", {})
+    except InputError:
+        return False
 
 
 def golden(
     bundle: BundleArgument,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="The vectors to write.")
+        Path | None, file_option(_is_golden, "--output", "-o", help="The vectors to write.")
     ] = None,
     check: Annotated[
         Path | None,
@@ -22,6 +37,7 @@ def golden(
     engine: EngineOption = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the random texts and calls.")] = 0,
     json_target: JsonOption = None,
+    force: ForceOption = False,
 ) -> None:
     """Write what any runtime must do with a bundle: tokens, prompts, masks, probabilities, steps.
 
@@ -47,12 +63,6 @@ def golden(
             raise typer.Exit(1)
         return
     assert output is not None
-    if output.exists():
-        about = _read(output).get("bundle")
-        if not isinstance(about, dict) or "manifest_sha256" not in about:
-            raise InputError(
-                f"{output}: exists and holds no golden vectors; choose another --output."
-            )
     made = make_golden(opened, open_engine(opened, engine), seed)
     write_bytes(output, golden_text(made).encode())
     counts = {name: len(value) for name, value in made.items() if isinstance(value, list)}

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from edgetune.cli.options import JsonOption, give, stdout
+from edgetune.cli.options import ForceOption, JsonOption, give, stdout
 
 
 def init(
@@ -19,6 +19,7 @@ def init(
         bool, typer.Option("--list", help="List the recipes instead, and write nothing.")
     ] = False,
     json_target: JsonOption = None,
+    force: ForceOption = False,
 ) -> None:
     """Write a recipe into a folder, with example tools where it needs some; overwrites nothing.
 

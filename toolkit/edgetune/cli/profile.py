@@ -7,6 +7,7 @@ from rich.console import Console
 from edgetune.cli.options import (
     BundleArgument,
     EngineOption,
+    ForceOption,
     JsonOption,
     ThreadsOption,
     give,
@@ -19,6 +20,7 @@ def profile(
     engine: EngineOption = None,
     threads: ThreadsOption = None,
     json_target: JsonOption = None,
+    force: ForceOption = False,
 ) -> None:
     """Measure memory and speed, adapter by adapter.
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgetune.cli.options import JsonOption, give, name_option, stdout
+from edgetune.cli.options import ForceOption, JsonOption, give, name_option, stdout
 from edgetune_export.weights.quantizers import DEFAULT_QUANTIZER, QUANTIZERS
 from edgetune_runtime.errors import InputError
 
@@ -52,6 +52,7 @@ def quantize(
         int, typer.Option(min=1, help="Measure on the first so many held-out records.")
     ] = 100,
     json_target: JsonOption = None,
+    force: ForceOption = False,
 ) -> None:
     """Quantize a float checkpoint, and measure the bare base before and after.
 

@@ -10,6 +10,7 @@ from edgetune.cli.options import (
     AbstainOption,
     BundleArgument,
     EngineOption,
+    ForceOption,
     JsonOption,
     MaxTokensOption,
     ResidentOption,
@@ -51,6 +52,7 @@ def run(
         ),
     ] = False,
     json_target: JsonOption = None,
+    force: ForceOption = False,
 ) -> None:
     """Answer a request with a tool call (the call is shown, not executed).
 

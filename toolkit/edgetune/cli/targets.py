@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from edgetune.cli.options import JsonOption, give, stdout
+from edgetune.cli.options import ForceOption, JsonOption, give, stdout
 
 
-def targets(json_target: JsonOption = None) -> None:
+def targets(json_target: JsonOption = None, force: ForceOption = False) -> None:
     """List every target, the packages it needs, whether they are here, and what was verified.
 
     Example: `edgetune targets`

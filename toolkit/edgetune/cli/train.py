@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from edgetune.cli.options import JsonOption, give, stdout
+from edgetune.cli.options import ForceOption, JsonOption, give, stdout
 
 
 def train(
@@ -23,6 +23,7 @@ def train(
         ),
     ] = None,
     json_target: JsonOption = None,
+    force: ForceOption = False,
 ) -> None:
     """Train the adapters of a recipe; run the same command again to resume.
 

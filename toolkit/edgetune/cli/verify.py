@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from edgetune.cli.options import BundleArgument, EngineOption, JsonOption, give, stdout
+from edgetune.cli.options import BundleArgument, EngineOption, ForceOption, JsonOption, give, stdout
 
 if TYPE_CHECKING:
     from edgetune_export.verify.checks import Verification
@@ -23,6 +23,7 @@ def verify(
         bool, typer.Option("--all", help="A line for each check, not for each kind of check.")
     ] = False,
     json_target: JsonOption = None,
+    force: ForceOption = False,
 ) -> None:
     """Check a bundle from its hashes up to its calls; exit code 1 where a check does not hold.
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from edgetune.data.lines import numbered_lines
+from edgetune.data.parts import write_part
 from edgetune.data.readers import find_reader
-from edgetune.data.records import Record, read_record, write_jsonl
+from edgetune.data.records import Record, read_record
 from edgetune_runtime.calls import Call, Toolset
 from edgetune_runtime.errors import InputError
 
@@ -100,17 +101,18 @@ def check_records(path: Path, toolset: Toolset) -> CheckReport:
     )
 
 
-def write_checked(report: CheckReport, output: Path) -> None:
+def write_checked(report: CheckReport, output: Path, *, force: bool = False) -> None:
     """Write the records that were kept, one a line, in the conversational format; whole or not at
     all.
 
-    Raises InputError where no record was kept.
+    Raises InputError where no record was kept, or `output` holds something else and there is no
+    `force`.
     """
     if not report.kept:
         raise InputError(
             f"{report.path}: no record was kept, so {output} was not written; see the reasons."
         )
-    write_jsonl(output, (record.source for record in report.kept))
+    write_part(output, (record.source for record in report.kept), force=force)
 
 
 def conversation_key(record: Record) -> str:

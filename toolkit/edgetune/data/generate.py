@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from edgetune.data import any_tools, phone_actions
+from edgetune.data.parts import write_parts
 from edgetune.data.phone_values import SPLITS, Split
-from edgetune.data.records import write_jsonl
 from edgetune.data.trajectories import join_records
 from edgetune.tools.reader import builtin_tools, read_tools
 from edgetune_runtime.calls import Toolset
-from edgetune_runtime.files import write_json
 
 Generator = Callable[[int, int, Split], list[dict[str, Any]]]
 """Takes a count, a seed and a split, and returns records."""
@@ -40,21 +39,25 @@ def generate_records(
     counts: Mapping[str, int],
     seed: int = 0,
     trajectories: float = 0.0,
+    *,
+    force: bool = False,
 ) -> GenerateReport:
     """Write `tools.json` and one JSONL file a split into `output`.
 
     `source` is a `tools.json` or a built-in toolset. `counts` says how many records each of
     `train`, `dev` and `test` gets; a split that it leaves out is not written. `trajectories` is the
     share of them with several steps.
-    Raises InputError for tools that cannot be read or do not yield that many records.
+    Raises InputError for tools that cannot be read or do not yield that many records, and where
+    `output` holds other records or tools and there is no `force`.
     """
     toolset = read_tools(source)
     generate = generator_of(toolset, trajectories)
     # Everything is made before anything is written, so that an error leaves no mixture.
-    parts = {split: generate(counts[split], seed, split) for split in SPLITS if split in counts}
-    write_json(output / "tools.json", [tool.as_openai() for tool in toolset.tools])
-    for split, records in parts.items():
-        write_jsonl(output / f"{split}.jsonl", records)
+    parts: dict[str, list[dict[str, Any]]] = {
+        split: generate(counts[split], seed, split) for split in SPLITS if split in counts
+    }
+    tools = [tool.as_openai() for tool in toolset.tools]
+    write_parts(output, toolset, tools, parts, force=force)
     return GenerateReport(output, len(toolset.tools), dict(counts))
 
 

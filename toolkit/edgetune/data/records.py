@@ -137,10 +137,12 @@ def read_record(line: int, text: str, format: str, toolset: Toolset) -> Record:
 
 def write_jsonl(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
     """Write JSON objects, one a line, whole or not at all."""
-    write_bytes(
-        path,
-        "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records).encode(),
-    )
+    write_bytes(path, jsonl(records))
+
+
+def jsonl(records: Iterable[Mapping[str, Any]]) -> bytes:
+    """JSON objects, one a line."""
+    return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records).encode()
 
 
 def parse_record(line: int, text: str, format: str = "messages") -> Record:

@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from edgetune.data.records import write_jsonl
+from edgetune.data.parts import write_parts
+from edgetune.tools.reader import tools_from_list
 from edgetune_runtime.errors import InputError
-from edgetune_runtime.files import write_json
 
 _FOLDER = "2017-06-custom-intent-engines"
 
@@ -55,11 +55,12 @@ class _Request:
     slots: tuple[tuple[str, str], ...]
 
 
-def import_snips(directory: Path, output: Path) -> ImportReport:
+def import_snips(directory: Path, output: Path, *, force: bool = False) -> ImportReport:
     """Convert the SNIPS repository's files into `tools.json`, `train.jsonl` and `dev.jsonl`.
 
     `directory` is the repository or its folder `2017-06-custom-intent-engines`; what
-    else `output` holds stays. Raises InputError where files are missing or have another shape.
+    else `output` holds stays. Raises InputError where files are missing or have another shape, and
+    where other records or tools are there already and there is no `force`.
     """
     root = directory / _FOLDER if (directory / _FOLDER).is_dir() else directory
     train: list[_Request] = []
@@ -73,9 +74,9 @@ def import_snips(directory: Path, output: Path) -> ImportReport:
     kept = kept_train + kept_dev
     repeated = sum(_repeats(request) for request in train + dev)
     tools = _tools(kept)
-    write_json(output / "tools.json", tools)
-    write_jsonl(output / "train.jsonl", map(_record, kept_train))
-    write_jsonl(output / "dev.jsonl", map(_record, kept_dev))
+    toolset = tools_from_list(tools, _FOLDER, "snips")
+    parts = {"train": map(_record, kept_train), "dev": map(_record, kept_dev)}
+    write_parts(output, toolset, tools, parts, force=force)
     return ImportReport(
         output=str(output),
         tools=len(tools),

@@ -9,10 +9,10 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from edgetune.data.records import Record, write_jsonl
+from edgetune.data.parts import write_parts
+from edgetune.data.records import Record
 from edgetune_runtime.calls import Toolset
 from edgetune_runtime.errors import InputError
-from edgetune_runtime.files import write_json
 from edgetune_runtime.prompt import User
 from edgetune_runtime.toolsets import dump_toolsets
 
@@ -51,11 +51,19 @@ def split_records(
     }
 
 
-def write_split(parts: Mapping[str, Sequence[Record]], toolset: Toolset, directory: Path) -> None:
-    """Write each part as `<name>.jsonl` into `directory`, and their tools as `tools.json`."""
-    write_json(directory / "tools.json", dump_toolsets([toolset]))
-    for name, records in parts.items():
-        write_jsonl(directory / f"{name}.jsonl", (record.source for record in records))
+def write_split(
+    parts: Mapping[str, Sequence[Record]],
+    toolset: Toolset,
+    directory: Path,
+    *,
+    force: bool = False,
+) -> None:
+    """Write each part as `<name>.jsonl` into `directory`, and their tools as `tools.json`.
+
+    Raises InputError where something else is there and there is no `force`.
+    """
+    sources = {name: [record.source for record in records] for name, records in parts.items()}
+    write_parts(directory, toolset, dump_toolsets([toolset]), sources, force=force)
 
 
 def _groups(records: Sequence[Record]) -> dict[str, list[list[int]]]:

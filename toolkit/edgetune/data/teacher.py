@@ -16,11 +16,12 @@ from typing import Any
 import openai
 from openai.types.chat import ChatCompletion
 
-from edgetune.data.records import as_source, parse_record, record_problem, write_jsonl
+from edgetune.data.parts import require_no_parts, says_tools, write_parts
+from edgetune.data.records import as_source, parse_record, record_problem
 from edgetune_export.progress import Bar
 from edgetune_runtime.calls import RESPOND, RESPOND_CALL, Call, Toolset
 from edgetune_runtime.errors import InputError
-from edgetune_runtime.files import sha256_bytes, write_json
+from edgetune_runtime.files import sha256_bytes
 
 AT_ONCE = 10
 """Requests that the teacher is asked for at a time."""
@@ -84,13 +85,22 @@ class _Kept:
 
 
 def generate_with_teacher(
-    toolset: Toolset, output: Path, counts: Mapping[str, int], url: str, model: str
+    toolset: Toolset,
+    output: Path,
+    counts: Mapping[str, int],
+    url: str,
+    model: str,
+    *,
+    force: bool = False,
 ) -> Usage:
     """Write `tools.json` and a JSONL file for each split of `counts` into `output`.
 
     Raises InputError where the endpoint cannot be used, gives nothing that fits a tool, or
-    `output` holds the unfinished work of other tools or another model.
+    `output` holds the unfinished work of other tools or another model, or finished records and
+    there is no `force`: the teacher is not asked then.
     """
+    says_tools(output, toolset, force=force)
+    require_no_parts(output, counts, force=force)
     key = os.environ.get("OPENAI_API_KEY") or "none"
     try:
         client = openai.OpenAI(base_url=url, api_key=key, max_retries=RETRIES)
@@ -123,12 +133,12 @@ def generate_with_teacher(
                 advance=found,
                 description=f"{model}, {usage.prompt_tokens + usage.completion_tokens:,} tokens",
             )
-    write_json(output / "tools.json", [each.as_openai() for each in toolset.tools])
-    for split in counts:
-        write_jsonl(
-            output / f"{split}.jsonl",
-            [line["record"] for line in kept.records if line["split"] == split],
-        )
+    parts = {
+        split: [line["record"] for line in kept.records if line["split"] == split]
+        for split in counts
+    }
+    tools = [each.as_openai() for each in toolset.tools]
+    write_parts(output, toolset, tools, parts, force=force)
     kept.path.unlink()
     return usage
 

@@ -20,6 +20,8 @@ from edgetune.evaluate.samples import right_calls, wrong_calls
 from edgetune.evaluate.score import ERROR_KINDS
 from edgetune_runtime.files import write_bytes
 
+_GENERATOR = b'<meta name="generator" content="edgetune">'
+
 FIGURES = {
     "call_exact_match": "Whole calls exact",
     "selection_accuracy": "Right tool",
@@ -63,6 +65,12 @@ def write_report(
     page = Template(files("edgetune.evaluate").joinpath("page.html").read_text("utf-8"))
     body = "\n".join(section for section in sections if section)
     write_bytes(path, page.substitute(title=escape(title), body=body).encode())
+
+
+def is_report(path: Path) -> bool:
+    """Whether the file at `path` was written by `write_report`."""
+    with path.open("rb") as file:
+        return _GENERATOR in file.read(1000)
 
 
 def _headline(result: EvalResult, profile: Mapping[str, Any] | None) -> str:

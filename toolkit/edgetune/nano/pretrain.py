@@ -27,6 +27,7 @@ from edgetune.nano.straight_through import quantized
 from edgetune.nano.tokenizer import make_tokenizer, spaced_pairs
 from edgetune_export.progress import console
 from edgetune_runtime.errors import InputError
+from edgetune_runtime.files import require_own_directory
 
 
 def pretrain(config: Path, output: Path) -> Path:
@@ -38,8 +39,11 @@ def pretrain(config: Path, output: Path) -> Path:
 
     Returns:
         The Hugging Face directory of the latest weights.
+
+    Raises InputError for a recipe that is not right, and an `output` that holds something else.
     """
     recipe = read_recipe(config)
+    require_own_directory(output, ("tokenizer/tokenizer.json",), "pretraining")
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from edgetune.cli.options import JsonOption, give
+from edgetune.cli.options import ForceOption, JsonOption, give
 
 
 def demo(
@@ -19,6 +19,7 @@ def demo(
         bool, typer.Option("--fresh", help="Start over, where an earlier demo stands.")
     ] = False,
     json_target: JsonOption = None,
+    force: ForceOption = False,
 ) -> None:
     """Teach the embedded base twelve phone tools and call them: about five minutes on two cores.
 
@@ -26,7 +27,7 @@ def demo(
     """
     from edgetune.cli.demo.tour import run_tour
 
-    result = run_tour(output, fresh=fresh)
+    result = run_tour(output, fresh=fresh, force=force)
     give(result, json_target, lambda: None)
     if not result["verify"]:
         raise typer.Exit(1)

@@ -21,7 +21,7 @@ from edgetune.cli import verify as verify_view
 from edgetune.config import read_config
 from edgetune.data.records import Example, read_records
 from edgetune.evaluate.evaluate import EvalResult, evaluate, request_text
-from edgetune.evaluate.report import write_report
+from edgetune.evaluate.report import is_report, write_report
 from edgetune.evaluate.system import open_system
 from edgetune.evaluate.table import result_view, systems_view
 from edgetune.recipes import find_recipe
@@ -30,9 +30,12 @@ from edgetune.train.run import train
 from edgetune_export.bundle import write_bundle
 from edgetune_export.progress import console
 from edgetune_export.run import open_run
+from edgetune_export.run_record import RUN
 from edgetune_export.verify.ladder import climb
+from edgetune_runtime.bundle import DIGEST, MANIFEST
 from edgetune_runtime.calls import RESPOND
 from edgetune_runtime.errors import InputError
+from edgetune_runtime.files import require_own_directory, require_replaceable
 from edgetune_runtime.options import Options, System
 
 RECIPE = "nano/phone_actions"
@@ -42,15 +45,18 @@ EDGETUNE = Path(sys.executable).with_name("edgetune")
 """The command line of this very installation."""
 
 
-def run_tour(output: Path, *, fresh: bool = False) -> dict[str, Any]:
+def run_tour(output: Path, *, fresh: bool = False, force: bool = False) -> dict[str, Any]:
     """Run the whole way into `output` (`run/`, `bundle/`, `report.html`); the figures as JSON.
 
     A demo that was stopped goes on where it stopped. Raises InputError where `output` holds another
-    run.
+    run, or something else in the place of one of the three; `force` replaces another report.
     """
     start = time.monotonic()
     run_path, bundle_path = output / "run", output / "bundle"
     report_path = output / "report.html"
+    require_own_directory(run_path, (RUN,), "training run")
+    require_own_directory(bundle_path, (MANIFEST, DIGEST), "bundle")
+    require_replaceable(report_path, is_report, force=force)
     if fresh:
         _remove(output)
 
