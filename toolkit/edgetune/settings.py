@@ -5,7 +5,15 @@ Each section is checked by itself; what spans several is `config`'s.
 
 from typing import Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from edgetune_export.weights.quantizers import methods
 from edgetune_runtime.manifest import AdapterKind
@@ -19,11 +27,19 @@ ALTERNATIVES = (("epochs", "steps"), ("batch_size", "batch_tokens"))
 
 
 class Section(BaseModel):
-    """Keys that are not known are refused."""
+    """Keys that are not known are refused, and so is `yes`, which YAML reads as true, for 1."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _numbers(cls, value: Any, info: ValidationInfo) -> Any:
+        annotation = cls.model_fields[str(info.field_name)].annotation
+        if isinstance(value, bool) and {int, float} & {annotation, *get_args(annotation)}:
+            raise PydanticCustomError("number", "Input should be a number, not yes or no")
+        return value
 
 
 class BaseSettings(Section):
