@@ -175,6 +175,26 @@ def test_a_negative_seed_is_refused(monkeypatch, capsys, tmp_path, verb):
     assert "--seed" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "verb",
+    [("run", "{}", "hello"), ("eval", "{}", "--data", "x"), ("bfcl", "{}"), ("profile", "{}")],
+)
+def test_more_threads_than_cores_are_refused(monkeypatch, capsys, tmp_path, verb):
+    arguments = [part.format(tmp_path) for part in verb]
+    assert run(monkeypatch, *arguments, "--threads", 4096) == 2
+    [sentence] = capsys.readouterr().err.splitlines()
+    assert "--threads 4096: more threads than this machine has cores" in sentence
+
+
+def test_more_threads_than_cores_in_a_recipe_are_refused(monkeypatch, capsys, tmp_path):
+    recipe = tmp_path / "recipe.yaml"
+    data = "toolset: {tools: phone_actions}\ndata: {generate: {train: 3, dev: 1}}\n"
+    recipe.write_text(data + "machine: {threads: 4096}\n")
+    assert run(monkeypatch, "train", recipe, "-o", tmp_path / "run") == 2
+    assert "machine.threads 4096: more threads than" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["recipe.yaml"]
+
+
 def test_a_request_that_is_no_utf8_is_one_sentence(monkeypatch, capsys, tmp_path):
     assert run(monkeypatch, "run", tmp_path, "Z\udcfcrich") == 2
     assert "REQUEST: found bytes that are no UTF-8" in capsys.readouterr().err

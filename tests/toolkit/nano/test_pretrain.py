@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from edgetune.cli import main
 from edgetune.nano import pretrain as pretraining
 from edgetune.nano.pretrain import pretrain
 from edgetune.nano.recipe import Recipe, easy_share, rate_factor, read_recipe
@@ -96,6 +97,37 @@ def test_an_unknown_key_is_named(tmp_path: Path) -> None:
     path.write_text("stepz: 3\n")
     with pytest.raises(Exception, match="stepz"):
         read_recipe(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("", "found no keys"),
+        ("# steps: 6000\n", "found no keys"),
+        ("- steps", "found no keys"),
+        ("steps: [1", "is not valid YAML"),
+        ("steps: yes", "'steps' is True, expected a whole number"),
+        ("steps: 0", "'steps' is 0, expected a whole number from 1 on"),
+        ("steps: 1.5", "'steps' is 1.5, expected a whole number"),
+        ("adam_rate: fast", "'adam_rate' is 'fast', expected a number"),
+        ("adam_rate: .nan", "'adam_rate' is nan, expected a number"),
+        ("threads: 4096", "threads 4096: more threads than this machine has cores"),
+    ],
+)
+def test_a_recipe_that_says_nothing_or_no_numbers_trains_nothing(
+    monkeypatch, capsys, tmp_path, text, named
+):
+    path = tmp_path / "pretrain.yaml"
+    path.write_text(text)
+    command = ["edgetune", "nano", "pretrain", str(path), "-o", str(tmp_path / "run")]
+    monkeypatch.setattr("sys.argv", command)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    [sentence] = capsys.readouterr().err.splitlines()
+    assert str(path) in sentence
+    assert named in sentence
+    assert [file.name for file in tmp_path.iterdir()] == ["pretrain.yaml"]
 
 
 def test_the_shipped_recipe_is_read() -> None:

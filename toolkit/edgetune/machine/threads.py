@@ -14,6 +14,6 @@ def check_threads(threads: int | None, what: str) -> None:
     cores = os.cpu_count()
     if threads is not None and cores is not None and threads > cores:
         raise InputError(
-            f"{what} {threads}: this machine has {cores} cores, and more threads than these only "
-            "wait for each other; ask for fewer."
+            f"{what} {threads}: more threads than this machine has cores ({cores}) only wait for "
+            "each other; ask for fewer."
         )

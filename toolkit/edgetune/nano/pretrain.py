@@ -16,6 +16,7 @@ import torch
 from transformers import AutoTokenizer
 
 from edgetune.machine.allocator import keep_freed_memory
+from edgetune.machine.threads import check_threads
 from edgetune.nano import batches as bt
 from edgetune.nano.checkpoint import restore, save, write_snapshot
 from edgetune.nano.model import build_model, make_optimizers
@@ -43,6 +44,7 @@ def pretrain(config: Path, output: Path) -> Path:
     Raises InputError for a recipe that is not right, and an `output` that holds something else.
     """
     recipe = read_recipe(config)
+    check_threads(recipe.threads, f"{config}: threads")
     require_own_directory(output, ("tokenizer/tokenizer.json",), "pretraining")
     try:
         output.mkdir(parents=True, exist_ok=True)

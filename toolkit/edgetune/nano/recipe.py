@@ -3,6 +3,7 @@
 It knows numbers alone: neither model nor data.
 """
 
+import math
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -41,28 +42,52 @@ class Recipe:
     chunk: int = 32  # steps whose batches are made together
 
 
+_MAY_BE_NONE = ("seed", "warmup", "easy_steps", "threads")
+"""Whole numbers that may be 0."""
+
+
 def read_recipe(path: Path) -> Recipe:
-    """The recipe in a YAML file; an unknown key is an error."""
+    """The recipe in a YAML file.
+
+    Raises InputError for a file that says nothing, an unknown key, or a value that is no number of
+    the key's kind.
+    """
     if not path.is_file():
         raise InputError(f"{path}: there is no such file; give a recipe of nano.")
-    raw = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    if not isinstance(raw, dict):
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, ValueError) as error:
+        raise InputError(f"{path}: is not valid YAML ({' '.join(str(error).split())}).") from error
+    if not isinstance(raw, dict) or not raw:
         raise InputError(
-            f"{path}: found no mapping, expected keys as in configs/nano/pretrain.yaml."
+            f"{path}: found no keys, expected some as in configs/nano/pretrain.yaml; write one "
+            "at least."
         )
-    unknown = sorted(set(raw) - {f.name for f in fields(Recipe)})
+    unknown = sorted(map(str, set(raw) - {f.name for f in fields(Recipe)}))
     if unknown:
         raise InputError(
             f"{path}: found the unknown key '{unknown[0]}', expected some of "
             f"{[f.name for f in fields(Recipe)]}; correct it."
         )
+    for field in fields(Recipe):
+        value, whole = raw.get(field.name, field.default), isinstance(field.default, int)
+        kinds = (int,) if whole else (int, float)
+        # YAML's `yes` is true, and true is 1 to Python.
+        least = 1 if whole and field.name not in _MAY_BE_NONE else 0
+        if isinstance(value, bool) or not isinstance(value, kinds) or not least <= value < math.inf:
+            raise InputError(
+                f"{path}: '{field.name}' is {value!r}, expected a {'whole ' * whole}number from "
+                f"{least} on; correct it."
+            )
     return Recipe(**raw)
 
 
 def rate_factor(step: int, recipe: Recipe) -> float:
     """The learning rate's factor at `step`: warm-up, constant, linear decay."""
     decay_steps = max(1, int(recipe.steps * recipe.decay))
-    return min(1.0, (step + 1) / recipe.warmup, max(0.0, (recipe.steps - step) / decay_steps))
+    return min(
+        1.0, (step + 1) / max(1, recipe.warmup), max(0.0, (recipe.steps - step) / decay_steps)
+    )
 
 
 def easy_share(step: int, recipe: Recipe) -> float:

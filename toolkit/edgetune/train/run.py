@@ -23,6 +23,7 @@ from edgetune.config import TrainConfig
 from edgetune.machine.allocator import keep_freed_memory
 from edgetune.machine.device import best_device
 from edgetune.machine.precision import Precision, best_precision
+from edgetune.machine.threads import check_threads
 from edgetune.train.adapter import (
     Interrupted,
     Job,
@@ -75,6 +76,7 @@ def train(config: TrainConfig, output: Path) -> RunSummary:
 
 
 def _train(config: TrainConfig, output: Path, pressed: threading.Event) -> RunSummary:
+    check_threads(config.machine.threads, "machine.threads")
     keep_freed_memory()
     if config.machine.threads is not None:
         torch.set_num_threads(config.machine.threads)
