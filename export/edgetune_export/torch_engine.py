@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from transformers import DynamicCache
 
 from edgetune_export.weights.base import Base
-from edgetune_runtime.errors import InputError
+from edgetune_runtime.engines import within
+from edgetune_runtime.errors import ContextError
 from edgetune_runtime.slots import base_shapes, check_tensors, slots_of, tensor_names
 
 _Adapter = dict[str, tuple[torch.Tensor, torch.Tensor]]
@@ -28,13 +29,16 @@ class _Snapshot:
 
 
 class TorchEngine:
-    """`edgetune_runtime.engine.Engine` on the dequantized weights of `base`."""
+    """`edgetune_runtime.engine.Engine` on the dequantized weights of `base`.
+
+    `context_length` is in tokens, by default the base's own. Raises InputError where it is longer.
+    """
 
     name = "torch"
 
-    def __init__(self, base: Base) -> None:
+    def __init__(self, base: Base, context_length: int | None = None) -> None:
         self.vocab_size = base.shape.vocab_size
-        self.context_length = base.shape.context_length
+        self.context_length = within(base.shape.context_length, context_length)
         self._modules = base.slot_modules
         self._slots = base_shapes(base.slots())
         self._model = base.model()
@@ -62,9 +66,9 @@ class TorchEngine:
     @torch.inference_mode()
     def forward(self, ids: Sequence[int]) -> NDArray[np.float32]:
         if self._position + len(ids) > self.context_length:
-            raise InputError(
-                f"The context would be {self._position + len(ids)} tokens long, but this engine "
-                f"holds {self.context_length}; shorten the request or raise the context length."
+            raise ContextError(
+                f"context: {self._position + len(ids)} tokens are needed, but this engine has "
+                f"{self.context_length}; shorten the request or ask for a longer --context."
             )
         output = self._model(
             torch.tensor([list(ids)]), past_key_values=self._cache, use_cache=True, logits_to_keep=1

@@ -77,7 +77,7 @@ class Agent:
     decoupled and there is one, else by the bare base. `max_resident` bounds the adapters in memory.
 
     Each method raises InputError for an unknown toolset, for a system whose adapters the assets
-    lack, and where the prompt does not fit the context.
+    lack, and (ContextError) where the prompt does not fit the context.
     """
 
     def __init__(self, assets: Assets, engine: Engine, *, max_resident: int | None = None) -> None:

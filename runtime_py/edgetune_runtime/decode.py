@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from edgetune_runtime.automaton import Automaton
 from edgetune_runtime.engine import Engine
-from edgetune_runtime.errors import InputError
+from edgetune_runtime.errors import ContextError, InputError
 from edgetune_runtime.spans import FREE, Spans
 from edgetune_runtime.trie import Branch, NameTrie, shared_length
 from edgetune_runtime.vocabulary import Vocabulary
@@ -141,16 +141,17 @@ def decode_arguments(
     `prompt` are ids to feed first (the part of the prompt that the KV cache does not hold yet).
     `spans` are what copied values are held to, as far as the schema and `max_tokens` let them.
     `temperature` 0 takes the most likely allowed token; above 0 it samples among the allowed ones
-    with `rng`. Raises InputError where the shortest object takes more than `max_tokens` tokens or
-    does not fit the context.
+    with `rng`. Raises InputError where the shortest object takes more than `max_tokens` tokens,
+    ContextError where it does not fit the context.
     """
     rng = rng or np.random.default_rng()
     unfed = [*prompt, *automaton.opening_ids]
-    left = min(max_tokens, engine.context_length - engine.position - len(unfed))
+    room = engine.context_length - engine.position - len(unfed)
+    left = min(max_tokens, room)
     state, steps, truncated = automaton.start, 0, False
     shortest = int(automaton.distance[state])
     if left < shortest:
-        raise InputError(
+        raise (ContextError if room < shortest else InputError)(
             f"max_tokens: {left} tokens are left for the arguments ({max_tokens} asked for, in a "
             f"context of {engine.context_length}), but the shortest arguments take {shortest}; "
             "allow more tokens or shorten the request."
@@ -206,7 +207,7 @@ def write_words(
 
     Only text and `end_tokens` are allowed: no added token, so no call can begin. Stops after
     `max_tokens` tokens, or where the context is full. A character is given once all its bytes are
-    there; `prompt`, `temperature` and `rng` are as in `decode_arguments`. Raises InputError where
+    there; `prompt`, `temperature` and `rng` are as in `decode_arguments`. Raises ContextError where
     the prompt does not fit the context.
     """
     rng = rng or np.random.default_rng()

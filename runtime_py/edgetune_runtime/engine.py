@@ -41,7 +41,7 @@ class Engine(Protocol):
     def forward(self, ids: Sequence[int]) -> NDArray[np.float32]:
         """Append `ids` to the KV cache; the logits `[vocab_size]` after the last of them.
 
-        Raises InputError where the context would be longer than `context_length`.
+        Raises ContextError where the context would be longer than `context_length`.
         """
 
     def rewind(self, position: int) -> None:

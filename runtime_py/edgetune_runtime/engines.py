@@ -47,9 +47,9 @@ def open_engine(
 ) -> "Engine":
     """The engine `name` on the bundle's base; None takes the first target that has one.
 
-    `context_length` is capped by the base's own, and by what a program was lowered for; it is 4096
-    tokens at the most unless given, since it sizes the KV cache. Raises InputError where the bundle
-    has no such target or the engine's package is not installed.
+    `context_length` is in tokens; by default the base's own, or what a program was lowered for, and
+    4096 at the most, since it sizes the KV cache. Raises InputError where more is asked for than
+    there can be, where the bundle has no such target, or the engine's package is not installed.
     """
     targets: dict[str, Target] = {
         target.name: target for target in bundle.manifest.targets if has_engine(target)
@@ -60,7 +60,8 @@ def open_engine(
             f"--engine {chosen}: {bundle.path} has {sorted(targets)} to be run here; choose one of "
             "these or export with that target."
         )
-    context = min(bundle.manifest.base.context_length, context_length or CONTEXT_LIMIT)
+    longest = bundle.manifest.base.context_length
+    context = within(longest, context_length) if context_length else min(longest, CONTEXT_LIMIT)
     try:
         engine: Engine = import_module(ENGINES[chosen].module).open_engine(
             bundle, targets[chosen], context, threads
@@ -70,7 +71,18 @@ def open_engine(
             f"--engine {chosen}: its package is not installed ({error}); run "
             f"'pip install edgetune[{chosen}]'."
         ) from error
+    within(engine.context_length, context_length)
     return engine
+
+
+def within(longest: int, context_length: int | None) -> int:
+    """The context length, by default `longest`. Raises InputError where it is longer than that."""
+    if context_length is not None and context_length > longest:
+        raise InputError(
+            f"--context {context_length}: this base, or the program made of it, reads {longest} "
+            "tokens at the most; ask for fewer."
+        )
+    return context_length or longest
 
 
 def has_engine(target: "Target") -> bool:

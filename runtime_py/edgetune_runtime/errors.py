@@ -15,6 +15,10 @@ class InputError(EdgetuneError):
     """A file, record, configuration or option that the user gave is not as it must be."""
 
 
+class ContextError(InputError):
+    """A prompt, or a prompt with its call, is longer than the engine's context."""
+
+
 class BundleError(EdgetuneError):
     """A bundle, blob or artifact is damaged, incomplete or does not belong to its base."""
 

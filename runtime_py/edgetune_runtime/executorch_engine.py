@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from edgetune_runtime.bundle import Bundle
-from edgetune_runtime.errors import BundleError, InputError
+from edgetune_runtime.errors import BundleError, ContextError
 from edgetune_runtime.files import inside
 from edgetune_runtime.manifest import Slot, Target
 from edgetune_runtime.quiet import quiet, silent
@@ -101,7 +101,7 @@ class ExecuTorchEngine:
     def forward(self, ids: Sequence[int]) -> NDArray[np.float32]:
         total = self._known + len(ids)
         if total > self.context_length:
-            raise InputError(
+            raise ContextError(
                 f"context: {total} tokens are needed, but this engine has {self.context_length}; "
                 "shorten the request."
             )

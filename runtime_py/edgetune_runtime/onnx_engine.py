@@ -15,7 +15,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from edgetune_runtime.bundle import Bundle
-from edgetune_runtime.errors import BundleError, InputError
+from edgetune_runtime.errors import BundleError, ContextError
 from edgetune_runtime.files import inside
 from edgetune_runtime.manifest import Target
 from edgetune_runtime.slots import check_tensors, graph_shapes
@@ -133,9 +133,9 @@ class OnnxEngine:
     def forward(self, ids: Sequence[int]) -> NDArray[np.float32]:
         total = self._position + len(ids)
         if total > self.context_length:
-            raise InputError(
+            raise ContextError(
                 f"context: {total} tokens are needed, but the engine was opened for "
-                f"{self.context_length}; shorten the request or open it with a longer context."
+                f"{self.context_length}; shorten the request or ask for a longer --context."
             )
         feeds = {
             "input_ids": np.array([ids], np.int64),

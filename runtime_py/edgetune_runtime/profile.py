@@ -25,7 +25,10 @@ _REQUEST = "Wake me up at half past seven tomorrow and call it gym"
 
 
 def profile(
-    bundle: Bundle, engine: str | None = None, threads: int | None = None
+    bundle: Bundle,
+    engine: str | None = None,
+    threads: int | None = None,
+    context_length: int | None = None,
 ) -> dict[str, Any]:
     """Measure `bundle` on engine `engine`: times in ms, sizes in bytes, speeds in tokens/s.
 
@@ -36,7 +39,7 @@ def profile(
     """
     before = resident_bytes()
     begin = time.perf_counter()
-    opened = open_engine(bundle, engine, threads)
+    opened = open_engine(bundle, engine, threads, context_length)
     load_ms = _ms_since(begin)
     ids = _prompt_ids(bundle)
     opened.forward(ids[:1])

@@ -14,7 +14,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from edgetune_runtime.bundle import Bundle
-from edgetune_runtime.errors import BundleError, InputError
+from edgetune_runtime.errors import BundleError, ContextError
 from edgetune_runtime.files import inside
 from edgetune_runtime.manifest import Target
 from edgetune_runtime.qnn_provider import add_provider
@@ -120,7 +120,7 @@ class QnnEngine:
     def forward(self, ids: Sequence[int]) -> NDArray[np.float32]:
         total = self._position + len(ids)
         if total > self.context_length:
-            raise InputError(
+            raise ContextError(
                 f"context: {total} tokens are needed, but this engine has {self.context_length}; "
                 "shorten the request."
             )

@@ -73,7 +73,7 @@ def test_an_empty_snapshot_restores_an_empty_cache(engine):
 
 def test_a_context_that_is_too_long_is_refused(engine):
     engine.forward(IDS)
-    with pytest.raises(InputError, match="1025 tokens long, but this engine holds 1024"):
+    with pytest.raises(InputError, match="1025 tokens are needed, but this engine has 1024"):
         engine.forward([1] * (1025 - len(IDS)))
     assert engine.position == len(IDS)
 

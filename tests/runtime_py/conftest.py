@@ -17,7 +17,7 @@ from edgetune_runtime.agent import Agent
 from edgetune_runtime.assets import AdapterSource, Assets, ToolsetAssets
 from edgetune_runtime.automaton import UNREACHABLE, Automaton
 from edgetune_runtime.calls import Toolset
-from edgetune_runtime.errors import InputError
+from edgetune_runtime.errors import ContextError
 from edgetune_runtime.files import sha256_bytes, sha256_file, write_bytes, write_json
 from edgetune_runtime.options import Options
 from edgetune_runtime.prompt import Pieces, ToolsetPrompts
@@ -180,7 +180,7 @@ class MockEngine:
     def forward(self, ids):
         assert len(ids) > 0
         if len(self.ids) + len(ids) > self.context_length:
-            raise InputError("context: too long")
+            raise ContextError("context: too long")
         self.ids += ids
         self.fed.append(tuple(ids))
         return self._logits(tuple(self.ids), self.adapter)

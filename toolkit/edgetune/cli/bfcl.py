@@ -7,6 +7,7 @@ import typer
 
 from edgetune.cli.options import (
     AbstainOption,
+    ContextOption,
     EvaluatedArgument,
     EvaluationEngineOption,
     ForceOption,
@@ -34,6 +35,7 @@ def bfcl(
     limit: LimitOption = None,
     max_tokens: MaxTokensOption = 256,
     threads: ThreadsOption = None,
+    context: ContextOption = None,
     json_target: JsonOption = None,
     force: ForceOption = False,
 ) -> None:
@@ -51,7 +53,7 @@ def bfcl(
     from edgetune_runtime.options import Options
 
     cases = read_cases(data)[:limit]
-    agent = open_system(path, engine, threads=threads)
+    agent = open_system(path, engine, threads=threads, context_length=context)
     own = path if (path / "manifest.json").is_file() else path / "base"
     options = Options(max_tokens=max_tokens, abstain_below=abstain_below)
     found = evaluate_bfcl(agent, Template.read(own), cases, options)

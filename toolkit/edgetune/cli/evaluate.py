@@ -8,6 +8,7 @@ import typer
 
 from edgetune.cli.options import (
     AbstainOption,
+    ContextOption,
     EvaluatedArgument,
     EvaluationEngineOption,
     ForceOption,
@@ -58,6 +59,7 @@ def evaluate(
         Path | None, file_option(_is_report, "--report", help="Also write an HTML report.")
     ] = None,
     threads: ThreadsOption = None,
+    context: ContextOption = None,
     max_resident: ResidentOption = None,
     json_target: JsonOption = None,
     force: ForceOption = False,
@@ -86,7 +88,9 @@ def evaluate(
     from edgetune.evaluate.table import result_view
     from edgetune_runtime.options import Options
 
-    agent = open_system(path, engine, threads=threads, max_resident=max_resident)
+    agent = open_system(
+        path, engine, threads=threads, context_length=context, max_resident=max_resident
+    )
     options = Options(
         system=system.value,
         max_tokens=max_tokens,

@@ -8,6 +8,7 @@ import typer
 
 from edgetune.cli.options import (
     BundleArgument,
+    ContextOption,
     EngineOption,
     ForceOption,
     JsonOption,
@@ -35,6 +36,7 @@ def golden(
         typer.Option("--check", metavar="FILE", help="Instead: does this runtime do as FILE says?"),
     ] = None,
     engine: EngineOption = None,
+    context: ContextOption = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the random texts and calls.")] = 0,
     json_target: JsonOption = None,
     force: ForceOption = False,
@@ -56,14 +58,14 @@ def golden(
 
     opened = open_bundle(bundle)
     if check is not None:
-        problems = check_golden(_read(check), opened, open_engine(opened, engine))
+        problems = check_golden(_read(check), opened, open_engine(opened, engine, None, context))
         result: dict[str, Any] = {"ok": not problems, "problems": problems}
         give(result, json_target, lambda: _show_problems(problems))
         if problems:
             raise typer.Exit(1)
         return
     assert output is not None
-    made = make_golden(opened, open_engine(opened, engine), seed)
+    made = make_golden(opened, open_engine(opened, engine, None, context), seed)
     write_bytes(output, golden_text(made).encode())
     counts = {name: len(value) for name, value in made.items() if isinstance(value, list)}
     result = {"output": str(output), "engine": made["engine"], "seed": seed, **counts}

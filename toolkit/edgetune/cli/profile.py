@@ -6,6 +6,7 @@ from rich.console import Console
 
 from edgetune.cli.options import (
     BundleArgument,
+    ContextOption,
     EngineOption,
     ForceOption,
     JsonOption,
@@ -19,6 +20,7 @@ def profile(
     bundle: BundleArgument,
     engine: EngineOption = None,
     threads: ThreadsOption = None,
+    context: ContextOption = None,
     json_target: JsonOption = None,
     force: ForceOption = False,
 ) -> None:
@@ -29,7 +31,7 @@ def profile(
     from edgetune_runtime.bundle import open_bundle
     from edgetune_runtime.profile import profile as measure
 
-    result = measure(open_bundle(bundle), engine, threads)
+    result = measure(open_bundle(bundle), engine, threads, context_length=context)
     give(result, json_target, lambda: show(result, stdout))
 
 

@@ -9,6 +9,7 @@ import typer
 from edgetune.cli.options import (
     AbstainOption,
     BundleArgument,
+    ContextOption,
     EngineOption,
     ForceOption,
     JsonOption,
@@ -36,6 +37,7 @@ def run(
     system: SystemOption = System.decoupled,
     engine: EngineOption = None,
     threads: ThreadsOption = None,
+    context: ContextOption = None,
     max_resident: ResidentOption = None,
     temperature: Annotated[float, typer.Option(min=0.0, help="0 takes the likeliest token.")] = 0.0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the sampling above temperature 0.")] = 0,
@@ -75,7 +77,7 @@ def run(
         raise InputError("REQUEST: found nothing, expected what the user says; give it in quotes.")
     opened = open_bundle(bundle)
     agent = Agent(
-        opened.assets, open_engine(opened, engine, threads=threads), max_resident=max_resident
+        opened.assets, open_engine(opened, engine, threads, context), max_resident=max_resident
     )
     options = Options(
         system=system.value,

@@ -5,19 +5,18 @@ what is to be evaluated, `score` counts, `table` and `report` show.
 """
 
 import hashlib
-import itertools
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from statistics import median
 from typing import Any, Literal
 
 from edgetune.data.records import Example
+from edgetune.evaluate.asking import LeftOut, ask
 from edgetune.evaluate.reliability import Reliability, reliability
 from edgetune.evaluate.score import Outcome, Score, score
 from edgetune.evaluate.trajectories import trajectories_json
-from edgetune_export.progress import track
 from edgetune_runtime.agent import Agent, Step
 from edgetune_runtime.calls import RESPOND, Call, Toolset
 from edgetune_runtime.decode import Decoded, Selection
@@ -47,6 +46,8 @@ class EvalResult:
     """Tools less probable than this were not called."""
     lengths: tuple[int, ...] = ()
     """How many of `examples` each record gave; empty where they are not known as steps."""
+    left_out: tuple[LeftOut, ...] = ()
+    """Records that do not fit the context: none of their steps is among `examples`."""
 
     @property
     def trajectories(self) -> dict[str, Any]:
@@ -87,6 +88,7 @@ class EvalResult:
             "abstain_below": self.abstain_below,
             "reliability": None if believed is None else believed.as_json(),
             "timing": self.timing,
+            "left_out": [each.as_json() for each in self.left_out],
             "examples_sha256": self._examples_sha256(),
             "examples": [self._example_as_json(index) for index in range(len(self.examples))],
         }
@@ -141,29 +143,38 @@ def evaluate(
     runs both and scores calls end to end: where the selected tool is the expected one, the same
     arguments serve for both figures and are decoded once. `progress` shows a bar on standard error.
     `lengths` says how many of the examples each record gave, so that whole records are scored too.
+    A record that does not fit the context is left out, and named in the result.
 
-    Raises InputError where there is no example, the agent has no such toolset, or an example
-    expects a tool that the toolset does not have.
+    Raises InputError where there is no example or none fits, the agent has no such toolset, or an
+    example expects a tool that the toolset does not have.
     """
     toolset = _toolset(agent, toolset_name)
     _check(examples, toolset, stage)
-    shown = track(examples, title(agent, options)) if progress else examples
-    answers = [
-        answer(agent, example, stage, each, toolset=toolset_name, owner=toolset_name)
-        for example, each in zip(shown, seeded(options), strict=False)
-    ]
-    outcomes = tuple(each.outcome for each in answers)
+
+    def answer_one(example: Example, each: Options) -> Answer:
+        return answer(agent, example, stage, each, toolset=toolset_name, owner=toolset_name)
+
+    found = ask(
+        examples,
+        lengths,
+        options,
+        answer_one,
+        request=lambda example: request_text(example.turns),
+        title=title(agent, options) if progress else None,
+    )
+    outcomes = tuple(each.outcome for each in found.given)
     return EvalResult(
         system=options.system,
         engine=agent.engine.name,
         toolset=toolset_name,
         stage=stage,
-        examples=tuple(examples),
+        examples=found.steps,
         outcomes=outcomes,
-        costs=tuple(each.cost for each in answers if each.cost),
+        costs=tuple(each.cost for each in found.given if each.cost),
         score=score(toolset, outcomes),
         abstain_below=options.abstain_below,
-        lengths=tuple(lengths),
+        lengths=found.lengths,
+        left_out=found.left_out,
     )
 
 
@@ -249,12 +260,6 @@ def answer(
     decoded = agent.arguments(turns, owner, call.tool, options)
     outcome = Outcome(expected, given=decoded.arguments, truncated=decoded.truncated)
     return Answer(outcome, _cost(began, decoded), None)
-
-
-def seeded(options: Options) -> Iterator[Options]:
-    """Options for one example after the other, each sampled with a seed of its own."""
-    for index in itertools.count():
-        yield replace(options, seed=options.seed + index)
 
 
 def title(agent: Agent, options: Options) -> str:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from edgetune.data.routed import RoutedStep
-from edgetune.evaluate.evaluate import EvalResult, Stage, answer, seeded, title
+from edgetune.evaluate.asking import ask
+from edgetune.evaluate.evaluate import Answer, EvalResult, Stage, answer, request_text, title
 from edgetune.evaluate.score import score
-from edgetune_export.progress import track
 from edgetune_runtime.agent import Agent
 from edgetune_runtime.calls import Toolset
 from edgetune_runtime.errors import InputError
@@ -70,25 +70,34 @@ def evaluate_routed(
             f"data: no example to evaluate at stage '{stage}'; give records with calls of tools."
         )
     names = _Names({name: each.toolset for name, each in agent.assets.toolsets.items()})
-    shown = track(steps, title(agent, options)) if progress else steps
-    answers = [
-        answer(agent, step.example, stage, each, toolset=None, owner=step.toolset, named=names.of)
-        for step, each in zip(shown, seeded(options), strict=False)
-    ]
-    outcomes = tuple(each.outcome for each in answers)
+
+    def answer_one(step: RoutedStep, each: Options) -> Answer:
+        owner = step.toolset
+        return answer(agent, step.example, stage, each, toolset=None, owner=owner, named=names.of)
+
+    found = ask(
+        steps,
+        lengths,
+        options,
+        answer_one,
+        request=lambda step: request_text(step.example.turns),
+        title=title(agent, options) if progress else None,
+    )
+    outcomes = tuple(each.outcome for each in found.given)
     return RoutedResult(
         system=options.system,
         engine=agent.engine.name,
         toolset=names.together.name,
         stage=stage,
-        examples=tuple(step.example for step in steps),
+        examples=tuple(step.example for step in found.steps),
         outcomes=outcomes,
-        costs=tuple(each.cost for each in answers if each.cost),
+        costs=tuple(each.cost for each in found.given if each.cost),
         score=score(names.together, outcomes),
         abstain_below=options.abstain_below,
-        lengths=tuple(lengths),
-        expected_toolsets=tuple(step.toolset for step in steps),
-        toolsets=tuple(each.toolset for each in answers),
+        lengths=found.lengths,
+        left_out=found.left_out,
+        expected_toolsets=tuple(step.toolset for step in found.steps),
+        toolsets=tuple(each.toolset for each in found.given),
     )
 
 

@@ -17,19 +17,20 @@ def open_system(
     engine: str | None = None,
     *,
     threads: int | None = None,
+    context_length: int | None = None,
     max_resident: int | None = None,
 ) -> Agent:
     """An agent over the bundle or run at `path`.
 
     `engine` is by default the bundle's own, and torch for a run; `threads` are CPU threads;
-    `max_resident` is the agent's. Raises
-    InputError where `path` holds neither, or the engine cannot run what stands there; BundleError
-    where the bundle is damaged.
+    `context_length` is in tokens; `max_resident` is the agent's. Raises InputError where `path`
+    holds neither, or the engine cannot run what stands there; BundleError where the bundle is
+    damaged.
     """
     if (path / "manifest.json").is_file():
-        assets, opened = _bundle(path, engine, threads)
+        assets, opened = _bundle(path, engine, threads, context_length)
     elif (path / "run.json").is_file():
-        assets, opened = _run(path, engine, threads)
+        assets, opened = _run(path, engine, threads, context_length)
     else:
         raise InputError(
             f"{path}: found neither manifest.json (a bundle) nor run.json (a training run); give "
@@ -38,7 +39,9 @@ def open_system(
     return Agent(assets, opened, max_resident=max_resident)
 
 
-def _bundle(path: Path, engine: str | None, threads: int | None) -> tuple[Assets, Engine]:
+def _bundle(
+    path: Path, engine: str | None, threads: int | None, context_length: int | None
+) -> tuple[Assets, Engine]:
     from edgetune_runtime.bundle import open_bundle
     from edgetune_runtime.engines import open_engine
 
@@ -48,10 +51,12 @@ def _bundle(path: Path, engine: str | None, threads: int | None) -> tuple[Assets
             "or give the RUN that the bundle was exported from."
         )
     bundle = open_bundle(path)
-    return bundle.assets, open_engine(bundle, engine, threads)
+    return bundle.assets, open_engine(bundle, engine, threads, context_length)
 
 
-def _run(path: Path, engine: str | None, threads: int | None) -> tuple[Assets, Engine]:
+def _run(
+    path: Path, engine: str | None, threads: int | None, context_length: int | None
+) -> tuple[Assets, Engine]:
     if engine not in (None, "torch"):
         raise InputError(
             f"{path}: --engine {engine} runs a bundle, but this is a training run; evaluate what "
@@ -65,4 +70,4 @@ def _run(path: Path, engine: str | None, threads: int | None) -> tuple[Assets, E
     if threads is not None:
         torch.set_num_threads(threads)
     run = open_run(path)
-    return run_assets(run), TorchEngine(run.base)
+    return run_assets(run), TorchEngine(run.base, context_length)

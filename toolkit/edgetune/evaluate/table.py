@@ -47,6 +47,14 @@ def result_view(result: EvalResult) -> RenderableType:
             f"{count} {kind.replace('_', ' ')}" for kind, count in score.argument_errors.items()
         )
         views.append(f"\nwrong arguments, given the right tool: {errors}")
+    if result.left_out:
+        longest = "; ".join(
+            f"record {each.record} ({escape(each.request[:60])!r})" for each in result.left_out[:5]
+        )
+        more = ", …" if len(result.left_out) > 5 else ""
+        views.append(
+            f"\nleft out, longer than the context: {len(result.left_out)} records: {longest}{more}"
+        )
     return Group(*views)
 
 
