@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -10,6 +11,7 @@ from edgetune.cli import app
 from edgetune.data.any_tools import generate
 from edgetune.data.check import check_records
 from edgetune.data.generate import generate_records
+from edgetune.data.spoken import LARGEST
 from edgetune.invent.requests import Request
 from edgetune.tools.reader import read_tools, tools_from_list
 from edgetune_runtime.errors import InputError
@@ -222,3 +224,31 @@ def test_a_tool_for_which_no_request_can_be_made_is_named():
     toolset = tools_from_list([*TOOLS, hidden], "tools.json", "office")
     with pytest.raises(InputError, match="made for 'hidden' fits its schema"):
         generate(toolset, 100, 0, "train")
+
+
+def test_bounds_that_no_float_is_between_are_no_bounds_of_what_is_said(monkeypatch, tmp_path):
+    largest = 1.7976931348623157e308
+    numbers = tool(
+        "set_volume",
+        "Sets the volume.",
+        ["level", "far"],
+        level={"type": "number", "minimum": -largest, "maximum": largest},
+        far={"type": "integer", "minimum": -(10**400), "maximum": 10**400},
+    )
+    (tmp_path / "tools.json").write_text(json.dumps([numbers]))
+    command = ["data", "generate", "--tools", str(tmp_path / "tools.json"), "-o", str(tmp_path)]
+    done = CliRunner().invoke(app, [*command, "--train", "20", "--dev", "2", "--test", "2"])
+    assert done.exit_code == 0, done.output
+    report = check_records(tmp_path / "train.jsonl", read_tools(tmp_path / "tools.json"))
+    assert not report.dropped
+    said = [call.arguments for record in report.kept for call in record.calls if call.arguments]
+    assert len({arguments["level"] for arguments in said}) > 5
+    assert all(abs(arguments["level"]) <= LARGEST >= abs(arguments["far"]) for arguments in said)
+
+
+def test_the_bounds_of_a_public_report_are_generated_for(tmp_path):
+    case = Path(__file__).resolve().parents[4] / "shared" / "cases" / "S24" / "tools.json"
+    if not case.is_file():
+        pytest.skip(f"{case} is not here: public reports are kept outside the repo")
+    report = generate_records(case, tmp_path, {"train": 20, "dev": 2, "test": 2})
+    assert report.records["train"] == 20

@@ -24,6 +24,9 @@ Speak = Callable[[Random], Spoken]
 
 TRIES = 20
 """Draws of a typed value that the schema may refuse, before the automaton makes one."""
+LARGEST = 10**9
+"""The largest number that a request says, where a schema allows larger ones."""
+_BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 DEEPEST = 4
 """Objects within objects that are made by type; a schema may contain itself."""
 _DEFINITIONS = ("$defs", "definitions")
@@ -109,7 +112,7 @@ def _typed(
         return None
     if kind == "boolean":
         return lambda rng: _member(rng.random() < 0.5)
-    if kind in ("integer", "number"):
+    if kind in ("integer", "number") and _bounds(schema) is not None:
         numbers = concepts_of(words, schema.get("description", ""), TYPES[kind])
         return lambda rng: _number(rng, schema, numbers)
     if kind == "array" and isinstance(schema.get("items"), Mapping):
@@ -138,15 +141,27 @@ def _string(rng: Random, schema: Mapping[str, Any], concepts: list[Concept]) -> 
     return text, text
 
 
-def _number(rng: Random, schema: Mapping[str, Any], concepts: list[Concept]) -> Spoken:
+def _bounds(schema: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Between what a number is drawn; None where nobody would say such numbers.
+
+    Bounds may be those of a type, whose difference no float holds.
+    """
     low = schema.get("minimum", schema.get("exclusiveMinimum"))
     high = schema.get("maximum", schema.get("exclusiveMaximum"))
+    low = low if low is not None else min(0, high - 100) if high is not None else 0
+    high = high if high is not None else low + 100
+    if low > LARGEST or high < -LARGEST:
+        return None
+    return max(low, -LARGEST), min(high, LARGEST)
+
+
+def _number(rng: Random, schema: Mapping[str, Any], concepts: list[Concept]) -> Spoken:
+    bounded = any(key in schema for key in _BOUNDS)
     value: float
-    if low is None and high is None and concepts:
+    if concepts and not bounded:
         value = float(rng.choice(concepts).make(rng))
     else:
-        low = low if low is not None else min(0, high - 100) if high is not None else 0
-        high = high if high is not None else low + 100
+        low, high = _bounds(schema) or (0, 100)
         value = round(rng.uniform(low, high), rng.choice((0, 0, 1, 2)))
     if value != int(value) and schema["type"] == "number":
         return str(value), value
