@@ -88,11 +88,13 @@ def require_replaceable(target: Path, ours: Callable[[Path], bool], *, force: bo
                 f"{target}: is there already and holds something else, which is not replaced; "
                 "choose another place, or give --force."
             )
-        place = target.resolve().parent
-        while not place.exists():
-            place = place.parent
-        with tempfile.TemporaryFile(dir=place):
+        with tempfile.TemporaryFile(dir=existing_parent(target)):
             pass
+
+
+def existing_parent(target: Path) -> Path:
+    """The folder nearest above `target` that there is already."""
+    return next(place for place in target.resolve().parents if place.exists())
 
 
 def require_own_directory(target: Path, names: Collection[str], what: str) -> None:

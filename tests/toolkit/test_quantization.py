@@ -102,6 +102,21 @@ def test_what_contradicts_itself_is_refused_before_anything_is_written(
     assert [path.name for path in (tmp_path / "notes").iterdir()] == ["mine.txt"]
 
 
+def test_records_that_cannot_be_measured_on_leave_nothing(
+    monkeypatch, capsys, tmp_path, tiny_checkpoint, records
+):
+    long = json.loads(records["dev"].read_text().splitlines()[0])
+    long["messages"][0]["content"] *= 300
+    records["dev"].write_text(json.dumps(long) + "\n")
+    before = sorted(tmp_path.rglob("*"))
+    output = tmp_path / "bases" / "mine"
+    source = tiny_checkpoint("qwen2")
+    capsys.readouterr()
+    assert run(monkeypatch, source, "-o", output, "--data", records["dev"]) == 2
+    assert "none of the 1 examples has at most" in capsys.readouterr().err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_the_embedded_base_is_its_checkpoint_by_least_error_bit_for_bit(tmp_path):
     source = Path(__file__).parents[2] / "checkpoints" / "nano"
     made = load_base(source, tmp_path / "base", method="mse")

@@ -32,7 +32,7 @@ from edgetune_export.weights.quantizers import FLOAT
 from edgetune_runtime.agent import Agent
 from edgetune_runtime.calls import Toolset
 from edgetune_runtime.errors import InputError
-from edgetune_runtime.files import require_own_directory
+from edgetune_runtime.files import existing_parent, require_own_directory
 from edgetune_runtime.options import Options
 
 MAX_LENGTH = 2048
@@ -98,8 +98,8 @@ def quantize_checkpoint(
 
     A quantizer that reads texts, and no other, needs `calibrate_on`. Raises InputError for a
     `checkpoint` that is a base already or that no target takes, an `output` that is something else,
-    and whatever is wrong with checkpoint or records. `output` is written whole or not
-    at all, before anything is measured.
+    and whatever is wrong with checkpoint or records. `output` is written whole or not at all, after
+    the float checkpoint was measured: records that cannot be measured on leave nothing.
     """
     if (Path(checkpoint) / "base.json").is_file():
         raise InputError(
@@ -117,12 +117,12 @@ def quantize_checkpoint(
         )
     source = open_checkpoint(checkpoint)
     refusals(source)
-    base = load_base(source, output, name=checkpoint, method=method, calibration=calibration)
-    with tempfile.TemporaryDirectory(dir=output.resolve().parent, prefix=".float.") as beside:
-        whole = load_base(source, Path(beside) / "base", name=base.name, method=FLOAT)
-        before = after = None
-        if held_out is not None:
-            before, after = (quality(each, held_out) for each in (whole, base))
+    with tempfile.TemporaryDirectory(dir=existing_parent(output), prefix=".float.") as place:
+        beside = Path(place)
+        whole = load_base(source, beside / "base", name=checkpoint, method=FLOAT)
+        before = None if held_out is None else quality(whole, held_out)
+        base = load_base(source, output, name=checkpoint, method=method, calibration=calibration)
+        after = None if held_out is None else quality(base, held_out)
         return Quantization(base, weight_error(whole, base), before, after)
 
 
