@@ -98,18 +98,21 @@ def existing_parent(target: Path) -> Path:
 
 
 def require_own_directory(target: Path, names: Collection[str], what: str) -> None:
-    """Raise InputError where `target` is something else than `what`, which has files `names`.
+    """Raise InputError where `target` is something else than `what`, which has files `names`, or
+    cannot be written.
 
     Nothing at all and an empty folder may become one. No `--force` helps: whole folders of
     something else are not removed.
     """
-    if target.exists() and not all((target / name).is_file() for name in names):
-        with _named(target):
-            if not target.is_dir() or any(target.iterdir()):
-                raise InputError(
-                    f"{target}: exists and is no {what} (which has {' and '.join(names)}); choose "
-                    "another --output, or remove it."
-                )
+    with _named(target):
+        with tempfile.TemporaryFile(dir=existing_parent(target)):
+            pass
+        whole = all((target / name).is_file() for name in names)
+        if target.exists() and not whole and not (target.is_dir() and not any(target.iterdir())):
+            raise InputError(
+                f"{target}: exists and is no {what} (which has {' and '.join(names)}); choose "
+                "another --output, or remove it."
+            )
 
 
 def sha256_bytes(content: bytes) -> str:

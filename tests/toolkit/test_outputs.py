@@ -1,6 +1,7 @@
 """No verb replaces what something else wrote, or works for an output that cannot be written."""
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -187,6 +188,20 @@ def test_a_folder_of_something_else_is_never_replaced(
         assert [path.name for path in notes.parent.iterdir()] == ["notes.txt"]
         notes.unlink()
         notes.parent.rmdir()
+
+
+def test_a_folder_that_cannot_be_made_is_told_before_the_work(monkeypatch, capsys, tmp_path):
+    (tmp_path / "file").write_text(MINE)
+    for command in (("demo",), ("data", "generate", "--tools", "phone_actions")):
+        assert run(monkeypatch, *command, "-o", tmp_path / "file" / "out") == 2
+        assert "cannot be written (Not a directory)" in refusal(capsys)
+
+
+def test_the_readmes_commands_write_into_folders_of_their_own():
+    text = (Path(__file__).parents[2] / "README.md").read_text()
+    outputs = re.findall(r"^ +edgetune .*(?:-o|--output) (\S+)", text, re.MULTILINE)
+    assert len(outputs) >= 5
+    assert len(set(outputs)) == len(outputs)
 
 
 def test_a_report_and_a_zip_of_something_else_stay(monkeypatch, capsys, tmp_path, tiny_run):

@@ -124,9 +124,9 @@ def generate(
 
     Example: `edgetune data generate --tools my/tools.json -o data/mine --train 3000`
 
-    Example: `edgetune data generate --tools my/tools.json -o data/mine --trajectories 0.2`
+    Example: `edgetune data generate --tools my/tools.json -o data/steps --trajectories 0.2`
 
-    Example: `edgetune data generate --tools my/tools.json -o data/mine --train 500 --teacher
+    Example: `edgetune data generate --tools my/tools.json -o data/taught --train 500 --teacher
     http://localhost:8000/v1 --model qwen3-32b`
     """
     counts = {"train": train, "dev": dev, "test": test}

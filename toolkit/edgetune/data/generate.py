@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from edgetune.data import any_tools, phone_actions
-from edgetune.data.parts import write_parts
+from edgetune.data.parts import says_tools, write_parts
 from edgetune.data.phone_values import SPLITS, Split
 from edgetune.data.trajectories import join_records
 from edgetune.tools.reader import builtin_tools, read_tools
@@ -51,6 +51,7 @@ def generate_records(
     `output` holds other records or tools and there is no `force`.
     """
     toolset = read_tools(source)
+    says_tools(output, toolset, force=force)  # a place that will not do is better told now
     generate = generator_of(toolset, trajectories)
     # Everything is made before anything is written, so that an error leaves no mixture.
     parts: dict[str, list[dict[str, Any]]] = {

@@ -112,12 +112,14 @@ def _accuracy(results: Sequence[EvalResult]) -> str:
                     whisker=result.score.intervals[name],
                 )
             )
+    left_out = len(results[-1].left_out)
+    longer = f" Left out, longer than the context: {left_out} records." if left_out else ""
     return _section(
         "Accuracy",
         f"{results[-1].score.n} examples of "
         f"<code>{escape(results[-1].toolset)}</code>, on {escape(results[-1].engine)}. "
         "The line across a bar's end, and what stands in brackets above, is the 95&thinsp;% "
-        "interval (a bootstrap over the examples).",
+        f"interval (a bootstrap over the examples).{longer}",
         charts.bars(groups),
     )
 
