@@ -111,7 +111,7 @@ def require_own_directory(target: Path, names: Collection[str], what: str) -> No
         if target.exists() and not whole and not (target.is_dir() and not any(target.iterdir())):
             raise InputError(
                 f"{target}: exists and is no {what} (which has {' and '.join(names)}); choose "
-                "another --output, or remove it."
+                "another place, or remove it."
             )
 
 

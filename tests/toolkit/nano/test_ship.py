@@ -20,6 +20,7 @@ def run(
     for directory in ("base", "nano"):
         (tmp_path / directory).mkdir()
         (tmp_path / directory / "old").write_text("old")
+    (tmp_path / "nano" / "model.safetensors").write_text("old")
     return tmp_path / "run"
 
 
@@ -43,8 +44,16 @@ def test_a_base_that_is_too_large_replaces_nothing(
     monkeypatch.setattr(shipping, "MOST_BYTES", 1000)
     with pytest.raises(InputError, match="at most 1000 may be shipped"):
         shipping.ship(run, tmp_path)
-    assert files(tmp_path / "base") == files(tmp_path / "nano") == {"old"}
+    assert files(tmp_path / "base") == {"old"}
+    assert (tmp_path / "nano" / "model.safetensors").read_text() == "old"
     assert files(tmp_path) == {"base", "nano", "run"}
+
+
+def test_what_is_no_checkpoint_stays(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "nano" / "model.safetensors").unlink()
+    with pytest.raises(InputError, match="exists and is no checkpoint"):
+        shipping.ship(run, tmp_path)
+    assert files(tmp_path / "base") == files(tmp_path / "nano") == {"old"}
 
 
 def test_a_run_without_a_model_is_one_sentence(tmp_path: Path) -> None:
