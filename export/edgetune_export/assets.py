@@ -18,12 +18,13 @@ from edgetune_export.progress import track
 from edgetune_export.prompts.names import name_trie
 from edgetune_export.prompts.prefixes import reply_prefix, router_prompts, toolset_prompts
 from edgetune_export.prompts.template import Template
+from edgetune_export.tool_formats import parse_tools
 from edgetune_runtime.assets import Assets, RouterAssets, ToolsetAssets
 from edgetune_runtime.automaton import Automaton
 from edgetune_runtime.calls import Toolset
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.prompt import Pieces, ToolsShown
-from edgetune_runtime.toolsets import parse_toolset
+from edgetune_runtime.toolsets import make_toolset
 from edgetune_runtime.vocabulary import Vocabulary
 
 
@@ -87,37 +88,16 @@ def toolset_assets(
 
 
 def read_toolset(name: str, tools: Any, description: str = "") -> Toolset:
-    """The toolset of an OpenAI request's `tools`, or of an MCP server's (those of `tools/list`).
+    """The toolset of an OpenAI request's `tools`, of an MCP server's answer to `tools/list`, or of
+    any other of the known formats (`tool_formats`).
 
-    Raises InputError, naming the entry, for a list of anything else.
+    Raises InputError, naming the entry, for anything else.
     """
-    if not isinstance(tools, list):
-        raise InputError(f"{name}: found {type(tools).__name__}, expected a list of tools.")
     try:
         json.dumps(tools, ensure_ascii=False).encode()  # half of a surrogate pair is no text
     except (TypeError, ValueError) as error:
         raise InputError(f"{name}: its tools are no JSON in UTF-8 ({error}).") from error
-    return parse_toolset(
-        {"name": name, "description": description, "tools": [_as_openai(tool) for tool in tools]},
-        name,
-    )
-
-
-def _as_openai(tool: Any) -> Any:
-    """A tool in the OpenAI function format, its description a text; anything else as it is."""
-    if not isinstance(tool, Mapping):
-        return tool
-    if "inputSchema" not in tool:
-        function = tool.get("function")
-        if not isinstance(function, Mapping) or function.get("description", "") is not None:
-            return tool
-        return {**tool, "function": {**function, "description": ""}}
-    function = {
-        "name": tool.get("name"),
-        "description": tool.get("description") or tool.get("title") or "",
-        "parameters": tool["inputSchema"],
-    }
-    return {"type": "function", "function": function}
+    return make_toolset(name, parse_tools(tools, name), description, where=name)
 
 
 def _router_assets(

@@ -5,7 +5,7 @@ Checks the shape that the rest relies on. Whether a JSON Schema is a valid one i
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ def read_toolsets(path: Path) -> dict[str, Toolset]:
     """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read as JSON ({error}); give a tools file.") from error
     entries = value.get("toolsets") if isinstance(value, dict) else None
     if not isinstance(entries, list) or not entries:
@@ -63,13 +63,19 @@ def parse_toolset(value: Any, where: str) -> Toolset:
     tools = tuple(
         parse_tool(tool, f"{where}.tools[{index}]") for index, tool in enumerate(value["tools"])
     )
+    description = _text(value, "description", where, default="")
+    return make_toolset(name, tools, description, where=where)
+
+
+def make_toolset(name: str, tools: Sequence[Tool], description: str, *, where: str) -> Toolset:
+    """A toolset whose names tell its tools apart. Raises InputError where they don't."""
     names = [tool.name for tool in tools]
     for tool in names:
         if tool == RESPOND:
             raise InputError(f"{where}: the tool name '{RESPOND}' is reserved; rename that tool.")
         if names.count(tool) > 1:
             raise InputError(f"{where}: two tools are named '{tool}'; rename or remove one.")
-    return Toolset(name, _text(value, "description", where, default=""), tools)
+    return Toolset(name, description, tuple(tools))
 
 
 def parse_tool(value: Any, where: str) -> Tool:
@@ -80,23 +86,24 @@ def parse_tool(value: Any, where: str) -> Tool:
             f'{where}: expected {{"type": "function", "function": {{"name": ..., "description": '
             '..., "parameters": ...}} (the OpenAI function format).'
         )
-    name = _text(function, "name", f"{where}.function")
+    return parse_function(function, f"{where}.function")
+
+
+def parse_function(function: Mapping[str, Any], where: str) -> Tool:
+    """`{"name", "description", "parameters"}` as a Tool; `where` names it in an InputError."""
+    name = _text(function, "name", where)
     parameters = function.get("parameters") or {}
     if not isinstance(parameters, dict) or parameters.get("type", "object") != "object":
-        raise InputError(
-            f"{where}.function.parameters: expected a JSON Schema of type object for '{name}'."
-        )
+        raise InputError(f"{where}.parameters: expected a JSON Schema of type object for '{name}'.")
     if not isinstance(parameters.get("properties", {}), dict):
         raise InputError(
-            f"{where}.function.parameters.properties: expected an object that maps each parameter "
-            f"of '{name}' to its schema."
+            f"{where}.parameters.properties: expected an object that maps each parameter of "
+            f"'{name}' to its schema."
         )
-    return Tool(
-        name, _text(function, "description", f"{where}.function", default=""), dict(parameters)
-    )
+    return Tool(name, _text(function, "description", where, default=""), dict(parameters))
 
 
-def _text(value: dict[str, Any], key: str, where: str, default: str | None = None) -> str:
+def _text(value: Mapping[str, Any], key: str, where: str, default: str | None = None) -> str:
     found = value.get(key, default)
     if not isinstance(found, str) or (default is None and not found):
         raise InputError(f"{where}.{key}: found {found!r} where a text was expected; add it.")

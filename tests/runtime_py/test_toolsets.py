@@ -45,7 +45,9 @@ def test_a_wrong_tool_is_refused_by_its_place(tmp_path, tools, named):
         read_toolsets(tmp_path / "tools.json")
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"toolsets": []}', '{"toolsets": [1]}'])
+@pytest.mark.parametrize(
+    "content", ["", "[]", "[" * 100_000, "{}", '{"toolsets": []}', '{"toolsets": [1]}']
+)
 def test_a_file_of_another_shape_is_refused_by_name(tmp_path, content):
     (tmp_path / "tools.json").write_text(content)
     with pytest.raises(InputError, match=r"tools\.json"):

@@ -60,8 +60,9 @@ def test_phone_actions_is_built_in_and_has_a_tool_without_parameters():
     ("value", "reason"),
     [
         ("not json", "is not JSON"),
-        ([], "an empty list"),
-        ([{"name": "flat"}], "OpenAI function format"),
+        ([], "has no tools"),
+        ("[" * 100_000, "is not JSON"),
+        ([{"name": "flat", "size": 3}], "'name', 'size'.* fit no format.* MCP, Anthropic"),
         ([function("respond")], "reserved"),
         ([function("a"), function("a")], "two tools are named"),
         ([function("Lamp"), function("lamp")], "upper and lower case"),
@@ -95,4 +96,13 @@ def test_a_description_that_is_given_stands_for_the_files_own(tmp_path, weather_
 def test_half_of_a_surrogate_pair_is_no_text(tmp_path):
     path = written(tmp_path / "x.json", [function(properties={"a": {"enum": ["\ud800"]}})])
     with pytest.raises(InputError, match=r"x\.json: is not JSON"):
+        read_tools(path)
+
+
+def test_a_schema_that_nests_too_deeply_is_one_sentence(tmp_path):
+    schema: dict = {"type": "object"}
+    for _ in range(400):
+        schema = {"type": "object", "properties": {"a": schema}}
+    path = written(tmp_path / "deep.json", [function(properties={"a": schema})])
+    with pytest.raises(InputError, match=r"deep\.json.* nests? too deeply"):
         read_tools(path)

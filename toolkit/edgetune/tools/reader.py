@@ -1,4 +1,4 @@
-"""Reads toolsets: a `tools.json` of OpenAI function objects, or one of the built-in toolsets.
+"""Reads toolsets: a `tools.json` in one of many formats, or one of the built-in toolsets.
 
 What comes out of here is safe to train on: names fit files, prompts and OpenAI's own rules, and
 every schema is a valid JSON Schema. Knows nothing of records, prompts or models.
@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from edgetune.tools.schema import schema_problem
+from edgetune_export.tool_formats import parse_tools
 from edgetune_runtime.calls import RESPOND, Toolset
 from edgetune_runtime.errors import InputError
-from edgetune_runtime.toolsets import parse_toolset
+from edgetune_runtime.toolsets import make_toolset, parse_toolset
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """What OpenAI's function format allows in a name; such a name is safe in a path, too."""
@@ -27,9 +28,10 @@ BUILT_IN = {"phone_actions": "Things that a phone does for its owner."}
 def read_tools(source: Path | str, name: str | None = None, description: str = "") -> Toolset:
     """The toolset at `source`: a path, or the name of a built-in toolset.
 
-    The file holds a list of OpenAI function objects, or `{"toolsets": [...]}` as in a run or a
-    bundle, of which `name` picks one. Without a name, a bare list is called after its file, or
-    after its folder where the file is just `tools.json`. Raises InputError.
+    The file holds tools in any of the known formats (`edgetune_export.tool_formats`), or
+    `{"toolsets": [...]}` as in a run or a bundle, of which `name` picks one. Without a name, tools
+    are called after their file, or after its folder where the file is just `tools.json`. Raises
+    InputError.
     """
     if str(source) in BUILT_IN:
         return _described(builtin_tools(str(source)), description)
@@ -37,9 +39,8 @@ def read_tools(source: Path | str, name: str | None = None, description: str = "
     value = _read_json(path)
     if isinstance(value, dict) and "toolsets" in value:
         entry, where = _pick(value["toolsets"], name, path)
-        toolset = parse_toolset(entry, where)
-        _check(toolset, where)
-        return _described(toolset, description)
+        own = parse_toolset({**entry, "tools": []}, where)
+        return tools_from_list(entry.get("tools"), where, own.name, description or own.description)
     return tools_from_list(value, str(path), name or _name_of(path), description)
 
 
@@ -49,13 +50,8 @@ def _described(toolset: Toolset, description: str) -> Toolset:
 
 
 def tools_from_list(value: Any, where: str, name: str, description: str = "") -> Toolset:
-    """A list of OpenAI function objects as a checked toolset; `where` opens an error's sentence."""
-    if not isinstance(value, list) or not value:
-        raise InputError(
-            f"{where}: expected a list of tools in the OpenAI function format, found "
-            f"{'an empty list' if value == [] else type(value).__name__}."
-        )
-    toolset = parse_toolset({"name": name, "description": description, "tools": value}, where)
+    """Tools in any of the known formats as a checked toolset; `where` opens an error's sentence."""
+    toolset = make_toolset(name, parse_tools(value, where), description, where=where)
     _check(toolset, where)
     return toolset
 
@@ -76,7 +72,7 @@ def _read_json(path: Path) -> Any:
             f"{path}: cannot be read ({error.strerror}); give a tools.json or one of the built-in "
             f"toolsets ({', '.join(BUILT_IN)})."
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: is not JSON ({error}); give a tools.json.") from error
 
 
@@ -119,6 +115,9 @@ def _check(toolset: Toolset, where: str) -> None:
                 f"{where}: the names '{other}' and '{tool.name}' differ in upper and lower case "
                 "alone; rename one."
             )
-        problem = schema_problem(tool)
+        try:
+            problem = schema_problem(tool)
+        except RecursionError:
+            problem = "its schema nests too deeply; make it flatter."
         if problem:
             raise InputError(f"{where}: tool '{tool.name}': {problem}")
