@@ -143,6 +143,9 @@ def mock_engine():
         def restore(self, snapshot):
             return 0
 
+        def kv_bytes(self):
+            return self.context_length
+
     return Even
 
 

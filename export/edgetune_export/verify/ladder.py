@@ -107,7 +107,8 @@ class _Ladder:
         except EdgetuneError as error:
             self.checks.append(Check(rung, adapter, False, str(error)))
         except Exception as error:  # noqa: BLE001 - damaged files break libraries in any way
-            detail = f"{self.path}: {type(error).__name__}: {error}; export the bundle again."
+            said = " ".join(str(error).split())  # libraries may tell it over several lines
+            detail = f"{self.path}: {type(error).__name__}: {said}; export the bundle again."
             self.checks.append(Check(rung, adapter, False, detail))
         else:
             self.checks.append(Check(rung, adapter, True, detail, strain))

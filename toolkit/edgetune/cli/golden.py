@@ -21,9 +21,10 @@ from edgetune_runtime.errors import InputError
 
 def _is_golden(path: Path) -> bool:
     try:
-        return "manifest_sha256" in _read(path).get("bundle", {})
+        about = _read(path).get("bundle")
     except InputError:
         return False
+    return isinstance(about, dict) and "manifest_sha256" in about
 
 
 def golden(
