@@ -195,6 +195,20 @@ def test_more_threads_than_cores_in_a_recipe_are_refused(monkeypatch, capsys, tm
     assert [path.name for path in tmp_path.iterdir()] == ["recipe.yaml"]
 
 
+def test_a_bad_record_is_named_in_the_users_own_file(monkeypatch, capsys, tmp_path):
+    records = tmp_path / "mine.jsonl"
+    call = {"function": {"name": "set_timer", "arguments": {"duration": 5}}}
+    asked = {"role": "user", "content": "five minutes"}
+    answer = {"role": "assistant", "tool_calls": [call]}
+    records.write_text("\n" + json.dumps({"messages": [asked, answer]}))
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("toolset: {tools: phone_actions}\ndata: {train: mine.jsonl}\n")
+    assert run(monkeypatch, "train", recipe, "-o", tmp_path / "run") == 2
+    [sentence] = capsys.readouterr().err.splitlines()
+    assert f"{records}:2: " in sentence
+    assert {path.name for path in tmp_path.iterdir()} == {"mine.jsonl", "recipe.yaml"}
+
+
 def test_a_request_that_is_no_utf8_is_one_sentence(monkeypatch, capsys, tmp_path):
     assert run(monkeypatch, "run", tmp_path, "Z\udcfcrich") == 2
     assert "REQUEST: found bytes that are no UTF-8" in capsys.readouterr().err

@@ -20,7 +20,12 @@ from edgetune.config import TrainConfig
 from edgetune.data.copied import copied_parameters
 from edgetune.tools.reader import BUILT_IN, read_tools
 from edgetune.train.quantizer_calibration import calibration_ids
-from edgetune.train.records import ToolsetRecords, read_run_records, write_records
+from edgetune.train.records import (
+    ToolsetRecords,
+    read_run_records,
+    require_records,
+    write_records,
+)
 from edgetune_export.grammar.schema import arguments_language
 from edgetune_export.lowering.requirements import Described
 from edgetune_export.lowering.targets import refusals
@@ -92,6 +97,7 @@ def prepare(config: TrainConfig, output: Path) -> Prepared:
             adapters=(),
             complete=False,
         )
+        require_records(config, toolsets)
         write_run_record(output, begun)
         write_json(output / "tools.json", dump_toolsets(toolsets))
         write_records(config, toolsets, output)

@@ -71,6 +71,18 @@ def read_run_records(
     ]
 
 
+def require_records(config: TrainConfig, toolsets: Sequence[Toolset]) -> None:
+    """Read the records that the recipe names where they stand, before a run has copies of them.
+
+    Raises InputError for one that is not right, with the user's own file and line.
+    """
+    for index, toolset in enumerate(toolsets):
+        for split in ("train", "dev"):
+            given = getattr(config.listed[index].data, split)
+            if given is not None:
+                read_records(config.locate(given, config.field(index, f"data.{split}")), toolset)
+
+
 def _directory(output: Path, toolset: Toolset, toolsets: Sequence[Toolset]) -> Path:
     return data_directory(output, toolset.name, [each.name for each in toolsets])
 
