@@ -5,6 +5,7 @@ imported when it is asked for; this module imports nothing heavy, so that a comm
 the names.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -48,8 +49,9 @@ def open_engine(
     """The engine `name` on the bundle's base; None takes the first target that has one.
 
     `context_length` is in tokens; by default the base's own, or what a program was lowered for, and
-    4096 at the most, since it sizes the KV cache. Raises InputError where more is asked for than
-    there can be, where the bundle has no such target, or the engine's package is not installed.
+    4096 at the most, since it sizes the KV cache. Raises InputError where more of it, or more
+    threads, are asked for than there can be, where the bundle has no such target, or the engine's
+    package is not installed.
     """
     targets: dict[str, Target] = {
         target.name: target for target in bundle.manifest.targets if has_engine(target)
@@ -60,6 +62,7 @@ def open_engine(
             f"--engine {chosen}: {bundle.path} has {sorted(targets)} to be run here; choose one of "
             "these or export with that target."
         )
+    check_threads(threads)
     longest = bundle.manifest.base.context_length
     context = within(longest, context_length) if context_length else min(longest, CONTEXT_LIMIT)
     try:
@@ -73,6 +76,20 @@ def open_engine(
         ) from error
     within(engine.context_length, context_length)
     return engine
+
+
+def check_threads(threads: int | None, what: str = "--threads") -> None:
+    """Raise InputError, which names the option or field `what`, for more threads than cores.
+
+    They would only wait for each other, thousands of them for minutes. Cores are what the system
+    counts as such, hyper-threads included; None is the engine's own choice.
+    """
+    cores = os.cpu_count()
+    if threads is not None and cores is not None and threads > cores:
+        raise InputError(
+            f"{what} {threads}: more threads than this machine has cores ({cores}) only wait for "
+            "each other; ask for fewer."
+        )
 
 
 def within(longest: int, context_length: int | None) -> int:

@@ -21,8 +21,8 @@ def replaced_directory(target: Path) -> Iterator[Path]:
     On any error the new directory is removed and what stood at `target` stays as it was. A full
     disk, or a place that cannot be written to, becomes an InputError.
     """
-    target = target.resolve()
     with _named(target):
+        target = _resolved(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     old = fresh.with_name(fresh.name + ".old")
@@ -53,7 +53,7 @@ def write_bytes(target: Path, content: bytes) -> None:
             with target.open("wb") as device:
                 device.write(content)
             return
-        target = target.resolve()
+        target = _resolved(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         try:
@@ -94,7 +94,7 @@ def require_replaceable(target: Path, ours: Callable[[Path], bool], *, force: bo
 
 def existing_parent(target: Path) -> Path:
     """The folder nearest above `target` that there is already."""
-    return next(place for place in target.resolve().parents if place.exists())
+    return next(place for place in _resolved(target).parents if place.exists())
 
 
 def require_own_directory(target: Path, names: Collection[str], what: str) -> None:
@@ -136,6 +136,14 @@ def inside(root: Path, relative: str) -> Path:
     ):
         raise BundleError(f"{root}: the path '{relative}' leaves the bundle; export it again.")
     return root / parts
+
+
+def _resolved(target: Path) -> Path:
+    """`target` without links; links in a circle are the system's error, as others are."""
+    try:
+        return target.resolve()
+    except RuntimeError as error:
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(target)) from error
 
 
 @contextmanager

@@ -235,4 +235,7 @@ def test_a_link_is_followed_to_what_it_names(tmp_path):
     with pytest.raises(InputError, match="link: is there already"):
         require_replaceable(tmp_path / "link", lambda _: False)
     require_replaceable(tmp_path / "loose", lambda _: False)
-    assert {path.name for path in tmp_path.iterdir()} == {"there", "link", "loose"}
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    with pytest.raises(InputError, match="circle: cannot be written"):
+        require_replaceable(tmp_path / "circle", lambda _: False)
+    assert {path.name for path in tmp_path.iterdir()} == {"there", "link", "loose", "circle"}

@@ -13,9 +13,8 @@ from typing import Annotated, Any
 
 import typer
 
-from edgetune.machine.threads import check_threads
 from edgetune_export.console import StreamConsole
-from edgetune_runtime.engines import CONTEXT_LIMIT, ENGINES
+from edgetune_runtime.engines import CONTEXT_LIMIT, ENGINES, check_threads
 from edgetune_runtime.errors import unknown
 from edgetune_runtime.files import require_replaceable, write_json
 
@@ -109,7 +108,7 @@ JsonOption = Annotated[
 
 
 def _threads(threads: int | None) -> int | None:
-    check_threads(threads, "--threads")
+    check_threads(threads)
     return threads
 
 

@@ -16,7 +16,6 @@ import torch
 from transformers import AutoTokenizer
 
 from edgetune.machine.allocator import keep_freed_memory
-from edgetune.machine.threads import check_threads
 from edgetune.nano import batches as bt
 from edgetune.nano.checkpoint import restore, save, write_snapshot
 from edgetune.nano.model import build_model, make_optimizers
@@ -27,6 +26,7 @@ from edgetune.nano.recipe import Recipe, rate_factor, read_recipe
 from edgetune.nano.straight_through import quantized
 from edgetune.nano.tokenizer import make_tokenizer, spaced_pairs
 from edgetune_export.progress import console
+from edgetune_runtime.engines import check_threads
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import require_own_directory
 

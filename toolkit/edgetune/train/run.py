@@ -23,7 +23,6 @@ from edgetune.config import TrainConfig
 from edgetune.machine.allocator import keep_freed_memory
 from edgetune.machine.device import best_device
 from edgetune.machine.precision import Precision, best_precision
-from edgetune.machine.threads import check_threads
 from edgetune.train.adapter import (
     Interrupted,
     Job,
@@ -49,6 +48,7 @@ from edgetune_export.progress import console
 from edgetune_export.prompts.invocation import invocation_tokens
 from edgetune_export.prompts.prefixes import router_prompts, toolset_prompts
 from edgetune_export.run_record import AdapterRecord, read_run_record, write_run_record
+from edgetune_runtime.engines import check_threads
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import replaced_directory, write_bytes, write_json
 
