@@ -6,7 +6,6 @@ tools, or those of an OpenAI request, can serve them with the bare base a moment
 adapters serve a toolset is not known here (`run`, `bundle`).
 """
 
-import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -93,10 +92,6 @@ def read_toolset(name: str, tools: Any, description: str = "") -> Toolset:
 
     Raises InputError, naming the entry, for anything else.
     """
-    try:
-        json.dumps(tools, ensure_ascii=False).encode()  # half of a surrogate pair is no text
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{name}: its tools are no JSON in UTF-8 ({error}).") from error
     return make_toolset(name, parse_tools(tools, name), description, where=name)
 
 

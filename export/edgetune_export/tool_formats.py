@@ -5,6 +5,7 @@ comes out are tools as they are named there. Whether a name suits a prompt and a
 (`tool_names`), and whether a schema is a valid one, is not known here.
 """
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -100,12 +101,15 @@ def parse_tools(value: Any, where: str) -> tuple[Tool, ...]:
     if not isinstance(value, (list, dict)):
         raise InputError(f"{where}: found {type(value).__name__}, {_expected()}")
     try:
+        json.dumps(value, ensure_ascii=False).encode()  # half of a surrogate pair is no text
         return tuple(
             _tool(entry, f"{where}: {place}" if place else where)
             for place, entry in _entries(value, "tools" if isinstance(value, list) else "")
         )
     except RecursionError as error:
         raise InputError(f"{where}: nests too deeply for a list of tools; correct it.") from error
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{where}: its tools are no JSON in UTF-8 ({error}).") from error
 
 
 def _entries(value: Any, place: str) -> Iterator[tuple[str, Any]]:
