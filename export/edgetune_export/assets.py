@@ -18,6 +18,7 @@ from edgetune_export.prompts.names import name_trie
 from edgetune_export.prompts.prefixes import reply_prefix, router_prompts, toolset_prompts
 from edgetune_export.prompts.template import Template
 from edgetune_export.tool_formats import parse_tools
+from edgetune_export.tool_names import with_safe_names
 from edgetune_runtime.assets import Assets, RouterAssets, ToolsetAssets
 from edgetune_runtime.automaton import Automaton
 from edgetune_runtime.calls import Toolset
@@ -88,11 +89,12 @@ def toolset_assets(
 
 def read_toolset(name: str, tools: Any, description: str = "") -> Toolset:
     """The toolset of an OpenAI request's `tools`, of an MCP server's answer to `tools/list`, or of
-    any other of the known formats (`tool_formats`).
+    any other of the known formats (`tool_formats`), each under a safe name (`tool_names`).
 
     Raises InputError, naming the entry, for anything else.
     """
-    return make_toolset(name, parse_tools(tools, name), description, where=name)
+    parsed = with_safe_names(parse_tools(tools, name))
+    return make_toolset(name, parsed, description, where=name)
 
 
 def _router_assets(

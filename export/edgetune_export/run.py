@@ -176,7 +176,7 @@ def _sample(record: Mapping[str, Any], toolset: Toolset) -> Sample | None:
     arguments = function["arguments"]
     if isinstance(arguments, str):
         arguments = json.loads(arguments)
-    if function["name"] not in (tool.name for tool in toolset.tools):
+    if function["name"] not in toolset:
         return None
     tool = toolset[function["name"]]
     return Sample(messages[0]["content"], tool, Call(tool.name, arguments))

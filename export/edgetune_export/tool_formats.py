@@ -13,7 +13,7 @@ from typing import Any
 from edgetune_export.gemini_schema import json_schema
 from edgetune_runtime.calls import Tool
 from edgetune_runtime.errors import InputError
-from edgetune_runtime.toolsets import parse_function
+from edgetune_runtime.toolsets import ORIGINAL_NAME, parse_function
 
 Entry = Mapping[str, Any]
 """One tool as it stands in a list, without the keys whose value is null."""
@@ -140,7 +140,7 @@ def _tool(value: Any, where: str) -> Tool:
         fits = " and ".join(each.title for each in fitting) or "no format"
         raise InputError(f"{where}: found {found}, which fit {fits}; {_expected()}")
     place = f"{where}.function" if "function" in entry else where
-    return parse_function(fitting[0].read(entry), place)
+    return parse_function(fitting[0].read(entry), place, entry.get(ORIGINAL_NAME))
 
 
 def _filled(value: Any) -> Entry:

@@ -27,13 +27,16 @@ from edgetune_runtime.engine import Engine
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.options import DEFAULTS, Options
 from edgetune_runtime.prefill import Prefill
-from edgetune_runtime.prompt import NO_ARGUMENTS, Turn
+from edgetune_runtime.prompt import NO_ARGUMENTS, Called, Turn
 from edgetune_runtime.spans import Spans
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step of the loop; `tool` is `respond` where no tool is needed."""
+    """One step of the loop; `tool` is `respond` where no tool is needed.
+
+    Tools are told by their public names: as their server calls them.
+    """
 
     toolset: str
     tool: str
@@ -113,13 +116,14 @@ class Agent:
             self.engine.rewind(prefill.prompt_end)
             decoded = self._decode(chosen, selection.name, turns, [], options)
         total = 1000 * (time.perf_counter() - begin)
+        public = chosen.toolset.public_name
         decisions = (selection, decoded) if route is None else (route, selection, decoded)
         return Step(
             chosen.toolset.name,
-            selection.name,
+            public(selection.name),
             decoded.arguments,
             selection.probability,
-            selection.probabilities,
+            {public(name): share for name, share in selection.probabilities.items()},
             {
                 "ms": total,
                 "route_ms": route_ms,
@@ -130,7 +134,7 @@ class Agent:
                 "decode_steps": sum(decision.decode_steps for decision in decisions),
                 "forced_tokens": sum(decision.forced_tokens for decision in decisions),
             },
-            selection.abstained_from,
+            selection.abstained_from and public(selection.abstained_from),
             decoded.truncated,
             decoded.text,
         )
@@ -187,11 +191,12 @@ class Agent:
     ) -> Decoded:
         """The second stage alone: the arguments of `tool`, whatever the first stage would say."""
         chosen = self._toolset(toolset)
-        if tool not in chosen.toolset.names:
+        if tool != RESPOND and tool not in chosen.toolset:
             raise InputError(
                 f"tool '{tool}': not in toolset '{chosen.toolset.name}', which has "
-                f"{list(chosen.toolset.names)}; choose one of these."
+                f"{list(chosen.toolset.public.names)}; choose one of these."
             )
+        tool = tool if tool == RESPOND else chosen.toolset[tool].name
         if tool not in chosen.automata:
             return NOTHING_DECODED
         if options.system == "decoupled":
@@ -200,12 +205,13 @@ class Agent:
         else:
             adapter = self._selector(chosen, options)
             prefix = self._selector_prefix(chosen, options)
-        prompt = self._prefill.begin(adapter, prefix, turns, chosen.automata[tool].opening_ids)
+        shown = self._shown(turns, chosen)
+        prompt = self._prefill.begin(adapter, prefix, shown, chosen.automata[tool].opening_ids)
         return self._decode(chosen, tool, turns, prompt, options)
 
     def reply(self, turns: Sequence[Turn], options: Options = DEFAULTS) -> Iterator[str]:
         """What the bare base says after `turns`, in words and piece by piece as they appear."""
-        prompt = self._prefill.begin(None, self.assets.reply, turns, words=True)
+        prompt = self._prefill.begin(None, self.assets.reply, self._shown(turns), words=True)
         return write_words(
             self.engine,
             self.assets.vocabulary,
@@ -225,14 +231,30 @@ class Agent:
         options: Options,
     ) -> Selection:
         """The name in the trie of `among` that `adapter` finds likeliest."""
+        shown = self._shown(turns, among)
         calibrated = 1.0 if adapter is None else self.assets.adapters[adapter].selection_temperature
         return select(
             self.engine,
             among.trie,
-            prompt=self._prefill.begin(adapter, prefix, turns, among.trie.opening_ids),
+            prompt=self._prefill.begin(adapter, prefix, shown, among.trie.opening_ids),
             exact=options.exact,
             temperature=calibrated,
         )
+
+    def _shown(
+        self, turns: Sequence[Turn], among: ToolsetAssets | RouterAssets | None = None
+    ) -> list[Turn]:
+        """`turns` in which earlier calls have the names that prompts have for their tools."""
+        toolsets = [each.toolset for each in self.assets.toolsets.values()]
+        if isinstance(among, ToolsetAssets):
+            toolsets.append(among.toolset)  # last, since its names count where two differ
+        names = {tool.original: tool.name for each in toolsets for tool in each.tools}
+        return [
+            replace(turn, tool=names.get(turn.tool, turn.tool))
+            if isinstance(turn, Called)
+            else turn
+            for turn in turns
+        ]
 
     def _decode(
         self,

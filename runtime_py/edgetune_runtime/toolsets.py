@@ -5,6 +5,7 @@ Checks the shape that the rest relies on. Whether a JSON Schema is a valid one i
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ from typing import Any
 from edgetune_runtime.calls import RESPOND, Tool, Toolset
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import sha256_bytes
+
+ORIGINAL_NAME = "original_name"
+"""Key of a tool beside `function`: what its server calls it, where that is another name."""
 
 
 def read_toolsets(path: Path) -> dict[str, Toolset]:
@@ -45,8 +49,13 @@ def dump_toolset(toolset: Toolset) -> dict[str, Any]:
     return {
         "name": toolset.name,
         "description": toolset.description,
-        "tools": [tool.as_openai() for tool in toolset.tools],
+        "tools": [_dump_tool(tool) for tool in toolset.tools],
     }
+
+
+def _dump_tool(tool: Tool) -> dict[str, Any]:
+    entry = tool.as_openai()
+    return entry if tool.original is None else {**entry, ORIGINAL_NAME: tool.original}
 
 
 def toolset_sha256(toolset: Toolset) -> str:
@@ -69,12 +78,13 @@ def parse_toolset(value: Any, where: str) -> Toolset:
 
 def make_toolset(name: str, tools: Sequence[Tool], description: str, *, where: str) -> Toolset:
     """A toolset whose names tell its tools apart. Raises InputError where they don't."""
-    names = [tool.name for tool in tools]
-    for tool in names:
-        if tool == RESPOND:
-            raise InputError(f"{where}: the tool name '{RESPOND}' is reserved; rename that tool.")
-        if names.count(tool) > 1:
-            raise InputError(f"{where}: two tools are named '{tool}'; rename or remove one.")
+    if any(tool.name == RESPOND for tool in tools):
+        raise InputError(f"{where}: the tool name '{RESPOND}' is reserved; rename that tool.")
+    # Whoever calls a tool may know it by either name.
+    known = [{tool.original or tool.name, tool.name} for tool in tools]
+    for known_as, times in Counter(each for own in known for each in own).items():
+        if times > 1:
+            raise InputError(f"{where}: two tools are named '{known_as}'; rename or remove one.")
     return Toolset(name, description, tuple(tools))
 
 
@@ -86,11 +96,16 @@ def parse_tool(value: Any, where: str) -> Tool:
             f'{where}: expected {{"type": "function", "function": {{"name": ..., "description": '
             '..., "parameters": ...}} (the OpenAI function format).'
         )
-    return parse_function(function, f"{where}.function")
+    return parse_function(function, f"{where}.function", value.get(ORIGINAL_NAME))
 
 
-def parse_function(function: Mapping[str, Any], where: str) -> Tool:
-    """`{"name", "description", "parameters"}` as a Tool; `where` names it in an InputError."""
+def parse_function(function: Mapping[str, Any], where: str, original: Any = None) -> Tool:
+    """`{"name", "description", "parameters"}` as a Tool; `where` names it in an InputError.
+
+    `original` is what its server calls it, where that is another name.
+    """
+    if original is not None and not (isinstance(original, str) and original):
+        raise InputError(f"{where}: '{ORIGINAL_NAME}' is {original!r:.60}, expected a text.")
     name = _text(function, "name", where)
     parameters = function.get("parameters") or {}
     if not isinstance(parameters, dict) or parameters.get("type", "object") != "object":
@@ -100,7 +115,8 @@ def parse_function(function: Mapping[str, Any], where: str) -> Tool:
             f"{where}.parameters.properties: expected an object that maps each parameter of "
             f"'{name}' to its schema."
         )
-    return Tool(name, _text(function, "description", where, default=""), dict(parameters))
+    description = _text(function, "description", where, default="")
+    return Tool(name, description, dict(parameters), original)
 
 
 def _text(value: Mapping[str, Any], key: str, where: str, default: str | None = None) -> str:

@@ -13,9 +13,10 @@ from edgetune_export.prompts.template import Template
 from edgetune_export.run import open_run, run_assets
 from edgetune_runtime.agent import Agent
 from edgetune_runtime.calls import RESPOND, Toolset
+from edgetune_runtime.conversation import converse
 from edgetune_runtime.errors import GrammarError, InputError
 from edgetune_runtime.options import Options
-from edgetune_runtime.prompt import User
+from edgetune_runtime.prompt import Called, Result, User
 
 SERVERS = Path(__file__).with_name("mcp_servers.json")
 """Names and schemas of the tools of three public MCP servers: filesystem, git and time."""
@@ -33,7 +34,7 @@ from edgetune_runtime.agent import Agent
 from edgetune_runtime.bundle import open_bundle
 from edgetune_runtime.engines import open_engine
 from edgetune_runtime.options import Options
-from edgetune_runtime.prompt import User
+from edgetune_runtime.prompt import Called, Result, User
 
 bundle = open_bundle(Path({bundle!r}))
 servers = json.loads(Path({servers!r}).read_text())
@@ -194,3 +195,63 @@ def test_openai_and_mcp_tools_are_read_alike():
 def test_other_tools_are_refused_by_name(tools, says):
     with pytest.raises(InputError, match=says):
         read_toolset("server", tools)
+
+
+def test_calls_leave_by_the_servers_names_and_come_back_by_them(template, mock_engine):
+    schema = {"type": "object", "properties": {"n": {"enum": [1]}}, "required": ["n"]}
+    tools = [{"name": name, "inputSchema": schema} for name in ("files.read", "respond")]
+    toolset = read_toolset("server", {"result": {"tools": tools}})
+    shown, reserved = toolset.names[:2]
+    assert shown == "files_read"
+    assert reserved != RESPOND
+    assets = make_assets(template, [toolset])
+    assert set(assets.toolsets["server"].trie.names) == {shown, reserved, RESPOND}
+    assert "files.read" not in assets.toolsets["server"].prompts.base
+    fed = []
+
+    class Listening(mock_engine):
+        def forward(self, ids):
+            fed.extend(ids)
+            return super().forward(ids)
+
+    agent = Agent(assets, Listening(len(assets.vocabulary)))
+    base = Options(system="base", exact=True)
+    for called in ("files.read", "files_read"):
+        fed.clear()
+        turns = [User("go"), Called(called, '{"n": 1}'), Result("ok")]
+        step = agent.step(turns, "server", base)
+        assert set(step.probabilities) == {"files.read", reserved, RESPOND}
+        said = template.tokenizer.decode(fed)
+        assert shown in said.split("go", 1)[1]
+        assert "files.read" not in said
+    for name in ("files.read", shown, reserved):
+        assert agent.arguments([User("go")], "server", name, base).arguments == {"n": 1}
+
+
+def test_a_step_is_told_by_the_servers_name(template, mock_engine):
+    tools = [{"name": "files.read"}]
+
+    class Sure(mock_engine):
+        """Finds the letters of `files` likelier than those of `respond`."""
+
+        def forward(self, ids):
+            logits = super().forward(ids)
+            logits[template.ids("f")[0]] = 9
+            return logits
+
+    assets = make_assets(template, [read_toolset("server", tools)])
+    agent = Agent(assets, Sure(len(assets.vocabulary)))
+    executed = []
+
+    def execute(step):
+        executed.append(step.tool)
+        return "ok"
+
+    options = Options(system="base")
+    events = list(converse(agent, [User("go")], execute, options, max_steps=2, words=False))
+    assert executed == ["files.read", "files.read"]
+    step = events[0]
+    assert step.as_json()["tool"] == "files.read"
+    assert "files.read" in step.probabilities
+    strict = Options(system="base", abstain_below=1.0)
+    assert agent.step([User("go")], "server", strict).abstained_from == "files.read"

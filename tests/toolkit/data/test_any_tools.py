@@ -159,6 +159,25 @@ def test_the_command_writes_tools_and_parts(tmp_path):
     assert len((output / "train.jsonl").read_text().splitlines()) == 30
 
 
+def test_records_of_tools_with_a_servers_names_have_these_names(tmp_path):
+    source = tmp_path / "tools.json"
+    named = [
+        tool("garden.water", "Waters a plant.", plant={"type": "string"}),
+        tool("a/b", "Waves."),
+    ]
+    source.write_text(json.dumps(named))
+    generate_records(source, tmp_path / "data", {"train": 30})
+    text = (tmp_path / "data/train.jsonl").read_text()
+    assert '"name": "garden.water"' in text
+    assert "garden_water" not in text
+    toolset = read_tools(tmp_path / "data/tools.json")
+    assert toolset.tools == read_tools(source).tools
+    report = check_records(tmp_path / "data/train.jsonl", toolset)
+    assert report.dropped == []
+    assert list(report.per_tool) == ["garden.water", "a/b", "respond"]
+    assert sum(report.per_tool.values()) == 30
+
+
 def test_a_parameter_that_no_value_fits_is_named_and_nothing_is_written(tmp_path):
     source = tmp_path / "tools.json"
     source.write_text(

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from edgetune.data.find_tools import find_tools
-from edgetune.data.records import as_source, parse_record, read_records
+from edgetune.data.records import as_source, parse_record, read_records, record_problem
+from edgetune.tools.reader import tools_from_list
 from edgetune_runtime.calls import RESPOND_CALL, Call, Tool, Toolset
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.prompt import Assistant, Called, Result, User
@@ -209,3 +210,25 @@ def test_a_null_that_is_required_or_allowed_is_a_value(tmp_path):
     path.write_text(json.dumps({"messages": [user(), calling(("go", {"place": None}))]}))
     with pytest.raises(InputError, match="'place' is missing"):
         read_records(path, toolset)
+
+
+def test_a_record_has_the_servers_names_and_an_example_those_of_prompts():
+    tools = [{"name": name, "inputSchema": {"type": "object"}} for name in ("a.b", "respond")]
+    tools[1]["inputSchema"] = {"type": "object", "properties": {"text": {"type": "string"}}}
+    toolset = tools_from_list(tools, "tools.json", "server")
+    said = record(
+        user(),
+        calling(("a.b", {})),
+        {"role": "tool", "content": "ok"},
+        calling(("respond", {"text": "hi"})),
+        {"role": "tool", "content": "ok"},
+        {"role": "assistant", "content": "Done."},
+    )
+    assert record_problem(said, toolset) is None
+    first, second, last = said.steps(toolset)
+    assert first.call == Call("a_b")
+    assert second.turns[1] == Called("a_b", "{}")
+    assert second.call == Call(toolset["respond"].name, {"text": "hi"})
+    assert last.call == RESPOND_CALL
+    other = record(user(), calling(("a/b", {})))
+    assert "'a/b' is no tool of 'server', expected one of a.b, " in record_problem(other, toolset)

@@ -64,6 +64,11 @@ def examples() -> list[Example]:
 
 
 @pytest.fixture
+def scripted() -> type[ScriptedAgent]:
+    return ScriptedAgent
+
+
+@pytest.fixture
 def agent(weather_toolset: Toolset) -> ScriptedAgent:
     return ScriptedAgent(
         weather_toolset,

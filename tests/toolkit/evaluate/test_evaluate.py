@@ -6,7 +6,7 @@ import pytest
 
 from edgetune.data.records import Example
 from edgetune.evaluate.evaluate import evaluate
-from edgetune_runtime.calls import RESPOND_CALL, Call
+from edgetune_runtime.calls import RESPOND_CALL, Call, Tool, Toolset
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.options import Options
 from edgetune_runtime.prompt import Called, Result, User
@@ -140,3 +140,20 @@ def test_data_without_anything_to_evaluate_is_refused(agent, stage, kept):
 def test_data_of_another_toolset_is_refused(agent):
     with pytest.raises(InputError, match="calls 'open_door', which toolset 'home' does not have"):
         evaluate(agent, "home", [Example((User("hi"),), Call("open_door"))])
+
+
+def test_tools_are_reported_by_their_servers_names(scripted):
+    toolset = Toolset("s", "", (Tool("a_b", original="a.b"), Tool("a_c", original="a.c")))
+    script = {"first": ("a_b", {"a_b": {}}), "second": ("a_b", {"a_b": {}, "a_c": {}})}
+    examples = [
+        Example((User("first"),), Call("a_b")),
+        Example((User("second"),), Call("a_c")),
+    ]
+    agent = scripted(toolset, script)
+    for stage in ("all", "selection"):
+        found = evaluate(agent, "s", examples, stage, progress=False).as_json()
+        assert found["selection_accuracy"] == 0.5
+        assert list(found["per_tool"]) == ["a.b", "a.c"]
+        assert found["confusion"] == {"a.b": {"a.b": 1}, "a.c": {"a.b": 1}}
+        told = found["examples"][1]
+        assert (told["expected"]["tool"], told["selected"]) == ("a.c", "a.b")

@@ -90,6 +90,20 @@ def test_the_stages_alone(agent):
         evaluate_routed(agent, STEPS[3:], "arguments", progress=False)
 
 
+def test_tools_of_several_toolsets_are_reported_by_their_servers_names():
+    home = Toolset("home", "", (Tool("get_weather", original="get.weather"), Tool("set_alarm")))
+    office = Toolset("office", "", (Tool("print_page", original="print.page"),))
+    steps = [
+        step("rain?", Call("get_weather"), "home"),
+        step("print", Call("print_page"), "office"),
+    ]
+    found = evaluate_routed(ScriptedRouter([home, office]), steps, progress=False)
+    assert found.score.confusion == {
+        "get.weather": {"get.weather": 1},
+        "print.page": {"set_alarm": 1},
+    }
+
+
 def test_the_table_shows_routing(agent):
     from rich.console import Console
 

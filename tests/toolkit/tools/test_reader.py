@@ -6,7 +6,7 @@ import pytest
 
 from edgetune.tools.reader import builtin_tools, read_tools
 from edgetune_runtime.errors import InputError
-from edgetune_runtime.toolsets import dump_toolsets
+from edgetune_runtime.toolsets import dump_toolsets, read_toolsets
 
 
 def function(name="lamp_on", **parameters):
@@ -63,11 +63,9 @@ def test_phone_actions_is_built_in_and_has_a_tool_without_parameters():
         ([], "has no tools"),
         ("[" * 100_000, "is not JSON"),
         ([{"name": "flat", "size": 3}], "'name', 'size'.* fit no format.* MCP, Anthropic"),
-        ([function("respond")], "reserved"),
         ([function("a"), function("a")], "two tools are named"),
-        ([function("Lamp"), function("lamp")], "upper and lower case"),
-        ([function("Respond")], "upper and lower case"),
-        ([function("../etc")], "is not allowed"),
+        ([function("a.b"), function("a.b")], "two tools are named 'a.b'"),
+        ({"toolsets": [{"name": "../etc", "tools": [function()]}]}, "'../etc' is not allowed"),
         ([function(properties={"x": {"type": "strin"}})], "no valid JSON Schema"),
         ([function(properties={}, required=["x"])], "'x' is required"),
         ([function(properties={"x": {"$ref": "http://a/b"}})], "leaves the schema"),
@@ -106,3 +104,19 @@ def test_a_schema_that_nests_too_deeply_is_one_sentence(tmp_path):
     path = written(tmp_path / "deep.json", [function(properties={"a": schema})])
     with pytest.raises(InputError, match=r"deep\.json.* nests? too deeply"):
         read_tools(path)
+
+
+def test_names_that_files_cannot_have_are_kept_beside_safe_ones(tmp_path):
+    lists = [function("lamp/on"), function("respond"), function("Dim"), function("dim")]
+    toolset = read_tools(written(tmp_path / "x.json", lists))
+    assert [tool.original for tool in toolset.tools] == ["lamp/on", "respond", "Dim", "dim"]
+    assert toolset["lamp/on"] is toolset["lamp_on"]
+    again = written(tmp_path / "again.json", dump_toolsets([toolset]))
+    assert read_tools(again) == toolset
+    assert read_toolsets(again) == {toolset.name: toolset}
+
+
+def test_a_servers_answer_is_a_tools_file(tmp_path):
+    tool = {"name": "lamp.on", "inputSchema": {"type": "object"}}
+    answer = {"jsonrpc": "2.0", "id": 2, "result": {"tools": [tool]}}
+    assert read_tools(written(tmp_path / "x.json", answer)).public.names == ("lamp.on", "respond")

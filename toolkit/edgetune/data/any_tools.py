@@ -54,7 +54,8 @@ def generate(toolset: Toolset, count: int, seed: int, split: str) -> list[dict[s
                 continue
             seen.add(key)
             made.add(request.name)
-            call = RESPOND_CALL if known else Call(request.name, request.arguments)
+            name = toolset.public_name(request.name)
+            call = RESPOND_CALL if known else Call(name, request.arguments)
             records.append(as_source(request.text, call))
     for name, missed in misses.items():
         if missed and name not in made:

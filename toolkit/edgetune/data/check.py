@@ -87,7 +87,7 @@ def check_records(path: Path, toolset: Toolset) -> CheckReport:
             duplicates.append(Duplicate(line, first))
     if not (kept or dropped):
         raise InputError(f"{path}: holds no records; give a JSONL file with one a line.")
-    counts = Counter(call.tool for record in kept for call in record.taught_calls)
+    counts = Counter(toolset.resolve(call).tool for record in kept for call in record.taught_calls)
     written = sum((record.written for record in kept), Counter[str]())
     return CheckReport(
         path,
@@ -95,7 +95,7 @@ def check_records(path: Path, toolset: Toolset) -> CheckReport:
         kept,
         dropped,
         duplicates,
-        {name: counts[name] for name in toolset.names},
+        {toolset.public_name(name): counts[name] for name in toolset.names},
         dict(written),
         sum(len(record.untaught) for record in kept),
     )

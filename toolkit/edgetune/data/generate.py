@@ -11,6 +11,7 @@ from edgetune.data.phone_values import SPLITS, Split
 from edgetune.data.trajectories import join_records
 from edgetune.tools.reader import builtin_tools, read_tools
 from edgetune_runtime.calls import Toolset
+from edgetune_runtime.toolsets import dump_toolset
 
 Generator = Callable[[int, int, Split], list[dict[str, Any]]]
 """Takes a count, a seed and a split, and returns records."""
@@ -57,8 +58,7 @@ def generate_records(
     parts: dict[str, list[dict[str, Any]]] = {
         split: generate(counts[split], seed, split) for split in SPLITS if split in counts
     }
-    tools = [tool.as_openai() for tool in toolset.tools]
-    write_parts(output, toolset, tools, parts, force=force)
+    write_parts(output, toolset, dump_toolset(toolset)["tools"], parts, force=force)
     return GenerateReport(output, len(toolset.tools), dict(counts))
 
 

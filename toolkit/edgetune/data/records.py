@@ -74,14 +74,18 @@ class Record:
         return Counter(message.written for message in self.messages if message.written)
 
     def steps(self, toolset: Toolset) -> list[Example]:
-        """One example for each call that is taught; earlier calls and results are its turns."""
+        """One example for each call that is taught; earlier calls and results are its turns.
+
+        A record has the tools' public names, an example those that prompts have.
+        """
         examples: list[Example] = []
         before: list[Turn] = []
         for index, turn in enumerate(self.turns):
             if isinstance(turn, Call):
+                call = toolset.resolve(turn)
                 if index not in self.untaught:
-                    examples.append(Example(tuple(before), turn))
-                before.append(_turn(turn, toolset))
+                    examples.append(Example(tuple(before), call))
+                before.append(_turn(call, toolset))
             else:
                 before.append(turn)
         return examples
@@ -172,7 +176,7 @@ def fitted(record: Record, toolset: Toolset) -> Record:
     for message in record.messages:
         calls = tuple(
             (call_id, replace(call, arguments=without_absent(toolset[call.tool], call.arguments)))
-            if call.tool in toolset.names and call.tool != RESPOND
+            if call.tool in toolset
             else (call_id, call)
             for call_id, call in message.calls
         )
@@ -216,20 +220,20 @@ def _source(value: Mapping[str, Any], messages: list[Message], format: str) -> M
 def record_problem(record: Record, toolset: Toolset) -> str | None:
     """Why a record does not fit the toolset, as one sentence; None where it does."""
     for call in record.calls:
-        if call.tool == RESPOND:
-            if call.arguments:
-                return f"'{RESPOND}' takes no arguments."
+        if call == RESPOND_CALL:
             continue
-        if call.tool not in toolset.names:
+        if call.tool not in toolset:
+            if call.tool == RESPOND:
+                return f"'{RESPOND}' takes no arguments."
             return f"'{call.tool}' is no tool of '{toolset.name}', expected one of " + (
-                ", ".join(toolset.names) + "."
+                ", ".join(toolset.public.names) + "."
             )
         problem = arguments_problem(toolset[call.tool], call.arguments)
         if problem:
             return problem
     for message in record.messages:
         if message.role == "assistant" and not message.calls and message.learnt:
-            seen = mentioned_tool(message.content or "", toolset.names[:-1])
+            seen = mentioned_tool(message.content or "", toolset.public.names[:-1])
             if seen:
                 return (
                     f"{message.where} has no call, but its words hold what looks like one "

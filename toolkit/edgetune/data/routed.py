@@ -11,7 +11,7 @@ from pathlib import Path
 from edgetune.data.lines import numbered_lines
 from edgetune.data.readers import find_reader
 from edgetune.data.records import Example, Record, fitted, parse_record, record_problem
-from edgetune_runtime.calls import RESPOND, Call, Toolset
+from edgetune_runtime.calls import RESPOND_CALL, Call, Toolset
 from edgetune_runtime.errors import InputError
 
 
@@ -65,8 +65,8 @@ def _steps(record: Record, toolsets: Mapping[str, Toolset]) -> list[RoutedStep]:
 
 
 def _owner(call: Call, toolsets: Sequence[Toolset]) -> str | None:
-    found = [toolset.name for toolset in toolsets if call.tool in toolset.names]
-    if call.tool == RESPOND or not found:
+    found = [toolset.name for toolset in toolsets if call.tool in toolset]
+    if call == RESPOND_CALL or not found:
         return None
     if len(found) > 1:
         raise InputError(

@@ -22,6 +22,7 @@ from edgetune_export.progress import Bar
 from edgetune_runtime.calls import RESPOND, RESPOND_CALL, Call, Toolset
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import sha256_bytes
+from edgetune_runtime.toolsets import dump_toolset
 
 AT_ONCE = 10
 """Requests that the teacher is asked for at a time."""
@@ -137,8 +138,7 @@ def generate_with_teacher(
         split: [line["record"] for line in kept.records if line["split"] == split]
         for split in counts
     }
-    tools = [each.as_openai() for each in toolset.tools]
-    write_parts(output, toolset, tools, parts, force=force)
+    write_parts(output, toolset, dump_toolset(toolset)["tools"], parts, force=force)
     kept.path.unlink()
     return usage
 
@@ -241,7 +241,7 @@ def _keep(
         text = entry.get("request") if isinstance(entry, dict) else None
         arguments = entry.get("arguments", {}) if isinstance(entry, dict) else None
         if isinstance(text, str) and text.strip() and isinstance(arguments, dict):
-            call = RESPOND_CALL if tool == RESPOND else Call(tool, arguments)
+            call = RESPOND_CALL if tool == RESPOND else Call(toolset.public_name(tool), arguments)
             record = as_source(text.strip(), call)
             try:
                 problem = record_problem(parse_record(1, json.dumps(record)), toolset)

@@ -151,8 +151,12 @@ def evaluate(
     toolset = _toolset(agent, toolset_name)
     _check(examples, toolset, stage)
 
+    def named(_toolset: str | None, tool: str) -> str:
+        return toolset.public_name(tool)
+
     def answer_one(example: Example, each: Options) -> Answer:
-        return answer(agent, example, stage, each, toolset=toolset_name, owner=toolset_name)
+        own = toolset_name
+        return answer(agent, example, stage, each, toolset=own, owner=own, named=named)
 
     found = ask(
         examples,
@@ -171,7 +175,7 @@ def evaluate(
         examples=found.steps,
         outcomes=outcomes,
         costs=tuple(each.cost for each in found.given if each.cost),
-        score=score(toolset, outcomes),
+        score=score(toolset.public, outcomes),
         abstain_below=options.abstain_below,
         lengths=found.lengths,
         left_out=found.left_out,
@@ -217,7 +221,7 @@ def answer(
     *,
     toolset: str | None,
     owner: str | None,
-    named: Callable[[str | None, str], str] = lambda _toolset, tool: tool,
+    named: Callable[[str | None, str], str],
 ) -> Answer:
     """What the agent gives for one example.
 

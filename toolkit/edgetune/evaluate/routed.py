@@ -105,7 +105,9 @@ class _Names:
     """What tools are called where several toolsets are scored as one."""
 
     def __init__(self, toolsets: Mapping[str, Toolset]) -> None:
-        self._counts = Counter(tool.name for each in toolsets.values() for tool in each.tools)
+        self._toolsets = toolsets
+        every = [tool for each in toolsets.values() for tool in each.tools]
+        self._counts = Counter(tool.public_name for tool in every)
         tools = [
             replace(tool, name=self.of(name, tool.name))
             for name, toolset in toolsets.items()
@@ -115,4 +117,5 @@ class _Names:
 
     def of(self, toolset: str | None, tool: str) -> str:
         """What `tool` of `toolset` is called."""
-        return f"{toolset}.{tool}" if self._counts[tool] > 1 else tool
+        name = self._toolsets[toolset].public_name(tool) if toolset else tool
+        return f"{toolset}.{name}" if self._counts[name] > 1 else name

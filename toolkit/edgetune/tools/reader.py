@@ -1,7 +1,7 @@
 """Reads toolsets: a `tools.json` in one of many formats, or one of the built-in toolsets.
 
-What comes out of here is safe to train on: names fit files, prompts and OpenAI's own rules, and
-every schema is a valid JSON Schema. Knows nothing of records, prompts or models.
+What comes out of here is safe to train on: names fit files and prompts, and every schema is a
+valid JSON Schema. Knows nothing of records, prompts or models.
 """
 
 import json
@@ -14,12 +14,10 @@ from typing import Any
 
 from edgetune.tools.schema import schema_problem
 from edgetune_export.tool_formats import parse_tools
-from edgetune_runtime.calls import RESPOND, Toolset
+from edgetune_export.tool_names import SAFE_NAME, with_safe_names
+from edgetune_runtime.calls import Toolset
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.toolsets import make_toolset, parse_toolset
-
-NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-"""What OpenAI's function format allows in a name; such a name is safe in a path, too."""
 
 BUILT_IN = {"phone_actions": "Things that a phone does for its owner."}
 """Name and description of each toolset that ships beside this module."""
@@ -51,7 +49,8 @@ def _described(toolset: Toolset, description: str) -> Toolset:
 
 def tools_from_list(value: Any, where: str, name: str, description: str = "") -> Toolset:
     """Tools in any of the known formats as a checked toolset; `where` opens an error's sentence."""
-    toolset = make_toolset(name, parse_tools(value, where), description, where=where)
+    tools = with_safe_names(parse_tools(value, where))
+    toolset = make_toolset(name, tools, description, where=where)
     _check(toolset, where)
     return toolset
 
@@ -100,24 +99,15 @@ def _name_of(path: Path) -> str:
 def _check(toolset: Toolset, where: str) -> None:
     if not toolset.tools:
         raise InputError(f"{where}: toolset '{toolset.name}' has no tools; add at least one.")
-    for name in (toolset.name, *(tool.name for tool in toolset.tools)):
-        if not NAME.fullmatch(name):
-            raise InputError(
-                f"{where}: the name '{name}' is not allowed; use 1 to 64 letters, digits, '_' or "
-                "'-'."
-            )
-    # Each tool's adapter has a directory of the tool's name, and some file systems ignore case.
-    seen = {RESPOND: RESPOND}
+    if not SAFE_NAME.fullmatch(toolset.name):
+        raise InputError(
+            f"{where}: the toolset's name '{toolset.name}' is not allowed; use 1 to 64 letters, "
+            "digits, '_' or '-'."
+        )
     for tool in toolset.tools:
-        other = seen.setdefault(tool.name.casefold(), tool.name)
-        if other != tool.name:
-            raise InputError(
-                f"{where}: the names '{other}' and '{tool.name}' differ in upper and lower case "
-                "alone; rename one."
-            )
         try:
             problem = schema_problem(tool)
         except RecursionError:
             problem = "its schema nests too deeply; make it flatter."
         if problem:
-            raise InputError(f"{where}: tool '{tool.name}': {problem}")
+            raise InputError(f"{where}: tool '{tool.public_name}': {problem}")
