@@ -14,6 +14,7 @@ from hashlib import sha256
 from edgetune_runtime.calls import RESPOND, Tool
 
 LONGEST = 64
+SHORTEST_HASH = 4
 SAFE_NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{LONGEST}}}")
 """What OpenAI's function format allows in a name; such a name is safe in a path, too."""
 
@@ -64,7 +65,7 @@ def _plain(name: str) -> str:
 
 def _hashed(name: str, taken: Collection[str]) -> str:
     digest = sha256(name.encode()).hexdigest()
-    for digits in range(8, LONGEST):
+    for digits in range(SHORTEST_HASH, LONGEST):
         found = f"{_plain(name)[: LONGEST - 1 - digits]}_{digest[:digits]}"
         if found.casefold() not in taken:
             break

@@ -162,6 +162,7 @@ def test_the_command_writes_tools_and_parts(tmp_path):
 def test_records_of_tools_with_a_servers_names_have_these_names(tmp_path):
     source = tmp_path / "tools.json"
     named = [
+        tool("garden water", "Waters it."),
         tool("garden.water", "Waters a plant.", plant={"type": "string"}),
         tool("a/b", "Waves."),
     ]
@@ -170,11 +171,14 @@ def test_records_of_tools_with_a_servers_names_have_these_names(tmp_path):
     text = (tmp_path / "data/train.jsonl").read_text()
     assert '"name": "garden.water"' in text
     assert "garden_water" not in text
+    said = [json.loads(line)["messages"][0]["content"] for line in text.splitlines()]
+    hidden = read_tools(source)["garden.water"].name.removeprefix("garden_water_")
+    assert not any(hidden in request for request in said), "no request says a name's hash"
     toolset = read_tools(tmp_path / "data/tools.json")
     assert toolset.tools == read_tools(source).tools
     report = check_records(tmp_path / "data/train.jsonl", toolset)
     assert report.dropped == []
-    assert list(report.per_tool) == ["garden.water", "a/b", "respond"]
+    assert list(report.per_tool) == ["garden water", "garden.water", "a/b", "respond"]
     assert sum(report.per_tool.values()) == 30
 
 

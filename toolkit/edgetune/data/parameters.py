@@ -53,7 +53,7 @@ def _field(tool: Tool, name: str, required: bool) -> Field:
 
 def _openings(tool: Tool) -> tuple[Sequence[str], Sequence[str]]:
     """How requests for the tool begin, and the objects that they speak of."""
-    words = split_words(tool.name).split() or [tool.name]
+    words = split_words(tool.original or tool.name).split() or [tool.name]
     described = _described_object(tool.description)
     for action in ACTIONS.values():
         known = {split_words(name) for name in action.names}

@@ -189,7 +189,7 @@ def _prompt(toolset: Toolset, name: str, count: int, kept: _Kept) -> str:
     ]
     avoid = "; ".join(said[-8:]) or "there are none yet"
     if name == RESPOND:
-        about = "; ".join(f"{tool.name} ({tool.description})" for tool in toolset.tools)
+        about = "; ".join(f"{tool.public_name} ({tool.description})" for tool in toolset.tools)
         return _ASK_RESPOND.format(count=count, about=about, avoid=avoid)
     tool = toolset[name]
     about = json.dumps(tool.as_openai()["function"], ensure_ascii=False)

@@ -78,16 +78,16 @@ def schema_problem(tool: Tool) -> str | None:
 def arguments_problem(tool: Tool, arguments: object) -> str | None:
     """Why `arguments` are no call of `tool`, as one sentence; None where they are one."""
     if not isinstance(arguments, Mapping):
-        return f"the arguments of {tool.name} are {_short(arguments)}, expected an object."
+        return f"the arguments of {tool.public_name} are {_short(arguments)}, expected an object."
     errors = sorted(_validator(_Key(tool)).iter_errors(arguments), key=_path)
     if errors:
-        return f"in the call of {tool.name}, {_sentence(errors[0])}"
+        return f"in the call of {tool.public_name}, {_sentence(errors[0])}"
     text = arguments_json(tool, arguments)
     if not _language(_Key(tool)).accepts(text.encode()):
         return (
-            f"in the call of {tool.name}, the arguments {_short(text)} satisfy the schema, but no "
-            "grammar writes them (see docs/bundle.md: formats, exponents, control characters); "
-            "write them another way."
+            f"in the call of {tool.public_name}, the arguments {_short(text)} satisfy the schema, "
+            "but no grammar writes them (see docs/bundle.md: formats, exponents, control "
+            "characters); write them another way."
         )
     return None
 
