@@ -90,7 +90,7 @@ def read_manifest(path: Path) -> Manifest:
         )
     try:
         version = json.loads(content)["schema_version"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BundleError(
             f"{path / MANIFEST}: is no manifest ({error!r}); export again."
         ) from error

@@ -224,7 +224,8 @@ def read_config(path: Path) -> TrainConfig:
         raise InputError(
             f"{path}: cannot be read ({error}); give a recipe (`edgetune init` writes one)."
         ) from error
-    except (yaml.YAMLError, ValueError, TypeError) as error:  # TypeError: a mapping as a key
+    # TypeError: a mapping as a key
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         raise InputError(f"{path}: is not valid YAML ({' '.join(str(error).split())}).") from error
     if not isinstance(value, dict):
         raise InputError(

@@ -237,7 +237,7 @@ def _config(path: Path) -> dict[str, Any]:
         return {}
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise InputError(
             f"{path}: cannot be read as a JSON object ({error}); get the base again."
         ) from error

@@ -271,7 +271,7 @@ def read_json(path: Path) -> dict[str, Any]:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise InputError(f"{path} is missing; name a directory that holds a base.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not valid JSON ({error}); get the base again.") from error
     if not isinstance(found, dict):
         raise InputError(f"{path} must hold a JSON object; get the base again.")

@@ -77,7 +77,7 @@ def golden(
 def _read(path: Path) -> dict[str, Any]:
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise InputError(
             f"{path}: cannot be read as golden vectors ({error}); give what `edgetune golden "
             "BUNDLE -o FILE` wrote."

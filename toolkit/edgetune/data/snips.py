@@ -124,7 +124,7 @@ def _read(path: Path, intent: str) -> list[_Request]:
     try:
         value = json.loads(text)
         return [_request(intent, entry["data"]) for entry in value[intent]]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(
             f'{path}: expected {{"{intent}": [{{"data": [{{"text": ..., "entity": ...}}]}}]}} as '
             f"in the SNIPS repository ({type(error).__name__}: {error})."

@@ -233,7 +233,7 @@ def _keep(
     said = {line["record"]["messages"][0]["content"].casefold() for line in kept.records}
     try:
         entries = json.loads(content[content.index("{") : content.rindex("}") + 1])["records"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         entries = []
     for entry in entries if isinstance(entries, list) else []:
         if most == 0:

@@ -186,5 +186,5 @@ def _objects(path: Path) -> Iterator[dict[str, Any]]:
     for number, text in numbered_lines(path):
         try:
             yield dict(json.loads(text))
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             raise InputError(f"{path}:{number}: is no JSON object ({error}).") from error
