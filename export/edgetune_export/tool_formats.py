@@ -43,8 +43,10 @@ def _function(source: Any, schema: str) -> Entry:
 def _is_openai_flat(entry: Entry) -> bool:
     if "name" not in entry or entry.get("type", "function") != "function" or _is_gemini(entry):
         return False
-    no_parameters = entry.keys() <= {"name", "description"}
-    return "type" in entry or "parameters" in entry or no_parameters
+    if "parameters" in entry:
+        return True
+    another = not entry.keys().isdisjoint(("inputSchema", "input_schema"))
+    return not another and ("type" in entry or entry.keys() <= _OF_ANY_TOOL)
 
 
 def _is_gemini(entry: Entry) -> bool:
@@ -73,6 +75,9 @@ def _read_bedrock(entry: Entry) -> Entry:
     schema = spec.get("inputSchema") if isinstance(spec, Mapping) else None
     return _function({**spec, **schema}, "json") if isinstance(schema, Mapping) else {}
 
+
+_OF_ANY_TOOL = {"name", "description", "title", "strict", "annotations"}
+"""Keys that are enough for a tool without parameters."""
 
 _GEMINI_JSON_SCHEMA = ("parametersJsonSchema", "parameters_json_schema")
 _DECLARATIONS = ("functionDeclarations", "function_declarations")

@@ -34,8 +34,9 @@ GEMINI = {
         "required": ["plant"],
     },
 }
+AI_SDK = {**MCP, "type": "function"}
 GEMINI_JSON = {**ABOUT, "parametersJsonSchema": SCHEMA}
-EACH = [OPENAI, FLAT, MCP, ANTHROPIC, BEDROCK, GEMINI, GEMINI_JSON]
+EACH = [OPENAI, FLAT, MCP, AI_SDK, ANTHROPIC, BEDROCK, GEMINI, GEMINI_JSON]
 
 
 @pytest.mark.parametrize("entry", EACH)
@@ -70,6 +71,7 @@ def test_lists_are_found_where_they_stand(value):
         {"type": "function", "function": {"name": NAME, "description": None, "parameters": None}},
         {"type": "function", "function": {"name": NAME}, "name": None, "parameters": None},
         {"type": "function", "name": NAME},
+        {"name": NAME, "strict": True},
         {"name": NAME, "description": None, "parameters": None, "strict": None},
         {"name": NAME, "inputSchema": {}},
         {"functionDeclarations": [{"name": NAME}]},
@@ -119,6 +121,7 @@ def test_geminis_schemas_become_json_schema():
     [
         ([{"title": "t", "age": 3}], r"tools\[0\]: found the keys 'title', 'age', .* no format"),
         ([{**MCP, "input_schema": {}}], "fit MCP and Anthropic"),
+        ([{**MCP, "parameters": {}}], "fit OpenAI Responses and MCP"),
         ({"mcpServers": {}}, "found the keys 'mcpServers', which fit no format"),
         ({"result": {"tools": [MCP, {}]}}, r"x\.json: result\.tools\[1\]: found {}"),
         ([{"type": "web_search"}], "'type', which fit no format"),
