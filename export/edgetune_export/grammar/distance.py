@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from edgetune_export.grammar.regular import Table
+from edgetune_export.grammar.tables import Table
 from edgetune_runtime.automaton import UNREACHABLE
 from edgetune_runtime.vocabulary import Vocabulary
 

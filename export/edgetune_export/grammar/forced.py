@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from edgetune_export.grammar.regular import Table
+from edgetune_export.grammar.tables import Table
 
 SPREAD = 12
 """Different bytes tried for each next state."""

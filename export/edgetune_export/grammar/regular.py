@@ -1,15 +1,23 @@
 """Regular languages of bytes: expressions, and the minimal automaton that accepts one of them.
 
 An expression is a tree of the node classes below; `minimal` turns it into a table by the textbook
-way: Thompson's construction, subsets, Moore's refinement. This module knows bytes alone: neither
+way: Thompson's construction, subsets, refinement (in `tables`). What is repeated, and what is
+common or left out, is made a table first and then laid in. This module knows bytes alone: neither
 JSON nor schemas nor tokens.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import reduce
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+
+from edgetune_export.grammar.tables import Table, TooLarge, common, difference, reduced
+
+Edge = tuple[int, int, int]
+"""An inclusive range of bytes and the state after it."""
 
 
 @dataclass(frozen=True)
@@ -73,67 +81,55 @@ class Graph:
     final: frozenset[int]
 
 
-Node = Literal | OneOf | Sequence | Either | Repeat | Members | Graph
+@dataclass(frozen=True)
+class Both:
+    """The words that all parts have in common."""
+
+    parts: tuple["Node", ...]
+
+
+@dataclass(frozen=True)
+class Except:
+    """The words of `part` that are none of `without`."""
+
+    part: "Node"
+    without: "Node"
+
+
+Node = Literal | OneOf | Sequence | Either | Repeat | Members | Graph | Both | Except | Table
 
 NOTHING = Either(())
 """The empty language: what contains it as a required part is empty too."""
 
-
-@dataclass(frozen=True)
-class Table:
-    """A deterministic automaton. State 0 is dead; every other state can reach a final one."""
-
-    transitions: NDArray[np.int32]
-    """`[states, 256]`: the state after each byte."""
-    start: int
-    """0 where the language is empty."""
-    final: NDArray[np.bool_]
-    """`[states]`"""
-
-    def walk(self, text: bytes, state: int | None = None) -> int:
-        """The state after `text`, 0 where no word of the language goes that way."""
-        state = self.start if state is None else state
-        for byte in text:
-            state = int(self.transitions[state, byte])
-        return state
-
-    def accepts(self, text: bytes) -> bool:
-        """True where `text` is a word of the language."""
-        return bool(self.final[self.walk(text)])
+WAYS = 8
+"""States of the construction for one state of the automaton that is to come, at most."""
 
 
-def minimal(node: Node) -> Table:
-    """The minimal automaton of `node`'s language, its states numbered in breadth-first order."""
-    nfa = _Nfa()
+def minimal(node: Node, room: int | None = None) -> Table:
+    """The minimal automaton of `node`'s language, its states numbered in breadth-first order.
+
+    Raises TooLarge where more than `room` states would be needed on the way.
+    """
+    if isinstance(node, Table):
+        return node
+    if isinstance(node, Both):
+        tables = [minimal(part, room) for part in node.parts]
+        return reduce(lambda left, right: common(left, right, room), tables)
+    if isinstance(node, Except):
+        return difference(minimal(node.part, room), minimal(node.without, room), room)
+    nfa = _Nfa(room)
     first = nfa.state()
     last = nfa.add(node, first)
-    transitions, final = nfa.subsets(first, last)
-    transitions, final, start = _merged(_trimmed(transitions, final), final)
-    return _renumbered(transitions, final, start)
-
-
-def disjoint(left: Table, right: Table) -> bool:
-    """True where no word belongs to both languages."""
-    seen = {(left.start, right.start)}
-    waiting = list(seen)
-    while waiting:
-        a, b = waiting.pop()
-        if left.final[a] and right.final[b]:
-            return False
-        both = np.stack([left.transitions[a], right.transitions[b]], axis=1)
-        for pair in np.unique(both[(both != 0).all(axis=1)], axis=0):
-            key = (int(pair[0]), int(pair[1]))
-            if key not in seen:
-                seen.add(key)
-                waiting.append(key)
-    return True
+    return reduced(*nfa.subsets(first, last))
 
 
 class _Nfa:
     """Thompson's construction; edges carry inclusive byte ranges."""
 
-    def __init__(self) -> None:
-        self.edges: list[list[tuple[int, int, int]]] = []
+    def __init__(self, room: int | None) -> None:
+        self._room = room
+        self._last = 0
+        self.edges: list[list[Edge]] = []
         self.empty: list[list[int]] = []
 
     def state(self) -> int:
@@ -169,6 +165,11 @@ class _Nfa:
                 return self._add_repeat(node, start)
             case Members():
                 return self._add_members(node, start)
+            case Both() | Except():
+                table = minimal(node, self._room)
+                return self._add_table(_runs(table), table, start)
+            case Table():
+                return self._add_table(_runs(node), node, start)
             case Graph(edges, final):
                 states = [self.fresh(start), *(self.state() for _ in edges[1:])]
                 for state, leaving in zip(states, edges, strict=True):
@@ -184,8 +185,23 @@ class _Nfa:
         self.edges[start] += [(low, high, end) for low, high in ranges]
         return end
 
+    def _add_table(self, runs: list[list[Edge]], table: Table, start: int) -> int:
+        """Lay `table`, whose edges are `runs`, in from `start` on."""
+        first = len(self.edges)
+        self._check((first + len(runs)) // WAYS)
+        self.edges += [[(low, high, first + target) for low, high, target in row] for row in runs]
+        self.empty += [[] for _ in runs]
+        self.empty[start].append(first + table.start)
+        end = self.state()
+        for final in np.flatnonzero(table.final).tolist():
+            self.empty[first + final].append(end)
+        return end
+
     def _add_repeat(self, node: Repeat, start: int) -> int:
-        between = Literal(node.between)
+        part = minimal(node.part, self._room)
+        # With what stands between before it, for all but the first.
+        more = minimal(Sequence((Literal(node.between), part)), self._room)
+        part_runs, more_runs = _runs(part), _runs(more)
         end = self.state()
         here = self.fresh(start)
         count = 0
@@ -196,11 +212,15 @@ class _Nfa:
                 self.empty[here].append(end)
             if count >= last:
                 break
-            here = self.add(node.part, self.add(between, here) if count else here)
+            here = (
+                self._add_table(more_runs, more, here)
+                if count
+                else self._add_table(part_runs, part, here)
+            )
             count += 1
         if node.most is None:
             loop = self.fresh(here)
-            self.empty[self.add(node.part, self.add(between, loop))].append(loop)
+            self.empty[self._add_table(more_runs, more, loop)].append(loop)
             self.empty[loop].append(end)
         return end
 
@@ -228,42 +248,32 @@ class _Nfa:
 
     def subsets(self, first: int, last: int) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
         """The subset construction: `[states, 256]` with 0 dead and 1 the start, and finals."""
-        every = [edge for row in self.edges for edge in row]
-        cuts = sorted({cut for low, high, _ in every for cut in (low, high + 1)})
-        interval = {cut: index for index, cut in enumerate(cuts)}
-        closures: dict[frozenset[int], int] = {}
+        self._last = last
         sets: list[frozenset[int]] = []
         known: dict[frozenset[int], int] = {}
+        numbers: dict[frozenset[int], int] = {}
 
         def number(targets: frozenset[int]) -> int:
-            if targets not in closures:
+            if targets not in numbers:
                 closed = self._closure(targets)
                 if closed not in known:
                     known[closed] = len(sets) + 1
                     sets.append(closed)
-                closures[targets] = known[closed]
-            return closures[targets]
+                    self._check(len(sets))
+                numbers[targets] = known[closed]
+            return numbers[targets]
 
         number(frozenset([first]))
-        rows: list[NDArray[np.int32]] = []
-        widths = np.diff([*cuts, 256]) if cuts else np.zeros(0, int)
-        for states in _growing(sets):
-            reached: dict[int, set[int]] = {}
-            for state in states:
-                for low, high, target in self.edges[state]:
-                    for index in range(interval[low], interval[high + 1]):
-                        reached.setdefault(index, set()).add(target)
-            by_interval = np.zeros(len(cuts), np.int32)
-            for index, targets in reached.items():
-                by_interval[index] = number(frozenset(targets))
+        rows = [np.zeros(256, np.int32)]
+        for states in sets:  # it grows meanwhile
             row = np.zeros(256, np.int32)
-            if cuts:
-                row[cuts[0] :] = np.repeat(by_interval, widths)
+            for low, high, targets in _apart([e for state in states for e in self.edges[state]]):
+                row[low : high + 1] = number(targets)
             rows.append(row)
-        final = np.array([False, *(last in states for states in sets)])
-        return np.vstack([np.zeros((1, 256), np.int32), *rows]), final
+        return np.vstack(rows), np.array([False, *(last in states for states in sets)])
 
     def _closure(self, states: frozenset[int]) -> frozenset[int]:
+        """What is reached for nothing, without the states that only lead on for nothing."""
         seen = set(states)
         waiting = list(states)
         while waiting:
@@ -271,81 +281,32 @@ class _Nfa:
                 if target not in seen:
                     seen.add(target)
                     waiting.append(target)
-        return frozenset(seen)
+        return frozenset(state for state in seen if self.edges[state] or state == self._last)
+
+    def _check(self, states: int) -> None:
+        if self._room is not None and states > self._room:
+            raise TooLarge(f"over {self._room} states")
 
 
-def _growing(sets: list[frozenset[int]]) -> Iterator[frozenset[int]]:
-    """The items of a list that grows while it is walked."""
-    index = 0
-    while index < len(sets):
-        yield sets[index]
-        index += 1
+def _apart(edges: list[Edge]) -> Iterator[tuple[int, int, frozenset[int]]]:
+    """Edges as ranges of bytes that do not overlap, each with all states that it leads to."""
+    edges.sort()
+    if all(left[1] < right[0] for left, right in pairwise(edges)):
+        for low, high, target in edges:
+            yield low, high, frozenset((target,))
+        return
+    cuts = sorted({cut for low, high, _ in edges for cut in (low, high + 1)})
+    for low, end in pairwise(cuts):
+        targets = frozenset(target for a, b, target in edges if a <= low <= b)
+        if targets:
+            yield low, end - 1, targets
 
 
-def _trimmed(transitions: NDArray[np.int32], final: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """Send every transition into a state that cannot finish to the dead state."""
-    before: list[set[int]] = [set() for _ in final]
-    for state, row in enumerate(transitions):
-        for target in np.unique(row):
-            before[target].add(state)
-    alive = final.copy()
-    waiting = [int(state) for state in np.flatnonzero(final)]
-    while waiting:
-        for state in before[waiting.pop()]:
-            if state and not alive[state]:
-                alive[state] = True
-                waiting.append(state)
-    return np.where(alive[transitions] & alive[:, None], transitions, 0).astype(np.int32)
-
-
-def _merged(
-    transitions: NDArray[np.int32], final: NDArray[np.bool_]
-) -> tuple[NDArray[np.int32], NDArray[np.bool_], int]:
-    """Moore's refinement: one state for each class of states with the same future."""
-    # Neighbouring bytes that no state tells apart are one column.
-    differs = (transitions[:, 1:] != transitions[:, :-1]).any(axis=0)
-    columns = transitions[:, np.flatnonzero(np.concatenate([[True], differs]))]
-    group = final.astype(np.int64)
-    count = len(np.unique(group))
-    while True:
-        rows = np.column_stack([group, group[columns]])
-        _, refined = np.unique(_row_keys(rows), return_inverse=True)
-        if refined.max() + 1 == count:
-            break
-        group, count = refined.astype(np.int64), int(refined.max()) + 1
-    _, members = np.unique(group, return_index=True)
-    table = group[transitions[members]]
-    dead = group[0]
-    order = np.argsort(np.arange(count) != dead, kind="stable")
-    rank = np.empty(count, np.int64)
-    rank[order] = np.arange(count)
-    return rank[table[order]].astype(np.int32), final[members][order], int(rank[group[1]])
-
-
-def _row_keys(rows: NDArray[np.int64]) -> NDArray[np.void]:
-    """Each row as one comparable item of raw bytes."""
-    rows = np.ascontiguousarray(rows.astype(np.int32))
-    return rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).ravel()
-
-
-def _renumbered(transitions: NDArray[np.int32], final: NDArray[np.bool_], start: int) -> Table:
-    """States in breadth-first order from the start, unreachable ones dropped."""
-    order = [0] + ([start] if start else [])
-    seen = set(order)
-    index = 1
-    while index < len(order):
-        row = transitions[order[index]]
-        _, first = np.unique(row, return_index=True)
-        for target in row[np.sort(first)]:
-            if int(target) not in seen:
-                seen.add(int(target))
-                order.append(int(target))
-        index += 1
-    rank = np.zeros(len(final), np.int32)
-    rank[order] = np.arange(len(order), dtype=np.int32)
-    return Table(rank[transitions[order]], int(rank[start]), final[order])
-
-
-def restarted(table: Table, start: int) -> Table:
-    """The same automaton started elsewhere, without the states that are then out of reach."""
-    return _renumbered(table.transitions, table.final, start)
+def _runs(table: Table) -> list[list[Edge]]:
+    """For each state its edges as ranges."""
+    rows = []
+    for row in table.transitions:
+        cuts = [0, *(np.flatnonzero(np.diff(row)) + 1).tolist(), 256]
+        found = [(low, end - 1, int(row[low])) for low, end in pairwise(cuts)]
+        rows.append([edge for edge in found if edge[2]])
+    return rows

@@ -27,9 +27,9 @@ from edgetune_export.grammar.regular import (
     Node,
     Repeat,
     Sequence,
-    disjoint,
     minimal,
 )
+from edgetune_export.grammar.tables import disjoint
 from edgetune_runtime.calls import Tool
 from edgetune_runtime.errors import GrammarError
 

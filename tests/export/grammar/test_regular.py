@@ -11,10 +11,9 @@ from edgetune_export.grammar.regular import (
     OneOf,
     Repeat,
     Sequence,
-    disjoint,
     minimal,
-    restarted,
 )
+from edgetune_export.grammar.tables import disjoint, restarted
 
 A, B, C = Literal(b"a"), Literal(b"b"), Literal(b"c")
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from edgetune_export.grammar.regular import Table, minimal
+from edgetune_export.grammar.regular import minimal
+from edgetune_export.grammar.tables import Table
 from edgetune_export.grammar.schema import arguments_language
 from edgetune_runtime.calls import Tool
 from edgetune_runtime.errors import InputError

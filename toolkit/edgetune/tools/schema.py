@@ -19,7 +19,8 @@ from referencing.jsonschema import DRAFT202012
 
 from edgetune_export.grammar.formats import FORMATS
 from edgetune_export.grammar.order import arguments_json
-from edgetune_export.grammar.regular import Table, minimal
+from edgetune_export.grammar.regular import minimal
+from edgetune_export.grammar.tables import Table
 from edgetune_export.grammar.schema import arguments_language
 from edgetune_runtime.calls import Tool
 
