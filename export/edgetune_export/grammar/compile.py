@@ -12,8 +12,8 @@ from tokenizers import Tokenizer
 from edgetune_export.grammar.distance import distances
 from edgetune_export.grammar.forced import Splits, forced_tokens, opening_tokens
 from edgetune_export.grammar.regular import Literal, Sequence, minimal
-from edgetune_export.grammar.tables import Table, restarted
 from edgetune_export.grammar.schema import arguments_language
+from edgetune_export.grammar.tables import Table, restarted
 from edgetune_runtime.automaton import UNREACHABLE, Automaton
 from edgetune_runtime.calls import Tool
 from edgetune_runtime.errors import GrammarError

@@ -9,6 +9,7 @@ from decimal import ROUND_FLOOR, Decimal
 from edgetune_export.grammar.regular import (
     NOTHING,
     Either,
+    Except,
     Graph,
     Literal,
     Node,
@@ -21,6 +22,8 @@ LARGEST_INTEGER = 2**63 - 1
 """What a signed 64-bit integer holds."""
 WHOLE_DIGITS, FRACTION_DIGITS = 16, 20
 """Of other numbers: Python writes larger and smaller ones with an exponent."""
+LARGEST_STEP = 1000
+"""Of `multipleOf`, without its power of ten behind the point: as many remainders are states."""
 
 
 def integer(least: int | None = None, most: int | None = None) -> Node:
@@ -65,6 +68,54 @@ def number(
         nearest = max(-high, Decimal(0))
         parts.append(_joined(b"-", _decimal(nearest, -low, below or high >= 0, above)))
     return Either(tuple(parts))
+
+
+def multiples(of: Decimal, kind: str) -> Node:
+    """The texts of multiples of `of`, an `integer` or any `number` written out, without bounds.
+
+    Raises ValueError where a remainder would need too many states.
+    """
+    unit = 10 ** max(0, -int(of.normalize().as_tuple().exponent))
+    step, places = int(of * unit), len(str(unit)) - 1
+    if step > LARGEST_STEP or places > FRACTION_DIGITS:
+        raise ValueError(f"has multipleOf {of}, which needs over {LARGEST_STEP} remainders")
+    # The remainder of what is written so far, then for each place behind the point.
+    digits = range(10)
+    edges: list[list[tuple[Node, int]]] = [[] for _ in range(step * (places + 1))]
+    for place in range(places + 1):
+        for rest in range(step):
+            here = place * step + rest
+            onward = here - rest if place == 0 else here - rest + step
+            if place == 0 or place < places:
+                edges[here] += [(_digit(d, d), onward + (10 * rest + d) % step) for d in digits]
+    finals = {
+        place * step + rest
+        for place in range(places + 1)
+        for rest in range(step)
+        if rest * 10 ** (places - place) % step == 0
+    }
+    whole = Graph(tuple(map(tuple, edges[:step])), frozenset(f for f in finals if f < step))
+    minus = _optional(Literal(b"-"))
+    if kind == "integer":
+        return Sequence((minus, _once_written(whole)))
+    zeros = _optional(_joined(b".", Repeat(_digit(0, 0), 1, FRACTION_DIGITS)))
+    parts: list[Node] = [Sequence((minus, _once_written(whole), zeros))]
+    if places:
+        for rest in range(step):
+            edges[rest].append((Literal(b"."), len(edges) + rest))
+        behind = [
+            [(_digit(d, d), step + (10 * rest + d) % step) for d in digits] for rest in range(step)
+        ]
+        graph = Graph(
+            (*map(tuple, edges), *map(tuple, behind)), frozenset(finals) - set(range(step))
+        )
+        parts.append(Sequence((minus, _once_written(graph))))
+    return Either(tuple(parts))
+
+
+def _once_written(graph: Graph) -> Node:
+    """`graph` without its empty word."""
+    return Except(graph, Literal(b""))
 
 
 def _optional(part: Node) -> Node:

@@ -6,13 +6,10 @@ knows nothing of schemas or tokens; numbers are `json_numbers`'.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
-from interegular import InvalidSyntax, Unsupported, parse_pattern
-from interegular.fsm import FSM, anything_else
-
-from edgetune_export.grammar.patterns import anchored
+from edgetune_export.grammar.character_classes import EVERY, LAST, Ranges, complement
 from edgetune_export.grammar.regular import (
     Either,
     Graph,
@@ -23,13 +20,8 @@ from edgetune_export.grammar.regular import (
     Sequence,
 )
 
-Ranges = tuple[tuple[int, int], ...]
-
-_UNICODE_END = 0x10FFFF
 _ESCAPED = {ord('"'): b'\\"', ord("\\"): b"\\\\", 9: b"\\t", 10: b"\\n", 13: b"\\r"}
-_UTF8_ENDS = (0x7F, 0x7FF, 0xFFFF, _UNICODE_END)
-
-ANY_CHARACTER: Ranges = ((0, _UNICODE_END),)
+_UTF8_ENDS = (0x7F, 0x7FF, 0xFFFF, LAST)
 
 
 def constant(value: Any) -> Node:
@@ -52,23 +44,7 @@ def characters(ranges: Ranges) -> Node:
 
 def string(least: int = 0, most: int | None = None) -> Node:
     """A string of `least` to `most` characters, quotes included."""
-    return _quoted(Repeat(characters(ANY_CHARACTER), least, most))
-
-
-def string_matching(pattern: str, least: int = 0, most: int | None = None) -> Node:
-    """A string in which `pattern` (ECMA 262, as JSON Schema has it) matches somewhere.
-
-    Raises ValueError with the reason where the pattern is not regular or not supported.
-    """
-    try:
-        # Nothing may follow that is not the pattern's: a lookahead that reaches further is refused.
-        machine = parse_pattern(anchored(pattern)).to_fsm(prefix_postfix=(0, 0))
-        if least or most is not None:
-            bound = "" if most is None else str(most)
-            machine &= parse_pattern(f"(?:.|\n){{{least},{bound}}}").to_fsm()
-    except (Unsupported, InvalidSyntax) as error:
-        raise ValueError(f"the pattern {pattern!r} is not supported ({error})") from error
-    return _quoted(_graph(machine.reduce()))
+    return quoted(Repeat(characters(EVERY), least, most))
 
 
 def string_except(words: Iterable[str]) -> Node:
@@ -87,15 +63,16 @@ def string_except(words: Iterable[str]) -> Node:
     edges = [
         (
             *((characters(((ord(letter), ord(letter)),)), child) for letter, child in row.items()),
-            (characters(_complement(map(ord, row))), elsewhere),
+            (characters(complement((ord(each), ord(each)) for each in row)), elsewhere),
         )
         for row in tree
     ]
-    edges.append(((characters(ANY_CHARACTER), elsewhere),))
-    return _quoted(Graph(tuple(edges), frozenset(range(elsewhere + 1)) - ends))
+    edges.append(((characters(EVERY), elsewhere),))
+    return quoted(Graph(tuple(edges), frozenset(range(elsewhere + 1)) - ends))
 
 
-def _quoted(content: Node) -> Node:
+def quoted(content: Node) -> Node:
+    """`content` between quotes."""
     return Sequence((Literal(b'"'), content, Literal(b'"')))
 
 
@@ -137,44 +114,3 @@ def _utf8_blocks(low: int, high: int) -> Iterable[tuple[int, int]]:
 def _bytes_between(low: int, high: int) -> Node:
     pairs = zip(chr(low).encode(), chr(high).encode(), strict=True)
     return Sequence(tuple(OneOf((pair,)) for pair in pairs))
-
-
-def _complement(codes: Iterable[int]) -> Ranges:
-    ranges, low = [], 0
-    for code in sorted(codes):
-        if low < code:
-            ranges.append((low, code - 1))
-        low = code + 1
-    return (*ranges, (low, _UNICODE_END))
-
-
-def _ranges(codes: Iterable[int]) -> Ranges:
-    """`codes` as ranges: one edge of the automaton each, so that their number counts."""
-    ranges: list[tuple[int, int]] = []
-    for code in sorted(codes):
-        if ranges and ranges[-1][1] == code - 1:
-            ranges[-1] = (ranges[-1][0], code)
-        else:
-            ranges.append((code, code))
-    return tuple(ranges)
-
-
-def _graph(machine: FSM) -> Node:
-    """A character automaton of interegular as a graph of byte expressions."""
-    symbols: Mapping[int, list[Any]] = machine.alphabet.by_transition
-    listed = [ord(s) for group in symbols.values() for s in group if s is not anything_else]
-    ranges = {}
-    for key, group in symbols.items():
-        plain = _ranges(ord(s) for s in group if s is not anything_else)
-        ranges[key] = plain + (_complement(listed) if anything_else in group else ())
-    order = [machine.initial, *sorted(set(machine.states) - {machine.initial})]
-    place = {state: index for index, state in enumerate(order)}
-    edges = tuple(
-        tuple(
-            (characters(ranges[key]), place[target])
-            for key, target in machine.map.get(state, {}).items()
-            if machine.islive(target)
-        )
-        for state in order
-    )
-    return Graph(edges, frozenset(place[state] for state in machine.finals))

@@ -6,7 +6,7 @@ common or left out, is made a table first and then laid in. This module knows by
 JSON nor schemas nor tokens.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import reduce
 from itertools import pairwise
@@ -63,13 +63,17 @@ class Members:
     """Members in a fixed order, optional ones left out at will, then any number of `extra`.
 
     The automaton is linear in the number of members: its states are pairs of the next member's
-    index and whether something was written before, so that it knows about the separator.
+    index and how many were written before, as far as that counts (for the separator: whether any).
     """
 
     members: tuple[tuple["Node", bool], ...]
     """Each member and whether it must be there."""
     extra: "Node | None"
     between: bytes
+    least: int = 0
+    most: int | None = None
+    """How many there have to be and may be. All `extra` count as one towards `least`, since two of
+    them may be the same."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,9 @@ Node = Literal | OneOf | Sequence | Either | Repeat | Members | Graph | Both | E
 
 NOTHING = Either(())
 """The empty language: what contains it as a required part is empty too."""
+
+FEW = 2
+"""Repetitions up to which a part is written out as it is, without being made a table first."""
 
 WAYS = 8
 """States of the construction for one state of the automaton that is to come, at most."""
@@ -143,7 +150,7 @@ class _Nfa:
         self.empty[before].append(state)
         return state
 
-    def add(self, node: Node, start: int) -> int:
+    def add(self, node: "Node | _Laid", start: int) -> int:
         """Add `node` from `start` on; the state where it ends."""
         match node:
             case Literal(text):
@@ -166,10 +173,11 @@ class _Nfa:
             case Members():
                 return self._add_members(node, start)
             case Both() | Except():
-                table = minimal(node, self._room)
-                return self._add_table(_runs(table), table, start)
+                return self._add_table(_Laid(minimal(node, self._room)), start)
             case Table():
-                return self._add_table(_runs(node), node, start)
+                return self._add_table(_Laid(node), start)
+            case _Laid():
+                return self._add_table(node, start)
             case Graph(edges, final):
                 states = [self.fresh(start), *(self.state() for _ in edges[1:])]
                 for state, leaving in zip(states, edges, strict=True):
@@ -185,66 +193,90 @@ class _Nfa:
         self.edges[start] += [(low, high, end) for low, high in ranges]
         return end
 
-    def _add_table(self, runs: list[list[Edge]], table: Table, start: int) -> int:
-        """Lay `table`, whose edges are `runs`, in from `start` on."""
+    def _add_table(self, laid: "_Laid", start: int) -> int:
         first = len(self.edges)
-        self._check((first + len(runs)) // WAYS)
-        self.edges += [[(low, high, first + target) for low, high, target in row] for row in runs]
-        self.empty += [[] for _ in runs]
-        self.empty[start].append(first + table.start)
+        self._check((first + len(laid.runs)) // WAYS)
+        self.edges += [
+            [(low, high, first + target) for low, high, target in row] for row in laid.runs
+        ]
+        self.empty += [[] for _ in laid.runs]
+        self.empty[start].append(first + laid.table.start)
         end = self.state()
-        for final in np.flatnonzero(table.final).tolist():
+        for final in np.flatnonzero(laid.table.final).tolist():
             self.empty[first + final].append(end)
         return end
 
     def _add_repeat(self, node: Repeat, start: int) -> int:
-        part = minimal(node.part, self._room)
-        # With what stands between before it, for all but the first.
-        more = minimal(Sequence((Literal(node.between), part)), self._room)
-        part_runs, more_runs = _runs(part), _runs(more)
         end = self.state()
         here = self.fresh(start)
-        count = 0
         # Written out up to `most`; without end, as far as the loop below can start.
         last = max(node.least, 1) if node.most is None else node.most
-        while True:
+        # With what stands between before it, for all but the first.
+        part: Node | _Laid = node.part
+        more: Node | _Laid = Sequence((Literal(node.between), node.part))
+        if last > FEW and not isinstance(node.part, Literal | OneOf):
+            table = minimal(node.part, self._room)
+            part = _Laid(table)
+            more = _Laid(minimal(Sequence((Literal(node.between), table)), self._room))
+        for count in range(last):
             if count >= node.least:
                 self.empty[here].append(end)
-            if count >= last:
-                break
-            here = (
-                self._add_table(more_runs, more, here)
-                if count
-                else self._add_table(part_runs, part, here)
-            )
-            count += 1
+            here = self.add(more if count else part, here)
+        if last >= node.least:
+            self.empty[here].append(end)
         if node.most is None:
             loop = self.fresh(here)
-            self.empty[self._add_table(more_runs, more, loop)].append(loop)
+            self.empty[self.add(more, loop)].append(loop)
             self.empty[loop].append(end)
         return end
 
     def _add_members(self, node: Members, start: int) -> int:
         between = Literal(node.between)
-        bare, written = self.fresh(start), self.state()
+        # Counted as far as it matters; at the last count without a most, more are the same.
+        last = max(1, node.least) if node.most is None else node.most
+        counted = {0: self.fresh(start)}
         for member, required in node.members:
-            inside = self.fresh(bare)
-            self.empty[self.add(between, written)].append(inside)
-            after = self.fresh(self.add(member, inside))
+            after: dict[int, int] = {}
+            for count in range(1, last + 1):
+                before = [count - 1, count] if count == last and node.most is None else [count - 1]
+                before = [each for each in before if each in counted]
+                if before:
+                    inside = self._after_separator(counted, before, between)
+                    after[count] = self.fresh(self.add(member, inside))
             if not required:
-                self.empty[written].append(after)
-            bare = self.state() if required else self.fresh(bare)
-            written = after
+                for count, here in counted.items():
+                    after.setdefault(count, self.state())
+                    self.empty[here].append(after[count])
+            counted = after
         end = self.state()
-        if node.extra is not None:
-            inside = self.fresh(bare)
-            loop = self.fresh(written)
+        for count, here in counted.items():
+            if count >= node.least:
+                self.empty[here].append(end)
+        enough = [count for count in counted if count + 1 >= node.least]
+        if node.extra is not None and node.most is None and enough:
+            inside = self._after_separator(counted, enough, between)
+            loop = self.fresh(self.add(node.extra, inside))
             self.empty[self.add(between, loop)].append(inside)
-            self.empty[self.add(node.extra, inside)].append(loop)
-            written = loop
-        self.empty[bare].append(end)
-        self.empty[written].append(end)
+            self.empty[loop].append(end)
+        if node.extra is not None and node.most is not None:
+            extras: dict[int, int] = {}
+            for count in range(1, node.most + 1):
+                inside = self._after_separator(counted, {count - 1} & set(enough), between)
+                if count - 1 in extras:
+                    self.empty[self.add(between, extras[count - 1])].append(inside)
+                extras[count] = self.fresh(self.add(node.extra, inside))
+                self.empty[extras[count]].append(end)
         return end
+
+    def _after_separator(
+        self, counted: dict[int, int], counts: Collection[int], between: Node
+    ) -> int:
+        """A new state behind a separator after any of `counts`, behind nothing after none."""
+        inside = self.state()
+        for count in counts:
+            here = counted[count]
+            self.empty[self.add(between, here) if count else here].append(inside)
+        return inside
 
     def subsets(self, first: int, last: int) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
         """The subset construction: `[states, 256]` with 0 dead and 1 the start, and finals."""
@@ -302,11 +334,13 @@ def _apart(edges: list[Edge]) -> Iterator[tuple[int, int, frozenset[int]]]:
             yield low, end - 1, targets
 
 
-def _runs(table: Table) -> list[list[Edge]]:
-    """For each state its edges as ranges."""
-    rows = []
-    for row in table.transitions:
-        cuts = [0, *(np.flatnonzero(np.diff(row)) + 1).tolist(), 256]
-        found = [(low, end - 1, int(row[low])) for low, end in pairwise(cuts)]
-        rows.append([edge for edge in found if edge[2]])
-    return rows
+class _Laid:
+    """A table as it is laid in: for each state its edges as ranges."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self.runs: list[list[Edge]] = []
+        for row in table.transitions:
+            cuts = [0, *(np.flatnonzero(row[1:] != row[:-1]) + 1).tolist(), 256]
+            found = [(low, end - 1, int(row[low])) for low, end in pairwise(cuts)]
+            self.runs.append([edge for edge in found if edge[2]])

@@ -5,6 +5,7 @@ This module knows tables alone: neither the expressions that they come from, nor
 
 from collections import defaultdict
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,7 +127,7 @@ def _before(table: NDArray[np.int32]) -> list[list[int]]:
     pairs = table.astype(np.int64) * states + np.arange(states)[:, None]
     targets, sources = np.divmod(np.unique(pairs), states)
     ends = np.searchsorted(targets, np.arange(states + 1))
-    return [sources[a:b].tolist() for a, b in zip(ends[:-1], ends[1:], strict=True)]
+    return [sources[a:b].tolist() for a, b in pairwise(ends.tolist())]
 
 
 def _merged(
@@ -142,7 +143,8 @@ def _merged(
     before = _before(table)
     group = final.astype(np.int64)
     members = {
-        number: set(np.flatnonzero(group == number).tolist()) for number in np.unique(group).tolist()
+        number: set(np.flatnonzero(group == number).tolist())
+        for number in np.unique(group).tolist()
     }
     touched = list(range(len(group)))
     while touched:

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from edgetune_export.grammar.formats import FORMATS
+from edgetune_export.grammar.limits import ROOM
 from edgetune_export.grammar.order import arguments_json
 from edgetune_export.grammar.regular import minimal
-from edgetune_export.grammar.schema import arguments_language
+from edgetune_export.grammar.schema import arguments_language, arguments_limits
 from edgetune_runtime.calls import Tool
 from edgetune_runtime.errors import GrammarError
 
@@ -218,6 +219,149 @@ def test_keyword_is_held_to(schema, good, bad):
         check.validate(json.loads(sampled(table, rng)))
 
 
+def objects_of(**keywords):
+    return of(a={"type": "object", **keywords})
+
+
+KEYWORDS = [
+    # What is no keyword says nothing.
+    (of(a={"type": "string", "enumDescriptions": ["x"], "markdownDescription": "**a**"}),
+     [{"a": "x"}], [{"a": 1}]),
+    # Strings
+    (of(a={"type": "string", "format": "date", "pattern": "^2026-"}),
+     [{"a": "2026-02-28"}], [{"a": "2025-02-28"}]),
+    (of(a={"type": "string", "pattern": "^(?=.{1,4}$)[a-z]+(?:-[a-z]+)*$"}),
+     [{"a": "a-b"}], [{"a": "ab-cd"}, {"a": "a-"}]),
+    (of(a={"type": "string", "pattern": "^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$"}),
+     [{"a": "12.50"}], [{"a": "."}, {"a": "x"}]),
+    (of(a={"type": "string", "pattern": "^(?=.*[A-Z])(?=.*\\d).{3,}$"}),
+     [{"a": "aB3"}], [{"a": "ab3"}, {"a": "B3"}]),
+    (of(a={"type": "string", "pattern": "^a(?!b)"}), [{"a": "ac"}, {"a": "a"}], [{"a": "ab"}]),
+    (of(a={"type": "string", "pattern": "^(?P<head>[a-z])\\u00e9$"}),
+     [{"a": "aé"}], [{"a": "a"}]),
+    (of(a={"type": "string", "pattern": "^a.b$"}), [{"a": "a-b"}], [{"a": "a\nb"}]),
+    (of(a={"type": "string", "not": {"enum": ["x", "y"]}}), [{"a": "xy"}], [{"a": "x"}]),
+    (of(a={"type": "string", "not": {"pattern": "^x"}}), [{"a": "a"}], [{"a": "xy"}]),
+    # Numbers
+    (of(a={"type": "integer", "multipleOf": 15, "minimum": -31}),
+     [{"a": 45}, {"a": -30}, {"a": 0}], [{"a": 44}, {"a": -45}]),
+    (of(a={"type": "integer", "multipleOf": 1000}), [{"a": 7000}], [{"a": 700}]),
+    (of(a={"type": "number", "multipleOf": 0.25}), [{"a": 0.75}, {"a": -3}], [{"a": 0.1}]),
+    (of(a={"allOf": [{"type": "integer", "multipleOf": 4}, {"multipleOf": 6, "maximum": 30}]}),
+     [{"a": 24}], [{"a": 6}, {"a": 36}]),
+    # Lists
+    (of(a={"type": "array", "items": {"enum": ["x", "y", 1]}, "uniqueItems": True, "minItems": 1}),
+     [{"a": ["y", "x"]}, {"a": [1, "x", "y"]}], [{"a": ["x", "x"]}, {"a": []}]),
+    (of(a={"type": "array", "items": {"type": "boolean"}, "uniqueItems": True}),
+     [{"a": [True, False]}], [{"a": [True, True]}]),
+    (of(a={"type": "array", "items": {"enum": [f"label-{n:02d}" for n in range(40)]},
+           "uniqueItems": True, "maxItems": 5}),
+     [{"a": ["label-00", "label-07"]}], [{"a": ["label-00", "label-00"]}]),
+    (of(a={"type": "array", "items": {"type": "string"}, "uniqueItems": True, "maxItems": 1}),
+     [{"a": ["x"]}], [{"a": ["x", "x"]}]),
+    (of(a={"type": "array", "items": {"type": "integer"}, "contains": {"minimum": 5}}),
+     [{"a": [1, 7, 2]}], [{"a": [1]}, {"a": []}]),
+    (of(a={"type": "array", "items": {"type": "integer"}, "contains": {"const": 5},
+           "minContains": 2, "maxItems": 3}), [{"a": [5, 1, 5]}], [{"a": [5, 1]}]),
+    (of(a={"type": "array", "prefixItems": [{"type": "integer"}], "items": {"const": "x"}}),
+     [{"a": []}, {"a": [1, "x", "x"]}], [{"a": [1, 2]}, {"a": ["x"]}]),
+    # Objects
+    (objects_of(propertyNames={"pattern": "^x-"}, additionalProperties={"type": "integer"}),
+     [{"a": {"x-b": 1}}, {"a": {}}], [{"a": {"b": 1}}]),
+    (objects_of(additionalProperties={"type": "integer"}, minProperties=1, maxProperties=2),
+     [{"a": {"b": 1}}, {"a": {"b": 1, "c": 2}}], [{"a": {}}, {"a": {"b": 1, "c": 1, "d": 1}}]),
+    (objects_of(properties={"b": {"const": 1}, "c": {"const": 1}, "d": {"const": 1}},
+                minProperties=2, additionalProperties=False),
+     [{"a": {"b": 1, "d": 1}}], [{"a": {"b": 1}}]),
+    (objects_of(patternProperties={"^x-": {"type": "integer"}}, additionalProperties=False),
+     [{"a": {"x-b": 1}}], [{"a": {"b": 1}}, {"a": {"x-b": "s"}}]),
+    (objects_of(properties={"x-b": {"minimum": 3}}, patternProperties={"^x-": {"type": "integer"}},
+                additionalProperties={"type": "string"}),
+     [{"a": {"x-b": 3, "c": "s"}}], [{"a": {"x-b": 2}}, {"a": {"x-b": 3.5}}, {"a": {"c": 1}}]),
+    (objects_of(properties={"b": {"const": 1}, "c": {"const": 1}}, dependentRequired={"b": ["c"]},
+                additionalProperties=False),
+     [{"a": {"b": 1, "c": 1}}, {"a": {"c": 1}}], [{"a": {"b": 1}}]),
+    (objects_of(properties={"b": {"const": 1}, "c": {"type": "integer"}},
+                dependentSchemas={"b": {"properties": {"c": {"minimum": 5}}, "required": ["c"]}},
+                additionalProperties=False),
+     [{"a": {"b": 1, "c": 5}}, {"a": {"c": 1}}], [{"a": {"b": 1, "c": 1}}]),
+    (objects_of(properties={"kind": {"enum": ["x", "y"]}, "n": {"type": "integer"}},
+                required=["kind", "n"], additionalProperties=False,
+                **{"if": {"properties": {"kind": {"const": "x"}}},
+                   "then": {"properties": {"n": {"maximum": 0}}}}),
+     [{"a": {"kind": "x", "n": 0}}, {"a": {"kind": "y", "n": 3}}], [{"a": {"kind": "x", "n": 3}}]),
+    # Combined
+    (of(a={"anyOf": [{"not": {}}, {"type": "string"}]}), [{"a": "x"}], [{"a": 1}]),
+    (of(a={"type": "string", "anyOf": [{"maxLength": 2}, {"const": "long"}]}),
+     [{"a": "ab"}, {"a": "long"}], [{"a": "abc"}]),
+    (objects_of(properties={"b": {"type": "string"}, "c": {"type": "integer"}},
+                additionalProperties=False, anyOf=[{"properties": {"b": {"enum": ["x"]}},
+                "required": ["b"]}, {"required": ["c"]}]),
+     [{"a": {"b": "x"}}, {"a": {"b": "z", "c": 1}}], [{"a": {"b": "z"}}]),
+    (objects_of(properties={"b": {"const": 1}, "c": {"const": 1}}, additionalProperties=False,
+                oneOf=[{"required": ["b"]}, {"required": ["c"]}]),
+     [{"a": {"b": 1}}, {"a": {"c": 1}}], [{"a": {"b": 1, "c": 1}}, {"a": {}}]),
+    (of(a={"oneOf": [{"type": "number", "maximum": 5}, {"type": "number", "minimum": 3}]}),
+     [{"a": 1}, {"a": 9}], [{"a": 4}]),
+    (of(a={"not": {"type": "string"}}), [{"a": 1}, {"a": None}], [{"a": "x"}]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("schema", "goods", "bads"), KEYWORDS)
+def test_keywords_that_need_more_than_one_language_are_held_to(schema, goods, bads):
+    table, check = language(schema), Draft202012Validator(schema)
+    for good in goods:
+        check.validate(good)
+        assert table.accepts(json.dumps(good, ensure_ascii=False).encode()), good
+    for bad in bads:
+        assert not check.is_valid(bad)
+        assert not table.accepts(json.dumps(bad, ensure_ascii=False).encode()), bad
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        value = json.loads(sampled(table, rng))
+        assert check.is_valid(value), value
+
+
+def test_older_drafts_mean_the_same():
+    table = language(
+        of(
+            a={"type": "array", "items": [{"type": "integer"}], "additionalItems": False},
+            b={"type": "integer", "minimum": 3, "exclusiveMinimum": True},
+            c={"dependencies": {"x": ["y"]}, **of(x={"const": 1}, y={"const": 1}), "required": []},
+        )
+    )
+    assert table.accepts(b'{"a": [1], "b": 4, "c": {"y": 1}}')
+    for bad in (
+        b'[1, 2], "b": 4, "c": {}}',
+        b'[], "b": 3, "c": {}}',
+        b'[], "b": 4, "c": {"x": 1}}',
+    ):
+        assert not table.accepts(b'{"a": ' + bad)
+
+
+def test_classes_of_letters_and_named_groups_are_read():
+    table = language(of(a={"type": "string", "pattern": "^(?<first>\\p{Lu})[\\p{L} '-]*$"}))
+    assert table.accepts('{"a": "Zoë O\'Hara"}'.encode())
+    assert not table.accepts('{"a": "zoë"}'.encode())
+    assert not table.accepts(b'{"a": "Z9"}')
+
+
+def test_counters_within_counters_are_held_to_less():
+    text = {"type": "string", "maxLength": 10_000}
+    nested = {
+        "type": "array",
+        "maxItems": 100,
+        "items": {"type": "object", "properties": {"p": text}},
+    }
+    tool = Tool("t", "", of(name={"type": "string", "maxLength": 100}, formats=nested))
+    limits = arguments_limits(tool)
+    assert limits.string >= 100
+    assert 1 < limits.items < 32
+    table = arguments_language(tool)
+    assert len(table.final) <= ROOM
+    assert table.accepts(b'{"name": "' + b"x" * 100 + b'", "formats": [{"p": "abc"}, {}]}')
+
+
 def test_additional_keys_never_repeat_a_declared_one():
     table = language({**of(a={"type": "integer"}), "additionalProperties": True})
     assert not table.accepts(b'{"a": 1, "a": "x"}')
@@ -227,25 +371,27 @@ def test_additional_keys_never_repeat_a_declared_one():
 @pytest.mark.parametrize(
     ("field", "schema", "what"),
     [
-        ("parameters.a", {"not": {"type": "string"}}, "'not'"),
+        ("parameters.a", {"not": {"format": "email"}}, "'not' with 'format'"),
         ("parameters.a", {"type": "array", "uniqueItems": True}, "'uniqueItems'"),
         ("parameters.a", {"type": "string", "pattern": r"(.)\1"}, "not supported"),
         ("parameters.a", {"$ref": "other.json#/x"}, "outside the schema"),
         ("parameters.a", {"$ref": "#/$defs/none"}, "not there"),
-        ("parameters.a", {"oneOf": [{"type": "number"}, {"type": "integer"}]}, "oneOf"),
-        ("parameters.a", {"oneOf": [of(x={}), {"type": "object"}]}, "oneOf"),
+        ("parameters.a", {"oneOf": [{"type": "number"}, {"multipleOf": 2}]}, "oneOf"),
         ("parameters.a", {"type": "string", "enum": [1]}, "lists no value"),
         ("parameters.a", {"type": "money"}, "money"),
-        ("parameters.a[]", {"type": "array", "items": {"if": {}}}, "'if'"),
+        ("parameters.a[]", {"type": "array", "items": {"if": {"format": "x"}, "then": {}}}, "'if'"),
+        ("parameters.a", {"$dynamicRef": "#a"}, "'$dynamicRef'"),
+        ("parameters.a", {"type": "array", "contains": {}, "maxContains": 2}, "'maxContains'"),
+        ("parameters.a", {"type": "integer", "multipleOf": 1001}, "multipleOf 1001"),
         (
             "parameters.a",
             {"allOf": [{**of(x={}), "additionalProperties": False}, of(y={})]},
             "closes itself",
         ),
-        ("parameters.a", {"type": "string", "pattern": "^[\\S-]$"}, "within brackets"),
-        ("parameters.a", {"type": "string", "pattern": "^(?!foo)[a-z]+$"}, "not supported"),
+        ("parameters.a", {"type": "string", "pattern": "^(?<=a)b$"}, "lookbehind"),
+        ("parameters.a", {"type": "string", "pattern": "^(?:a(?=b))*$"}, "is repeated"),
+        ("parameters.a", {"type": "string", "pattern": "a\\b"}, "it has \\b"),
         ("parameters.a", {"$ref": "#place"}, "the anchor '#place'"),
-        ("parameters.a", {"type": "object", "propertyNames": {"maxLength": 3}}, "'propertyNames'"),
     ],
 )
 def test_what_cannot_be_compiled_is_named(field, schema, what):
