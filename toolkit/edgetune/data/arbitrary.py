@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from edgetune_export.grammar.regular import minimal
-from edgetune_export.grammar.tables import Table
 from edgetune_export.grammar.schema import arguments_language
+from edgetune_export.grammar.tables import Table
 from edgetune_runtime.calls import Tool
 from edgetune_runtime.errors import InputError
 
@@ -50,7 +49,7 @@ def arbitrary_arguments(tool: Tool, rng: Random) -> dict[str, Any]:
 @lru_cache(maxsize=256)
 def _automaton(name: str, parameters: str) -> tuple[Table, list[int]]:
     """The automaton of a tool's arguments, and how many bytes each state is from an end."""
-    table = minimal(arguments_language(Tool(name, parameters=json.loads(parameters))))
+    table = arguments_language(Tool(name, parameters=json.loads(parameters)))
     left = np.where(table.final, 0, np.iinfo(np.int32).max // 2)
     while True:
         closer = np.minimum(

@@ -2,12 +2,15 @@
 
 Stricter than the library in three points, because the grammar that decodes arguments is: an
 unknown key is refused unless the schema allows it in so many words, `1.0` is no integer, and
-`format` counts. Remote references are never fetched. Knows nothing of files or records.
+`format` counts. Older drafts are read as the newest, multiples are taken in decimals. Remote
+references are never fetched. Knows nothing of files or records.
 """
 
 import re
 from collections.abc import Iterator, Mapping, Set
+from fractions import Fraction
 from functools import lru_cache
+from math import isfinite
 from typing import Any
 
 import jsonschema
@@ -17,11 +20,11 @@ from jsonschema.validators import extend
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
+from edgetune_export.grammar.drafts import modern
 from edgetune_export.grammar.formats import FORMATS
 from edgetune_export.grammar.order import arguments_json
-from edgetune_export.grammar.regular import minimal
-from edgetune_export.grammar.tables import Table
 from edgetune_export.grammar.schema import arguments_language
+from edgetune_export.grammar.tables import Table
 from edgetune_runtime.calls import Tool
 
 _NESTED_MAPS = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
@@ -41,24 +44,39 @@ def _is_integer(_checker: Any, value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def _multiple_of(
+    _validator: Any, step: float, instance: object, _schema: object
+) -> Iterator[ValidationError]:
+    is_number = isinstance(instance, int | float) and not isinstance(instance, bool)
+    if is_number and not isfinite(instance):  # type: ignore[arg-type]
+        yield ValidationError(f"{instance!r} is not a number that JSON knows")
+        return
+    # The numbers as they are written: 0.07 is seven hundredths.
+    if is_number and Fraction(repr(instance)) % Fraction(repr(step)):
+        yield ValidationError(f"{instance!r} is not a multiple of {step!r}")
+
+
 _Strict = extend(
     Draft202012Validator,
+    {"multipleOf": _multiple_of},
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer),
 )
 
 
 def schema_problem(tool: Tool) -> str | None:
     """Why the tool's schema cannot be used, as one sentence; None where it can."""
+    schema = modern(tool.parameters)
     try:
-        Draft202012Validator.check_schema(dict(tool.parameters))
+        Draft202012Validator.check_schema(schema)
     except SchemaError as error:
         place = _place(error, "the schema")
         return f"{place} is no valid JSON Schema ({_short(error.message)}); correct it."
-    missing = [key for key in tool.parameters.get("required", []) if key not in tool.properties]
-    if missing and not tool.parameters.get("additionalProperties"):
+    missing = [key for key in schema.get("required", []) if key not in tool.properties]
+    combined = any(key in schema for key in (*_COMBINED, "$ref", "patternProperties"))
+    if missing and not combined and not schema.get("additionalProperties"):
         return f"'{missing[0]}' is required but is not among its properties; add or remove it."
-    resolver = Registry().resolver_with_root(DRAFT202012.create_resource(dict(tool.parameters)))
-    for named in _references(tool.parameters):
+    resolver = Registry().resolver_with_root(DRAFT202012.create_resource(schema))
+    for named in _references(schema):
         reference: str | None = named
         if not named.startswith("#"):
             return f"the reference '{reference}' leaves the schema; put what it names in '$defs'."
@@ -100,7 +118,7 @@ def takes_null(tool: Tool, schema: Any) -> bool:
 
 def strict_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
     """`schema` with every object closed that doesn't say what else it may hold."""
-    top = dict(schema) | {"type": "object"}
+    top = modern(schema) | {"type": "object"}
     if "properties" not in top and not any(key in top for key in (*_COMBINED, "$ref")):
         top["properties"] = {}
     return _closed(top, set(_extended(top)), part_of_object=False)
@@ -121,7 +139,7 @@ class _Key:
 
 @lru_cache(maxsize=256)
 def _language(key: _Key) -> Table:
-    return minimal(arguments_language(key.tool))
+    return arguments_language(key.tool)
 
 
 @lru_cache(maxsize=256)
