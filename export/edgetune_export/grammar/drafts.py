@@ -32,7 +32,8 @@ def modern(schema: Any) -> Any:
     """`schema` in the words of 2020-12; what is none of a schema's stays as it is."""
     if not isinstance(schema, Mapping):
         return schema
-    found = dict(schema)
+    # The library would judge a part that names another draft by that one's words.
+    found = {key: value for key, value in schema.items() if key != "$schema"}
     if isinstance(found.get("items"), list):
         found["prefixItems"] = found.pop("items")
         if "additionalItems" in found:

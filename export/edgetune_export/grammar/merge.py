@@ -83,7 +83,7 @@ def merged(one: Any, other: Any, valid: Valid) -> Any:
         return one or other
     if any(key in part for part in (one, other) for key in ("enum", "const")):
         return _listed(one, other, valid)
-    found = _members(one, other)
+    found = _members(one, other) | _places(one, other)
     for key in [*one, *other]:
         if key in found:
             continue
@@ -92,6 +92,27 @@ def merged(one: Any, other: Any, valid: Valid) -> Any:
         else:
             found[key] = _both(key, one[key], other[key], valid)
     return False if found.get("type") == [] else found
+
+
+def as_part(schema: Any, alone: bool) -> Any:
+    """`schema` as a part of a larger one, whose other parts it does not see.
+
+    What it leaves unevaluated is what it does not name, where it combines nothing itself; else it
+    has to stand `alone`. Raises Unmergeable.
+    """
+    if not isinstance(schema, Mapping) or alone:
+        return schema
+    part = dict(schema)
+    combines = {*COMBINED, *CONDITIONS, "dependentSchemas", "contains"} & part.keys()
+    for keyword, closed in (
+        ("unevaluatedProperties", "additionalProperties"),
+        ("unevaluatedItems", "items"),
+    ):
+        if part.pop(keyword, True) is not True:
+            if combines:
+                raise Unmergeable(f"combines a schema that has '{keyword}'")
+            part.setdefault(closed, schema[keyword])
+    return part
 
 
 def _listed(one: Mapping[str, Any], other: Mapping[str, Any], valid: Valid) -> Any:
@@ -120,9 +141,7 @@ def _both(key: str, one: Any, other: Any, valid: Valid) -> Any:
             return int(both) if both.denominator == 1 else float(both)
         case "uniqueItems":
             return True
-        case "items" | "propertyNames" | "contains":
-            if key == "contains":
-                raise Unmergeable("combines two schemas that both say 'contains'")
+        case "propertyNames":
             return {"allOf": [one, other]}
         case "allOf":
             return [*one, *other]
@@ -159,7 +178,7 @@ def _members(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]
     keywords = ("properties", "patternProperties", "additionalProperties")
     if not any(key in part for part in (one, other) for key in keywords):
         return {}
-    both = [_evaluated(one), _evaluated(other)]
+    both = [one, other]
     patterns = [part.get("patternProperties", {}) for part in both]
     if patterns[0] != patterns[1] and any(
         part.get("additionalProperties", True) not in (True, {}) for part in both
@@ -190,11 +209,26 @@ def _members(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]
     return found
 
 
-def _evaluated(part: Mapping[str, Any]) -> Mapping[str, Any]:
-    """`unevaluatedProperties` of a schema that combines nothing is `additionalProperties`."""
-    if "unevaluatedProperties" in part and "additionalProperties" not in part:
-        return {**part, "additionalProperties": part["unevaluatedProperties"]}
-    return part
+def _places(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """What both say about items, place by place."""
+    if not all(part.keys() & {"items", "prefixItems"} for part in (one, other)):
+        return {}
+    first = [part.get("prefixItems", []) for part in (one, other)]
+    rest = [part.get("items", True) for part in (one, other)]
+    found: dict[str, Any] = {"items": {"allOf": rest}}
+    if any(first):
+        found["prefixItems"] = [
+            {
+                "allOf": [
+                    known[n] if n < len(known) else more
+                    for known, more in zip(first, rest, strict=True)
+                ]
+            }
+            for n in range(max(map(len, first)))
+        ]
+    if rest == [True, True]:
+        del found["items"]
+    return found
 
 
 def _about(part: Mapping[str, Any], name: str) -> Any:
@@ -245,6 +279,10 @@ def _opposite(key: str, value: Any, said: Mapping[str, Any]) -> list[Any]:
             return [{"type": "number", "exclusiveMaximum": value}]
         case "maximum":
             return [{"type": "number", "exclusiveMinimum": value}]
+        case "exclusiveMinimum":
+            return [{"type": "number", "maximum": value}]
+        case "exclusiveMaximum":
+            return [{"type": "number", "minimum": value}]
         case "minLength" if value:
             return [{"type": "string", "maxLength": value - 1}]
         case "maxLength":

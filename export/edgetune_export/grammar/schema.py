@@ -26,6 +26,7 @@ from edgetune_export.grammar.merge import (
     CONSTRAINTS,
     TYPES,
     Unmergeable,
+    as_part,
     constraints,
     merged,
     opposite,
@@ -120,6 +121,9 @@ class _Compiler:
                 raise self.error(field, f"uses '{keyword}'")
         if ("enum" in said or "const" in said) and "$ref" not in said:
             return self._listed(said, field)
+        combines = {*COMBINED, "contains", *_REWRITTEN} & said.keys()
+        if combines and said.get("unevaluatedItems", True) is not True:
+            raise self.error(field, "uses 'unevaluatedItems'")
         conditions = self._conditions(said, field)
         if conditions:
             kept = {k: v for k, v in said.items() if k not in _REWRITTEN or k in conditions[0]}
@@ -159,6 +163,8 @@ class _Compiler:
             keyword = "if" if "if" in said else "not"
             why = str(error) if keyword == "not" else f"uses 'if' ({error})"
             raise self.error(field, why) from error
+        if found and said.get("unevaluatedProperties", True) is not True:
+            raise self.error(field, "uses 'unevaluatedProperties' beside conditions")
         if not found and not {"if", "then", "else"} & said.keys():
             return None
         if ("dependentRequired" in said or "dependentSchemas" in said) and not (
@@ -197,7 +203,7 @@ class _Compiler:
         if keyword == "$ref":
             if self._inside.count(parts) >= REFERENCE_DEPTH:
                 return NOTHING
-            target = self.merged(rest, self._resolved(parts, field), field)
+            target = self._joined(rest, self._resolved(parts, field), field)
             self._inside.append(parts)
             try:
                 return self.value(target, field, depth)
@@ -208,12 +214,13 @@ class _Compiler:
             whole: Any = rest
             try:
                 for part in parts:
-                    whole = self.merged(whole, self._followed(part, field), field)
+                    alone = len(parts) == 1 and not rest
+                    whole = self._joined(whole, self._followed(part, field), field, alone)
                 self._check_open(whole, field)
                 return self.value(whole, field, depth)
             finally:
                 del self._inside[before:]
-        schemas = [self.merged(rest, part, field) for part in parts]
+        schemas = [self._joined(rest, part, field) for part in parts]
         nodes = [self.value(schema, f"{field}.{keyword}", depth) for schema in schemas]
         if keyword == "oneOf" and not self._are_apart(schemas, nodes):
             schemas = self._told_apart(parts, rest, field)
@@ -236,8 +243,16 @@ class _Compiler:
                 return False
             self._inside.append(reference)
             rest = {k: v for k, v in constraints(part).items() if k != "$ref"}
-            part = self.merged(rest, self._resolved(reference, field), field)
+            part = self._joined(rest, self._resolved(reference, field), field)
         return part
+
+    def _joined(self, rest: Any, part: Any, field: str, alone: bool | None = None) -> Any:
+        """`rest` with a part that was written apart from it."""
+        try:
+            part = as_part(part, not rest if alone is None else alone)
+        except Unmergeable as error:
+            raise self.error(field, str(error)) from error
+        return self.merged(rest, part, field)
 
     def merged(self, one: Any, other: Any, field: str) -> Any:
         """One schema that asks for both."""
@@ -260,6 +275,8 @@ class _Compiler:
 
     def _told_apart(self, parts: list[Any], rest: dict[str, Any], field: str) -> list[Any]:
         """Each alternative with the opposites of the others."""
+        if rest.get("unevaluatedProperties", True) is not True:
+            raise self.error(field, "uses 'unevaluatedProperties' beside a 'oneOf' that overlaps")
         parts = [self._plain(part) if isinstance(part, Mapping) else part for part in parts]
         try:
             others = [opposite(part) for part in parts]

@@ -78,8 +78,10 @@ def _product(left: Table, right: Table, room: int | None, *, without: bool) -> T
     rows: list[NDArray[np.int32]] = []
     start = left.start * width + right.start
     alive = left.start and (without or right.start)
-    number = {0: 0, start: 1} if alive else {0: 0}
-    pairs = [np.array([start])] if alive else []
+    if not alive:
+        return Table(np.zeros((1, 256), np.int32), 0, np.zeros(1, bool))
+    number = {0: 0, start: 1}
+    pairs = [np.array([start])]
     for layer in pairs:
         after_left = left.transitions[layer // width][:, columns].astype(np.int64)
         after_right = right.transitions[layer % width][:, columns]
