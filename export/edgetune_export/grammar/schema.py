@@ -67,6 +67,18 @@ def arguments_limits(tool: Tool) -> Limits:
     return _compiled(tool.name, json.dumps(tool.parameters))[0]
 
 
+def narrowing(tool: Tool) -> str | None:
+    """What of `tool`'s counters had to be held to less than usual, as one sentence."""
+    limits = arguments_limits(tool)
+    if limits is LIMITS[0]:
+        return None
+    return (
+        f"{tool.name}: counters within counters make its grammar large; strings longer than "
+        f"{limits.string} characters ({limits.nested} inside of lists) and lists longer than "
+        f"{limits.items} are held to these"
+    )
+
+
 _fitting: dict[tuple[str, str], int] = {}
 """Where in LIMITS a tool, by name and parameters, fits: tables are too large to be kept."""
 
@@ -76,10 +88,15 @@ def _compiled(name: str, parameters: str) -> tuple[Limits, Table]:
     tool = Tool(name, parameters=json.loads(parameters))
     for place in range(_fitting.get((name, parameters), 0), len(LIMITS)):
         limits = LIMITS[place]
+        compiler = _Compiler(tool, limits)
         try:
-            node = _Compiler(tool, limits).arguments()
-            table = minimal(node, ROOM_AT_LAST if limits is LIMITS[-1] else ROOM)
+            node = compiler.arguments()
+            # Where nothing is counted, smaller limits make nothing smaller.
+            at_last = limits is LIMITS[-1] or not compiler.typed.counts
+            table = minimal(node, ROOM_AT_LAST if at_last else ROOM)
         except TooLarge:
+            if not compiler.typed.counts:
+                break
             continue
         _fitting[name, parameters] = place
         return limits, table
@@ -95,7 +112,7 @@ class _Compiler:
     def __init__(self, tool: Tool, limits: Limits) -> None:
         self._tool = tool
         self._root = modern({"type": "object", **tool.parameters})
-        self._typed = Typed(self, limits)
+        self.typed = Typed(self, limits)
         self._inside: list[str] = []
         self._parts = 0
 
@@ -133,7 +150,7 @@ class _Compiler:
             if keyword in said:
                 rest = {k: v for k, v in said.items() if k != keyword}
                 return self._combined(keyword, said[keyword], rest, field, depth)
-        return Either(tuple(self._typed.value(kind, said, field, depth) for kind in _types(said)))
+        return Either(tuple(self.typed.value(kind, said, field, depth) for kind in _types(said)))
 
     def _conditions(
         self, said: Mapping[str, Any], field: str
@@ -309,7 +326,7 @@ class _Compiler:
         scalars = (string(), number(), Literal(b"true"), Literal(b"false"), Literal(b"null"))
         if depth >= FREE_DEPTH:
             return Either(scalars)
-        nested = (self._typed.value(kind, {}, "", depth) for kind in ("object", "array"))
+        nested = (self.typed.value(kind, {}, "", depth) for kind in ("object", "array"))
         return Either((*scalars, *nested))
 
     def is_too_deep(self, schema: Any, depth: int) -> bool:

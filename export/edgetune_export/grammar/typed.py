@@ -64,6 +64,8 @@ class Typed:
         self._schemas = schemas
         self._limits = limits
         self._nested = 0
+        self.counts = False
+        """Whether a counter was met that smaller limits would hold to less."""
 
     def value(self, kind: str, schema: Mapping[str, Any], field: str, depth: int) -> Node:
         """The texts of values of the type `kind` that satisfy `schema`. Raises GrammarError."""
@@ -138,6 +140,7 @@ class Typed:
     ) -> Node:
         least, most = schema.get("minProperties", 0), schema.get("maxProperties")
         if most is not None:
+            self.counts = True
             most = min(int(most), max(self._limits.items, len(members) + 1, int(least)))
             if extra is None and most >= len(members):
                 most = None
@@ -185,6 +188,7 @@ class Typed:
         first = schema.get("prefixItems", [])
         items = schema.get("items", schema.get("unevaluatedItems", not first))
         if most is not None:
+            self.counts = True
             most = min(int(most), max(self._limits.items, least))
         if schema.get("uniqueItems") and (most is None or most > 1):
             if not first and items is not False and "contains" not in schema:
@@ -275,6 +279,7 @@ class Typed:
         least, most = int(schema.get("minLength", 0)), schema.get("maxLength")
         longest = self._limits.nested if self._nested else self._limits.string
         if most is not None:
+            self.counts = True
             most = min(int(most), max(longest, least))
         patterns = [*_several(schema.get("pattern"))]
         patterns += [FORMATS[form] for form in _several(schema.get("format")) if form in FORMATS]
@@ -287,6 +292,7 @@ class Typed:
 
     def _matching(self, pattern: str, field: str, generous: bool = False) -> Node:
         longest = self._limits.nested if self._nested else self._limits.string
+        self.counts |= "{" in pattern
         try:
             return matching(pattern, longest, generous)
         except TooLarge:

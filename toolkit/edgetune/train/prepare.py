@@ -26,7 +26,7 @@ from edgetune.train.records import (
     require_records,
     write_records,
 )
-from edgetune_export.grammar.schema import arguments_language
+from edgetune_export.grammar.schema import narrowing
 from edgetune_export.lowering.requirements import Described
 from edgetune_export.lowering.targets import refusals
 from edgetune_export.progress import console
@@ -75,7 +75,9 @@ def prepare(config: TrainConfig, output: Path) -> Prepared:
     _check_tools(config, toolsets)
     for toolset in toolsets:
         for tool in toolset.tools:
-            arguments_language(tool)  # a schema that no grammar can hold to is better refused now
+            # A schema that no grammar can hold to is better refused now.
+            if held := narrowing(tool):
+                console.print(held, highlight=False, soft_wrap=True)
     base_source = _base_source(config)
     _check_quantization(config, Path(base_source))
     sources = _sources(config, toolsets, base_source)
