@@ -275,3 +275,17 @@ def test_the_bounds_of_a_public_report_are_generated_for(tmp_path):
         pytest.skip(f"{case} is not here: public reports are kept outside the repo")
     report = generate_records(case, tmp_path, {"train": 20, "dev": 2, "test": 2})
     assert report.records["train"] == 20
+
+
+def test_each_alternative_of_the_whole_arguments_is_asked_for():
+    def one(key):
+        return {"properties": {key: {"type": "string"}}, "required": [key]}
+
+    function = {
+        "name": "attach",
+        "parameters": {"type": "object", "anyOf": [one("url"), one("id")]},
+    }
+    toolset = tools_from_list([{"type": "function", "function": function}], "here", "mine")
+    text = json.dumps(generate(toolset, 20, 0, "train"))
+    assert '"url": ' in text or '\\"url\\": ' in text
+    assert '"id": ' in text or '\\"id\\": ' in text

@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from edgetune.data.foreign import subjects
-from edgetune.data.parameters import as_invented
+from edgetune.data.parameters import alternatives, as_invented
 from edgetune.data.records import as_source
 from edgetune.data.spoken import Spoken
 from edgetune.invent.requests import Request, chit_chat, invent_request
@@ -35,7 +35,11 @@ def generate(toolset: Toolset, count: int, seed: int, split: str) -> list[dict[s
     Raises InputError where a tool does not yield its part of them.
     """
     rng = Random(f"{toolset.name} {split} {seed}")
-    tools = [_for_split(as_invented(tool), split) for tool in toolset.tools]
+    tools = [
+        _for_split(as_invented(part), split)
+        for tool in toolset.tools
+        for part in alternatives(tool)
+    ]
     seen: set[str] = set()
     made: set[str] = set()
     records: list[dict[str, Any]] = []

@@ -5,6 +5,7 @@ Joins what a parameter is about (`guess`) with its values (`spoken`). Knows no w
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from edgetune.data.guess import TYPES, concepts_of, connectors_of, split_words, switch_phrases
 from edgetune.data.spoken import plain_schema, speaker
@@ -15,6 +16,22 @@ from edgetune_runtime.calls import Tool
 
 _LETTERS_COUNT = {"const", "enum", "pattern", "format", "examples"}
 """Keywords of a string that is not put into lower case, however hastily a request is typed."""
+
+
+def alternatives(tool: Tool) -> list[Tool]:
+    """`tool` once for each alternative (`anyOf`, `oneOf`) of its whole arguments, each with the
+    parameters of that one; the tool itself where there are none."""
+    root = tool.parameters
+    rest = {key: value for key, value in root.items() if key not in ("anyOf", "oneOf")}
+    found = []
+    for branch in (*root.get("anyOf", ()), *root.get("oneOf", ())):
+        part = plain_schema(branch, root)
+        properties = {**tool.properties, **part.get("properties", {})}
+        required = [*root.get("required", ()), *part.get("required", ())]
+        parameters = {**rest, "properties": properties, "required": list(dict.fromkeys(required))}
+        if properties:
+            found.append(replace(tool, parameters=parameters))
+    return found or [tool]
 
 
 def as_invented(tool: Tool) -> Invented:
