@@ -322,6 +322,42 @@ def test_keywords_that_need_more_than_one_language_are_held_to(schema, goods, ba
         assert check.is_valid(value), value
 
 
+PARTS = st.sampled_from(
+    [schema["properties"]["a"] for schema, _, _ in KEYWORDS if "format" not in str(schema)]
+)
+
+
+@st.composite
+def combined(draw):
+    """Two or three schemas, put together in one of the ways that JSON Schema knows."""
+    one, two, three = draw(PARTS), draw(PARTS), draw(PARTS)
+    return draw(
+        st.sampled_from(
+            [
+                {"allOf": [one, two]},
+                {"oneOf": [one, two]},
+                {"allOf": [one, {"not": two}]},
+                {**one, "anyOf": [two, three]},
+                {"if": one, "then": two, "else": three},
+            ]
+        )
+    )
+
+
+@given(combined(), st.integers(0, 2**32 - 1))
+@QUICK
+def test_whatever_combined_schemas_accept_is_valid_or_they_are_refused(part, seed):
+    schema = of(a=part)
+    try:
+        table = language(schema)
+    except GrammarError:
+        return
+    check, rng = Draft202012Validator(schema), np.random.default_rng(seed)
+    for _ in range(5 if table.start else 0):
+        value = json.loads(sampled(table, rng))
+        assert check.is_valid(value), value
+
+
 def test_older_drafts_mean_the_same():
     table = language(
         of(
