@@ -30,7 +30,6 @@ from edgetune_export.grammar.regular import (
 from edgetune_export.grammar.tables import TooLarge
 
 _ANYTHING = Repeat(characters(EVERY), 0, None)
-_EMPTY = Literal(b"")
 _CONTROLS = {"t": 9, "n": 10, "v": 11, "f": 12, "r": 13, "0": 0}
 
 
@@ -65,6 +64,8 @@ class _Look:
 @dataclass(frozen=True)
 class _Anchor:
     at_start: bool
+    loose: bool = False
+    """Whether an end is also before a last line feed, where Python finds it."""
 
 
 _Part = _Characters | _Sequence | _Choice | _Repeated | _Look | _Anchor
@@ -108,7 +109,9 @@ def _before(part: _Part, rest: Node, at_start: bool | None) -> Node:
                 raise ValueError("'^' stands where it may or may not be the beginning")
             return rest if at_start else NOTHING
         case _Anchor():
-            return _EMPTY if minimal(rest).accepts(b"") else NOTHING
+            table = minimal(rest)
+            ends = (b"", b"\\n") if part.loose else (b"",)
+            return Either(tuple(Literal(end) for end in ends if table.accepts(end)))
         case _Look(inner, negative):
             ahead = _before(inner, _ANYTHING, at_start)
             return Except(rest, ahead) if negative else Both((rest, ahead))
@@ -228,7 +231,7 @@ class _Reader:
         letter = self._any()
         match letter:
             case "^" | "$":
-                return _Anchor(letter == "^")
+                return _Anchor(letter == "^", letter == "$" and self._generous)
             case ".":
                 return _Characters(dot(self._generous))
             case "(":

@@ -241,6 +241,7 @@ KEYWORDS = [
      [{"a": "aé"}], [{"a": "a"}]),
     (of(a={"type": "string", "pattern": "^a.b$"}), [{"a": "a-b"}], [{"a": "a\nb"}]),
     (of(a={"type": "string", "not": {"enum": ["x", "y"]}}), [{"a": "xy"}], [{"a": "x"}]),
+    (of(a={"type": "string", "not": {"pattern": "^x$"}}), [{"a": "xy"}], [{"a": "x\n"}]),
     (of(a={"type": "string", "not": {"pattern": "^x"}}), [{"a": "a"}], [{"a": "xy"}]),
     # Numbers
     (of(a={"type": "integer", "multipleOf": 15, "minimum": -31}),
