@@ -239,9 +239,17 @@ class _Compiler:
                 del self._inside[before:]
         schemas = [self._joined(rest, part, field) for part in parts]
         nodes = [self.value(schema, f"{field}.{keyword}", depth) for schema in schemas]
-        if keyword == "oneOf" and not self._are_apart(schemas, nodes):
-            schemas = self._told_apart(parts, rest, field)
-            nodes = [self.value(schema, f"{field}.{keyword}", depth) for schema in schemas]
+        if keyword == "oneOf":
+            apart = self._are_apart(schemas, nodes)
+            # Languages of patterns are narrower than what some reader takes: more may overlap.
+            doubtful = "'pattern'" in str(parts) and "$ref" not in str(parts)
+            if not apart or doubtful:
+                try:
+                    schemas = self._told_apart(parts, rest, field)
+                    nodes = [self.value(schema, f"{field}.{keyword}", depth) for schema in schemas]
+                except GrammarError:
+                    if not apart:
+                        raise
         return Either(tuple(nodes))
 
     def _check_open(self, whole: Any, field: str) -> None:
