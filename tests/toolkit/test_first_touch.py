@@ -10,6 +10,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from edgetune.cli import main
+from edgetune.train import prepare
+from edgetune_runtime.errors import InputError
 from edgetune_runtime.toolsets import dump_toolsets
 
 
@@ -104,11 +106,13 @@ def test_train_tells_which_targets_will_refuse_what_others_take(
 def test_the_beginning_of_another_run_is_kept_where_a_base_is_refused(
     monkeypatch, capsys, tmp_path, source, recipe
 ):
-    good = (tmp_path / "train.jsonl").read_text()
-    (tmp_path / "train.jsonl").write_text(good.replace("cancel_alarms", "no_such_tool"))
-    assert run(monkeypatch, "train", recipe, "-o", tmp_path / "run") == 2
+    def stopped(*_args, **_options):
+        raise InputError("stopped")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(prepare, "load_base", stopped)
+        assert run(monkeypatch, "train", recipe, "-o", tmp_path / "run") == 2
     begun = (tmp_path / "run" / "run.json").read_bytes()
-    (tmp_path / "train.jsonl").write_text(good)
     with_own_head(source)
     assert run(monkeypatch, "train", recipe, "-o", tmp_path / "run") == 2
     assert "lm_head.weight" in capsys.readouterr().err
