@@ -83,6 +83,7 @@ def test_a_base_that_cannot_be_used_is_one_sentence(
     WRONG[sentence](source)
     before = sorted(path.name for path in tmp_path.iterdir())
     given = recipe if verb == "train" else source
+    capsys.readouterr()  # what making the checkpoint said
     assert run(monkeypatch, verb, given, "-o", tmp_path / "made") == 2
     printed = capsys.readouterr()
     assert printed.err.startswith("error: ")
