@@ -137,12 +137,12 @@ class _Key:
         return isinstance(other, _Key) and self.tool == other.tool
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)
 def _language(key: _Key) -> Table:
     return arguments_language(key.tool)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)
 def _validator(key: _Key) -> jsonschema.protocols.Validator:
     schema = strict_schema(key.tool.parameters)
     return _Strict(schema, format_checker=_FORMATS, registry=Registry())
