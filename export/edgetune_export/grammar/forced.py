@@ -5,6 +5,9 @@ no continuation could change it. That is found by tokenizing: sample texts befor
 text, and the cuts that the pre-tokenizer makes in all of them. Knows no schemas and no models.
 """
 
+from collections.abc import Callable
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
@@ -81,6 +84,11 @@ def forced_tokens(
     forced: list[list[int]] = [[] for _ in done]
     walks = _Walks(table)
     witnesses = walks.inward()
+
+    @cache  # the states along one forced text ask for the same whole, cut elsewhere
+    def sure(whole: str, after: int) -> list[tuple[int, int]]:
+        return splits.sure(whole, walks.onward(after))
+
     for state in range(1, len(done)):
         if done[state]:
             continue
@@ -89,7 +97,8 @@ def forced_tokens(
             continue
         choices = []
         for witness in witnesses[state]:
-            choices.append(_ids_after(before.encode() + witness, text, walks.onward(after), splits))
+            left = before.encode() + witness
+            choices.append(_ids_after(left, text, after, sure))
             if not choices[-1]:
                 break
         shortest = min(choices, key=len)
@@ -98,11 +107,14 @@ def forced_tokens(
     return forced
 
 
-def _ids_after(left: bytes, text: bytes, onward: list[str], splits: Splits) -> list[int]:
-    """The sure tokens of `text` after `left`; none where the tokenizer would not cut between."""
+def _ids_after(
+    left: bytes, text: bytes, after: int, sure: Callable[[str, int], list[tuple[int, int]]]
+) -> list[int]:
+    """The sure tokens of `text`, which leads to the state `after`, behind `left`; none where the
+    tokenizer would not cut between."""
     try:
         context = left.decode()[-CONTEXT:]
-        kept = splits.sure(context + text.decode(), onward)
+        kept = sure(context + text.decode(), after)
     except UnicodeDecodeError:
         return []  # between the bytes of one character
     if context and all(end != len(context) for _, end in kept):
