@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,38 @@ def test_a_missing_file_is_one_sentence(monkeypatch, capsys, tmp_path):
     printed = capsys.readouterr()
     assert printed.err.startswith(f"error: {tmp_path / 'none.yaml'}: cannot be read")
     assert (len(printed.err.splitlines()), printed.out) == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("train",), "Missing argument 'CONFIG'; `edgetune train --help` shows what there is."),
+        (("run", "x", "y", "z"), "Got unexpected extra argument(s) (z); `edgetune run --help`"),
+        (("bogus",), "No such command 'bogus'; `edgetune --help`"),
+        (
+            ("data", "check", "--none"),
+            "No such option: --none (Possible options: ",
+        ),
+        (("data", "check", "--tools"), "Option '--tools' requires an argument; `edgetune"),
+    ],
+)
+def test_a_wrong_option_is_one_sentence(monkeypatch, capsys, arguments, sentence):
+    assert run(monkeypatch, *arguments) == 2
+    printed = capsys.readouterr()
+    assert printed.err.startswith(f"error: {sentence}")
+    assert (len(printed.err.splitlines()), printed.out) == (1, "")
+
+
+def test_a_group_alone_shows_its_verbs(monkeypatch, capsys):
+    assert run(monkeypatch, "data") == 2
+    printed = capsys.readouterr()
+    assert "generate" in printed.out
+    assert printed.err == ""
+
+
+def test_the_version_is_that_of_the_package(monkeypatch, capsys):
+    assert run(monkeypatch, "--version") == 0
+    assert capsys.readouterr().out == f"edgetune {version('edgetune')}\n"
 
 
 def test_what_people_wrote_is_no_markup(monkeypatch, capsys, tmp_path):
@@ -151,7 +184,7 @@ def test_abstaining_contradicts_a_stage_without_a_selection(monkeypatch, capsys,
 
 @pytest.mark.parametrize("ctrl_c", [signal.default_int_handler, signal.SIG_IGN])
 def test_a_process_that_is_asked_to_end_tidies_up(monkeypatch, tmp_path, ctrl_c):
-    def verb():
+    def verb(**_given):
         with tempfile.TemporaryDirectory(dir=tmp_path):
             os.kill(os.getpid(), signal.SIGTERM)
             pytest.fail("went on")

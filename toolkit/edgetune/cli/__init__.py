@@ -5,10 +5,12 @@ purpose, and what a file system refuses, become one sentence and exit code 2; ev
 bug and shows its traceback.
 """
 
+import importlib.metadata
 import logging
 import signal
 import sys
 from types import FrameType
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -31,8 +33,12 @@ from edgetune.cli import (
     train,
     verify,
 )
+from edgetune.cli.options import stdout
 from edgetune_export.progress import console
 from edgetune_runtime.errors import EdgetuneError
+
+# What typer raises for options and arguments that a verb does not know; it has no public name.
+UsageError: Any = typer.BadParameter.__base__
 
 # Where torchao is installed, every import of transformers or peft makes these two tell of kernels
 # for other processors and of PyTorch's plans.
@@ -51,6 +57,26 @@ app = typer.Typer(
         '`verify`, `eval`, `profile` and `run BUNDLE "request"`.'
     ),
 )
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        stdout.print(f"edgetune {importlib.metadata.version('edgetune')}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback(no_args_is_help=True)
+def _edgetune(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Show the version and exit.", is_eager=True, callback=_show_version
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("init")(init.init)
@@ -76,10 +102,16 @@ def main() -> None:
     """
     signal.signal(signal.SIGTERM, _as_ctrl_c)
     try:
-        app()
-        return
+        # Not on its own, or typer would draw a box of several lines around a usage error.
+        sys.exit(app(standalone_mode=False))
     except EdgetuneError as error:
         _say(str(error))
+    except UsageError as error:
+        if what := error.format_message().rstrip("."):  # without one it has shown the help
+            verb = error.ctx.command_path if error.ctx else "edgetune"
+            _say(f"{what}; `{verb} --help` shows what there is.")
+    except typer.Abort:
+        sys.exit(1)
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("edgetune"):
             raise
