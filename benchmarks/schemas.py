@@ -27,10 +27,10 @@ from jsonschema.validators import extend
 from referencing import Registry
 
 from edgetune.data.arbitrary import arbitrary_arguments
+from edgetune_export.grammar.arguments import arguments_language, arguments_limits
 from edgetune_export.grammar.drafts import modern
 from edgetune_export.grammar.limits import LIMITS
 from edgetune_export.grammar.order import arguments_json
-from edgetune_export.grammar.schema import arguments_language, arguments_limits
 from edgetune_runtime.calls import Tool
 from edgetune_runtime.errors import EdgetuneError
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edgetune.tools.schema import arguments_problem, schema_problem
-from edgetune_export.grammar.schema import arguments_language
+from edgetune_export.grammar.arguments import arguments_language
 from edgetune_runtime.calls import Tool
 from edgetune_runtime.errors import GrammarError
 

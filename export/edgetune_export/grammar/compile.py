@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from edgetune_export.grammar.arguments import arguments_language
 from edgetune_export.grammar.distance import distances
 from edgetune_export.grammar.forced import Splits, forced_tokens, opening_tokens
 from edgetune_export.grammar.regular import Literal, Sequence, minimal
-from edgetune_export.grammar.schema import arguments_language
 from edgetune_export.grammar.tables import Table, restarted
 from edgetune_runtime.automaton import UNREACHABLE, Automaton
 from edgetune_runtime.calls import Tool

@@ -7,6 +7,7 @@ knows nothing of schemas or tokens; numbers are `json_numbers`'.
 
 import json
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from edgetune_export.grammar.character_classes import EVERY, LAST, Ranges, complement
@@ -29,6 +30,7 @@ def constant(value: Any) -> Node:
     return Literal(json.dumps(value, ensure_ascii=False).encode())
 
 
+@lru_cache(maxsize=4096)
 def characters(ranges: Ranges) -> Node:
     """One character out of inclusive code point ranges, as it stands inside a JSON string.
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 ROOM = 6000
 """States that an automaton of arguments may have before its limits are made smaller."""
-ROOM_AT_LAST = 40_000
+ROOM_AT_LAST = 20_000
 """States that it may have under the smallest limits: long lists of constants, not counters."""
 
 
@@ -22,6 +22,8 @@ class Limits:
     nested: int
     """Characters of a string within an array or among additional properties."""
     items: int
+    within: int = 3
+    """How often a `$ref` may stand inside itself."""
 
 
 LIMITS = (
@@ -29,9 +31,9 @@ LIMITS = (
     Limits(512, 280, 16),
     Limits(512, 128, 8),
     Limits(280, 128, 4),
-    Limits(128, 64, 4),
-    Limits(64, 32, 3),
-    Limits(32, 16, 2),
-    Limits(16, 8, 1),
+    Limits(128, 64, 4, within=2),
+    Limits(64, 32, 3, within=2),
+    Limits(32, 16, 2, within=1),
+    Limits(16, 8, 1, within=1),
 )
 """From the largest to the smallest."""

@@ -267,7 +267,7 @@ def _opposite(key: str, value: Any, said: Mapping[str, Any]) -> list[Any]:
             return [
                 {"type": "object", "properties": {name: opposite(part)}, "required": [name]}
                 for name, part in value.items()
-                if part is not True and constraints(part)
+                if part is False or (part is not True and constraints(part))
             ]
         case "anyOf":
             return [{"allOf": [opposite(part) for part in value]}]

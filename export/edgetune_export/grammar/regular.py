@@ -140,6 +140,7 @@ class _Nfa:
         self.empty: list[list[int]] = []
 
     def state(self) -> int:
+        self._check(len(self.edges) // WAYS)
         self.edges.append([])
         self.empty.append([])
         return len(self.edges) - 1

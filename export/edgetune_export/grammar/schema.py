@@ -7,8 +7,10 @@ module knows how schemas are combined; what a single type may be is `typed`'s.
 """
 
 import json
+import re
 from collections.abc import Mapping
-from functools import lru_cache
+from contextlib import suppress
+from functools import cache
 from itertools import combinations
 from typing import Any
 
@@ -20,7 +22,7 @@ from referencing.exceptions import Unresolvable
 from edgetune_export.grammar.drafts import modern
 from edgetune_export.grammar.json_numbers import number
 from edgetune_export.grammar.json_text import constant, string
-from edgetune_export.grammar.limits import LIMITS, ROOM, ROOM_AT_LAST, Limits
+from edgetune_export.grammar.limits import ROOM_AT_LAST, Limits
 from edgetune_export.grammar.merge import (
     COMBINED,
     CONSTRAINTS,
@@ -42,85 +44,60 @@ from edgetune_runtime.errors import GrammarError
 FREE_DEPTH = 2
 """How many objects and arrays may be nested in a value that the schema leaves free."""
 
-REFERENCE_DEPTH = 3
-"""How often a `$ref` may stand inside itself."""
-
 LARGEST = 5000
 """Parts of a schema, references followed, beyond which its automaton would take minutes."""
 
+_REFERENCE = re.compile(r'"\$ref": ("(?:[^"\\]|\\.)*")')
 _UNSUPPORTED = ("$dynamicRef", "$recursiveRef")
 
 
-def arguments_language(tool: Tool) -> Table:
-    """The texts of `tool`'s arguments, counters held to what `arguments_limits` says.
-
-    Raises GrammarError naming the tool and the field.
-    """
-    return _compiled(tool.name, json.dumps(tool.parameters))[1]
-
-
-def arguments_limits(tool: Tool) -> Limits:
-    """What counters are held to, so that the automaton of `tool`'s arguments stays small.
-
-    Raises GrammarError naming the tool and the field.
-    """
-    return _compiled(tool.name, json.dumps(tool.parameters))[0]
-
-
-def narrowing(tool: Tool) -> str | None:
-    """What of `tool`'s counters had to be held to less than usual, as one sentence."""
-    limits = arguments_limits(tool)
-    if limits is LIMITS[0]:
-        return None
-    return (
-        f"{tool.name}: counters within counters make its grammar large; strings longer than "
-        f"{limits.string} characters ({limits.nested} inside of lists) and lists longer than "
-        f"{limits.items} are held to these"
-    )
-
-
-_fitting: dict[tuple[str, str], int] = {}
-"""Where in LIMITS a tool, by name and parameters, fits: tables are too large to be kept."""
-
-
-@lru_cache(maxsize=8)
-def _compiled(name: str, parameters: str) -> tuple[Limits, Table]:
-    tool = Tool(name, parameters=json.loads(parameters))
-    for place in range(_fitting.get((name, parameters), 0), len(LIMITS)):
-        limits = LIMITS[place]
-        compiler = _Compiler(tool, limits)
-        try:
-            node = compiler.arguments()
-            # Where nothing is counted, smaller limits make nothing smaller.
-            at_last = limits is LIMITS[-1] or not compiler.typed.counts
-            table = minimal(node, ROOM_AT_LAST if at_last else ROOM)
-        except TooLarge:
-            if not compiler.typed.counts:
-                break
-            continue
-        _fitting[name, parameters] = place
-        return limits, table
-    raise GrammarError(
-        f"tool '{name}', parameters: the schema needs over {ROOM_AT_LAST:,} states; shorten its "
-        "lists of constants, its patterns or its `minLength` and `minItems`."
-    )
-
-
-class _Compiler:
+class SchemaCompiler:
     """One tool's schema on its way to a language; `field` is the path for error messages."""
 
-    def __init__(self, tool: Tool, limits: Limits) -> None:
+    def __init__(self, tool: Tool, limits: Limits, room: int) -> None:
         self._tool = tool
         self._root = modern({"type": "object", **tool.parameters})
         self.typed = Typed(self, limits)
+        self._limits, self._room = limits, room
         self._inside: list[str] = []
         self._parts = 0
+        self._known: dict[tuple[Any, ...], Node] = {}
+        self._reachable = cache(self._references)
 
-    def arguments(self) -> Node:
-        return self.value(self._root, "parameters", 0)
+    def table(self) -> Table | None:
+        """The language of the arguments; None where it needs more states than there is room for."""
+        try:
+            return minimal(self.value(self._root, "parameters", 0), self._room)
+        except TooLarge:
+            return None
 
     def value(self, schema: Any, field: str, depth: int) -> Node:
-        """The texts of the values that satisfy `schema`; `depth` counts nested free values."""
+        """The texts of the values that satisfy `schema`; `depth` counts nested free values.
+
+        What is asked for again is made minimal once and for all.
+        """
+        text = json.dumps(schema)
+        inside = tuple(self._inside.count(each) for each in sorted(self._reachable(text)))
+        key = (text, depth, self.typed.nested > 0, inside)
+        known = self._known.get(key)
+        self._known[key] = node = (
+            self._value(schema, field, depth) if known is None else minimal(known, self._room)
+        )
+        return node
+
+    def _references(self, text: str) -> set[str]:
+        """The references in a schema's text, and those in what they name."""
+        found: set[str] = set()
+        waiting = [text]
+        while waiting:
+            for reference in map(json.loads, _REFERENCE.findall(waiting.pop())):
+                if reference not in found:
+                    found.add(reference)
+                    with suppress(LookupError):
+                        waiting.append(json.dumps(followed(reference, self._root)))
+        return found
+
+    def _value(self, schema: Any, field: str, depth: int) -> Node:
         self._parts += 1
         if self._parts > LARGEST:
             raise self.error(field, f"has more than {LARGEST} parts with its references followed")
@@ -218,7 +195,7 @@ class _Compiler:
     ) -> Node:
         """`$ref`, `anyOf`, `oneOf`, `allOf`, each merged with the keywords beside it."""
         if keyword == "$ref":
-            if self._inside.count(parts) >= REFERENCE_DEPTH:
+            if self._is_too_far_inside(parts):
                 return NOTHING
             target = self._joined(rest, self._resolved(parts, field), field)
             self._inside.append(parts)
@@ -264,12 +241,18 @@ class _Compiler:
         parts' properties stay in their order; within `_inside` until the caller is done."""
         while isinstance(part, Mapping) and "$ref" in part:
             reference = part["$ref"]
-            if self._inside.count(reference) >= REFERENCE_DEPTH:
+            if self._is_too_far_inside(reference):
                 return False
             self._inside.append(reference)
             rest = {k: v for k, v in constraints(part).items() if k != "$ref"}
             part = self._joined(rest, self._resolved(reference, field), field)
         return part
+
+    def _is_too_far_inside(self, reference: str) -> bool:
+        """Whether `reference` stands inside itself as often as it may."""
+        is_too_far = self._inside.count(reference) >= self._limits.within
+        self.typed.counts |= is_too_far
+        return is_too_far
 
     def _joined(self, rest: Any, part: Any, field: str, alone: bool | None = None) -> Any:
         """`rest` with a part that was written apart from it."""

@@ -63,7 +63,8 @@ class Typed:
     def __init__(self, schemas: Schemas, limits: Limits) -> None:
         self._schemas = schemas
         self._limits = limits
-        self._nested = 0
+        self.nested = 0
+        """In how many arrays and sets of additional properties the value stands."""
         self.counts = False
         """Whether a counter was met that smaller limits would hold to less."""
 
@@ -88,15 +89,16 @@ class Typed:
 
     def _refused(self, node: Node, kind: str, schema: Mapping[str, Any], field: str) -> Node:
         """`node` without what `not` lists."""
+        without: list[Node] = []
         for keyword, value in _refused(schema):
             if keyword == "pattern" and kind == "string":
-                node = Except(node, quoted(self._matching(value, field, generous=True)))
+                without.append(quoted(self._matching(value, field, generous=True)))
             elif keyword == "const" and isinstance(value, int | float) and kind == "number":
                 if not isinstance(value, bool):
                     raise self._schemas.error(field, "uses 'not' with a number")
             elif keyword == "const":
-                node = Except(node, constant(value))
-        return node
+                without.append(constant(value))
+        return Except(node, Either(tuple(without))) if without else node
 
     def _object(self, schema: Mapping[str, Any], field: str, depth: int) -> Node:
         if any(isinstance(value, Mapping) for _, value in _refused(schema)):
@@ -130,9 +132,9 @@ class Typed:
             value = self._schemas.value(child, f"{field}.{key}", depth)
             name = Sequence((constant(key), Literal(b": ")))
             members.append((Sequence((name, value)), key in required))
-        self._nested += 1
+        self.nested += 1
         extra = Either(tuple(self._extras(schema, additional, properties, field, depth)))
-        self._nested -= 1
+        self.nested -= 1
         return self._members(schema, members, extra if extra.parts else None)
 
     def _members(
@@ -195,7 +197,7 @@ class Typed:
                 return _list(self._distinct(items, least, most, field, depth))
             if len(first) > 1 or items is not False:
                 raise self._unique(field)
-        self._nested += 1
+        self.nested += 1
         parts = [self._schemas.value(item, f"{field}[{n}]", depth) for n, item in enumerate(first)]
         inside: list[Node] = [
             Members(tuple((part, True) for part in parts[:count]), None, _SEPARATOR)
@@ -219,7 +221,7 @@ class Typed:
             inside = [Both((Either(tuple(inside)), self._containing(schema, items, field, depth)))]
         if "maxContains" in schema and "contains" in schema:
             raise self._schemas.error(field, "uses 'maxContains'")
-        self._nested -= 1
+        self.nested -= 1
         return _list(Either(tuple(inside)))
 
     def _containing(self, schema: Mapping[str, Any], items: Any, field: str, depth: int) -> Node:
@@ -277,7 +279,7 @@ class Typed:
 
     def _string(self, schema: Mapping[str, Any], field: str) -> Node:
         least, most = int(schema.get("minLength", 0)), schema.get("maxLength")
-        longest = self._limits.nested if self._nested else self._limits.string
+        longest = self._limits.nested if self.nested else self._limits.string
         if most is not None:
             self.counts = True
             most = min(int(most), max(longest, least))
@@ -291,7 +293,7 @@ class Typed:
         return quoted(Both(tuple(parts)))
 
     def _matching(self, pattern: str, field: str, generous: bool = False) -> Node:
-        longest = self._limits.nested if self._nested else self._limits.string
+        longest = self._limits.nested if self.nested else self._limits.string
         self.counts |= "{" in pattern
         try:
             return matching(pattern, longest, generous)

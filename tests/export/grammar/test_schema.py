@@ -1,5 +1,6 @@
 """JSON Schemas as languages: nothing too much (jsonschema), nothing too little, oracles agree."""
 
+import hashlib
 import json
 
 import numpy as np
@@ -8,11 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from edgetune_export.grammar.arguments import arguments_language, arguments_limits, narrowing
 from edgetune_export.grammar.formats import FORMATS
 from edgetune_export.grammar.limits import ROOM
 from edgetune_export.grammar.order import arguments_json
 from edgetune_export.grammar.regular import minimal
-from edgetune_export.grammar.schema import arguments_language, arguments_limits
 from edgetune_runtime.calls import Tool
 from edgetune_runtime.errors import GrammarError
 
@@ -397,6 +398,38 @@ def test_counters_within_counters_are_held_to_less():
     table = arguments_language(tool)
     assert len(table.final) <= ROOM
     assert table.accepts(b'{"name": "' + b"x" * 100 + b'", "formats": [{"p": "abc"}, {}]}')
+
+
+def test_a_schema_within_itself_is_held_to_less_where_its_copies_multiply():
+    binary = {
+        "type": "array",
+        "minItems": 2,
+        "maxItems": 2,
+        "items": {"$ref": "#/$defs/expr"},
+    }
+    names = ("add", "sub", "mul", "div", "pow", "mod", "min", "max", "eq", "ne", "lt", "le")
+    calls = [{"type": "object", "properties": {name: binary}, "required": [name]} for name in names]
+    expr = {"anyOf": [{"type": "number"}, {"type": "string"}, *calls]}
+    tool = Tool("t", "", {**of(a={"$ref": "#/$defs/expr"}), "$defs": {"expr": expr}})
+    assert arguments_limits(tool).within < 3
+    table = arguments_language(tool)
+    assert table.accepts(b'{"a": {"add": [1, "x"]}}')
+    assert not table.accepts(b'{"a": {"add": [1]}}')
+    assert "references inside of themselves" in str(narrowing(tool))
+
+
+def test_a_long_list_of_constants_is_held_to_nothing():
+    codes = [hashlib.sha256(bytes([a, b])).hexdigest()[:20] for a in range(4) for b in range(120)]
+    tool = Tool("t", "", of(a={"enum": codes}))
+    assert len(arguments_language(tool).final) > ROOM
+    assert narrowing(tool) is None
+
+
+def test_what_is_refused_by_one_of_two_is_in_exactly_one():
+    kept = {"not": {"required": ["error"]}, "type": "object", "properties": {"a": {"const": 1}}}
+    other = {"type": "object", "properties": {"error": False}}
+    with pytest.raises(GrammarError, match="oneOf"):
+        language(of(v={"oneOf": [kept, other]}))
 
 
 def test_additional_keys_never_repeat_a_declared_one():

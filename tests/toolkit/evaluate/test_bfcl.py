@@ -7,7 +7,7 @@ import pytest
 from edgetune.cli import main
 from edgetune.evaluate.bfcl import evaluate_bfcl, json_schema, read_cases
 from edgetune.evaluate.system import open_system
-from edgetune_export.grammar.schema import arguments_language
+from edgetune_export.grammar.arguments import arguments_language
 from edgetune_export.prompts.template import Template
 from edgetune_runtime.calls import Tool
 from edgetune_runtime.errors import InputError

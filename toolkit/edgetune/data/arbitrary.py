@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from edgetune_export.grammar.schema import arguments_language
+from edgetune_export.grammar.arguments import arguments_language
 from edgetune_export.grammar.tables import Table
 from edgetune_runtime.calls import Tool
 from edgetune_runtime.errors import InputError

@@ -20,10 +20,10 @@ from jsonschema.validators import extend
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
+from edgetune_export.grammar.arguments import arguments_language
 from edgetune_export.grammar.drafts import modern
 from edgetune_export.grammar.formats import FORMATS
 from edgetune_export.grammar.order import arguments_json
-from edgetune_export.grammar.schema import arguments_language
 from edgetune_export.grammar.tables import Table
 from edgetune_runtime.calls import Tool
 

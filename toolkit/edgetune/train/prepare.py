@@ -26,7 +26,7 @@ from edgetune.train.records import (
     require_records,
     write_records,
 )
-from edgetune_export.grammar.schema import narrowing
+from edgetune_export.grammar.arguments import narrowing
 from edgetune_export.lowering.requirements import Described
 from edgetune_export.lowering.targets import refusals
 from edgetune_export.progress import console
