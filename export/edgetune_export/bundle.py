@@ -245,6 +245,7 @@ def _base(run: Run) -> Base:
         revision=run.base.revision,
         family=shape.family,
         weights_sha256=run.base.weights_sha256,
+        embedding_bits=run.base.embedding_bits,
         vocab_size=shape.vocab_size,
         hidden_size=shape.hidden_size,
         layers=shape.layers,

@@ -40,6 +40,8 @@ class Base(_Strict):
     weights_sha256: str
     """Hash of the canonical quantized weights; every blob carries the one it was trained on."""
     bits: int = 4
+    embedding_bits: int = 4
+    """Of the embedding table and the output head; of 8 bits, a row shares one scale."""
     group_size: int = 32
     vocab_size: int
     hidden_size: int

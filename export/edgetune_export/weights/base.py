@@ -1,8 +1,9 @@
-"""The canonical quantized base: one directory of int4 codes that training and all targets share.
+"""The canonical quantized base: one directory of codes that training and all targets share.
 
     config.json, tokenizer files     as the source has them
     quantized.safetensors            <weight>.codes uint8 [out, in/2], <weight>.scales bf16
-                                     [out, in/32]; norms and biases under their own names
+                                     [out, in/32], or of 8 bits int8 [out, in] and [out, 1];
+                                     norms and biases under their own names
     base.json                        name, revision, hash of quantized.safetensors, how it was made
 
 A *float base* has the same files, but no codes: every tensor is as the checkpoint has it. It is
@@ -12,6 +13,7 @@ Here a base is opened, and made from a float `checkpoint`. This module knows nei
 (`slots`) nor targets.
 """
 
+import math
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -52,6 +54,14 @@ Calibration = Callable[[Template], Sequence[NDArray[np.int32]]]
 """Token ids of texts that the base will read, given its template: what some quantizers measure it
 on."""
 
+LARGE = 50_000_000
+"""Parameters beyond which a base is large: such were not trained with their own rounding."""
+
+EMBEDDING_BITS = (4, 8)
+
+TABLES = ("model.embed_tokens.weight", "lm_head.weight")
+"""The embedding and, where it is not tied, the output head."""
+
 _CODES, _SCALES = ".codes", ".scales"
 _ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
 _MLP = ("gate_proj", "up_proj", "down_proj")
@@ -75,7 +85,7 @@ class Shape:
 
 
 class QuantizedWeights(Mapping[str, Quantized]):
-    """Every int4 weight of a base by its checkpoint name, read from disk when asked for."""
+    """Every quantized weight of a base by its checkpoint name, read from disk when asked for."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -87,8 +97,10 @@ class QuantizedWeights(Mapping[str, Quantized]):
         if name not in self._names:
             raise KeyError(name)
         with open_weights(self._path) as file:
-            codes = unpack(file.get_tensor(name + _CODES))
-            return Quantized(codes, file.get_tensor(name + _SCALES).float())
+            codes, scales = file.get_tensor(name + _CODES), file.get_tensor(name + _SCALES).float()
+        if codes.dtype == torch.int8:
+            return Quantized(codes, scales, bits=8)
+        return Quantized(unpack(codes), scales)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
@@ -113,8 +125,11 @@ class Base:
         self.name: str = about["name"]
         self.revision: str | None = about["revision"]
         self.weights_sha256: str = about["weights_sha256"]
-        self.method: str = about.get("quantization", {}).get("method", DEFAULT_QUANTIZER)
+        grid = about.get("quantization", {})
+        self.method: str = grid.get("method", DEFAULT_QUANTIZER)
         """The quantizer that it was made by, or `float`."""
+        self.embedding_bits: int = grid.get("embedding_bits", 4)
+        """Of the codes of the embedding table and the output head."""
 
     @cached_property
     def config(self) -> Any:
@@ -238,6 +253,7 @@ def load_base(
     name: str | None = None,
     revision: str | None = None,
     method: str = DEFAULT_QUANTIZER,
+    embedding_bits: int | None = None,
     calibration: Calibration | None = None,
 ) -> Base:
     """Open a base; where `output` is given, the base lies there afterwards.
@@ -245,8 +261,8 @@ def load_base(
     `source` is a canonical quantized directory (hard-linked into `output` where the disk allows),
     a Hugging Face directory or a hub id (downloaded, then quantized into `output`
     by `method`, a quantizer or `float`; one that reads texts needs a `calibration`), or what
-    `open_source` opened of them. Raises
-    InputError for an unknown method, a family that is not supported, a checkpoint without
+    `open_source` opened of them. `embedding_bits` are 4 or 8, by default `default_embedding_bits`.
+    Raises InputError for an unknown method, a family that is not supported, a checkpoint without
     safetensors, or a tensor that is missing, misshapen or cannot be grouped.
     """
     if isinstance(source, Base):
@@ -277,16 +293,35 @@ def load_base(
         checkpoint, name = source, name or str(path)
     else:
         checkpoint, name = open_checkpoint(str(source), revision), name or str(source)
+    bits = default_embedding_bits(checkpoint.shapes) if embedding_bits is None else embedding_bits
+    if bits not in EMBEDDING_BITS:
+        raise InputError(f"{path}: an embedding of {bits} bits, expected 4 or 8; choose one.")
     done: Mapping[str, Quantized] = {}
     if method != FLOAT and (module := QUANTIZERS[method].module) is not None:
         if calibration is None:
             raise ValueError(f"{method} needs a calibration")
         sequences = calibration(checkpoint.template)
-        done = import_module(module).quantize_layers(checkpoint, sequences, name)
+        done = import_module(module).quantize_layers(checkpoint, sequences, name, bits)
     tensors = ((key, done.get(key, tensor)) for key, tensor in checkpoint.tensors())
     return write_base(
-        output, checkpoint, tensors, name=name, revision=checkpoint.revision, method=method
+        output,
+        checkpoint,
+        tensors,
+        name=name,
+        revision=checkpoint.revision,
+        method=method,
+        embedding_bits=bits,
     )
+
+
+def default_embedding_bits(shapes: Mapping[str, Sequence[int]]) -> int:
+    """8 for a base whose tensors of `shapes` have over 50 million parameters, 4 for a smaller one.
+
+    Rounding the table costs a base that was not made for it more than rounding all the rest does,
+    and on a phone a byte a parameter is little beside them (docs/method.md has figures); nano was
+    trained with its own rounding.
+    """
+    return 8 if sum(math.prod(shape) for shape in shapes.values()) > LARGE else 4
 
 
 def write_base(
@@ -297,20 +332,25 @@ def write_base(
     name: str,
     revision: str | None = None,
     method: str = DEFAULT_QUANTIZER,
+    embedding_bits: int = 4,
 ) -> Base:
     """Quantize `tensors` (those of `checkpoint`, or what became of them) into `output`.
 
     Every two-dimensional weight that is not quantized yet becomes codes and scales, by the scales
-    of the quantizer `method`, unless that is `float`. One tensor is held as float at a time.
+    of the quantizer `method`, unless that is `float`; those of the embedding table and the output
+    head have `embedding_bits`. One tensor is held as float at a time.
     """
-    grid = {} if method == FLOAT else {"bits": 4, "group_size": GROUP, "symmetric": True}
+    grid: dict[str, Any] = {"bits": 4, "group_size": GROUP, "symmetric": True}
+    if embedding_bits != 4:
+        grid["embedding_bits"] = embedding_bits
     with replaced_directory(output) as fresh:
         stored: dict[str, torch.Tensor] = {}
         for key, tensor in track(tensors, f"Quantizing {name}", total=len(checkpoint.shapes)):
             if method != FLOAT and isinstance(tensor, torch.Tensor) and tensor.dim() == 2:
-                tensor = quantize(tensor, f"{name}: {key}", method)
+                bits = embedding_bits if key in TABLES else 4
+                tensor = quantize(tensor, f"{name}: {key}", method, bits)
             if isinstance(tensor, Quantized):
-                stored[key + _CODES] = pack(tensor.codes)
+                stored[key + _CODES] = tensor.codes if tensor.bits == 8 else pack(tensor.codes)
                 stored[key + _SCALES] = tensor.scales.bfloat16()
             else:
                 stored[key] = tensor.contiguous()
@@ -325,7 +365,7 @@ def write_base(
                 "name": name,
                 "revision": revision,
                 "weights_sha256": sha256_file(fresh / WEIGHTS),
-                "quantization": {"method": method, **grid},
+                "quantization": {"method": method, **({} if method == FLOAT else grid)},
             },
         )
     return Base(output)

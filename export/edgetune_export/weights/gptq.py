@@ -43,7 +43,10 @@ _BATCH_TOKENS = 4096
 
 
 def quantize_layers(
-    checkpoint: Checkpoint, sequences: Sequence[NDArray[np.int32]], name: str
+    checkpoint: Checkpoint,
+    sequences: Sequence[NDArray[np.int32]],
+    name: str,
+    embedding_bits: int = 4,
 ) -> dict[str, Quantized]:
     """The projections of all layers of `checkpoint`, by the names of their weights.
 
@@ -57,7 +60,7 @@ def quantize_layers(
     table = model.get_input_embeddings().weight
     done: dict[str, Quantized] = {}
     with torch.inference_mode():
-        table.copy_(dequantize(quantize(table, f"{name}: the embedding")))
+        table.copy_(dequantize(quantize(table, f"{name}: the embedding", bits=embedding_bits)))
         decoder = model.get_decoder()
         flow = [_Flow(decoder, batch) for batch in _batches(sequences)]
         layers = track(decoder.layers, f"Quantizing the layers of {name}")

@@ -43,7 +43,7 @@ def test_the_decoder_computes_what_transformers_does(tiny_base, family, tied):
 def test_a_program_is_one_delegate_a_method_with_slots_as_inputs(
     tiny_base, tmp_path, delegate, other
 ):
-    base = tiny_base("qwen2", spare=2)
+    base = tiny_base("qwen2", spare=2, embedding_bits=8)
     options = export_delegate(base, tmp_path, delegate, rank=4, chunk=4, context_length=32)
     assert options["executed"] is False
     methods = read_methods(tmp_path / MODEL)
