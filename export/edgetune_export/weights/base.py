@@ -15,21 +15,20 @@ Here a base is opened, and made from a float `checkpoint`. This module knows nei
 
 import math
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from optimum.utils import NormalizedConfigManager
 from safetensors.torch import save_file
 
 from edgetune_export.progress import track
 from edgetune_export.prompts.template import Template
+from edgetune_export.weights.calibration import calibration_ids
 from edgetune_export.weights.checkpoint import (
     Checkpoint,
     build_model,
@@ -41,7 +40,13 @@ from edgetune_export.weights.checkpoint import (
     read_tokenizer,
 )
 from edgetune_export.weights.quantize import GROUP, Quantized, dequantize, pack, quantize, unpack
-from edgetune_export.weights.quantizers import DEFAULT_QUANTIZER, FLOAT, QUANTIZERS, methods
+from edgetune_export.weights.quantizers import (
+    DEFAULT_QUANTIZER,
+    FLOAT,
+    LARGE_QUANTIZER,
+    QUANTIZERS,
+    methods,
+)
 from edgetune_runtime.errors import InputError, unknown
 from edgetune_runtime.files import replaced_directory, sha256_file, write_json
 from edgetune_runtime.manifest import Slot
@@ -49,10 +54,6 @@ from edgetune_runtime.slots import slot_name, split_slot_name
 
 FORMAT = "edgetune-base-1"
 WEIGHTS = "quantized.safetensors"
-
-Calibration = Callable[[Template], Sequence[NDArray[np.int32]]]
-"""Token ids of texts that the base will read, given its template: what some quantizers measure it
-on."""
 
 LARGE = 50_000_000
 """Parameters beyond which a base is large: such were not trained with their own rounding."""
@@ -252,18 +253,17 @@ def load_base(
     *,
     name: str | None = None,
     revision: str | None = None,
-    method: str = DEFAULT_QUANTIZER,
+    method: str | None = None,
     embedding_bits: int | None = None,
-    calibration: Calibration | None = None,
 ) -> Base:
     """Open a base; where `output` is given, the base lies there afterwards.
 
     `source` is a canonical quantized directory (hard-linked into `output` where the disk allows),
-    a Hugging Face directory or a hub id (downloaded, then quantized into `output`
-    by `method`, a quantizer or `float`; one that reads texts needs a `calibration`), or what
-    `open_source` opened of them. `embedding_bits` are 4 or 8, by default `default_embedding_bits`.
-    Raises InputError for an unknown method, a family that is not supported, a checkpoint without
-    safetensors, or a tensor that is missing, misshapen or cannot be grouped.
+    a Hugging Face directory or a hub id (downloaded, then quantized into `output` by `method`, a
+    quantizer or `float`), or what `open_source` opened of them. `embedding_bits` are 4 or 8. Left
+    out, both are what is best for a base of its size (`is_large`). Raises InputError for an unknown
+    method, a family that is not supported, a checkpoint without safetensors, or a tensor that is
+    missing, misshapen or cannot be grouped.
     """
     if isinstance(source, Base):
         source = source.directory
@@ -287,20 +287,20 @@ def load_base(
         raise InputError(
             f"{path} is no quantized base (it has no base.json); say where to quantize it to."
         )
-    if method not in methods():
+    if method is not None and method not in methods():
         raise unknown(f"{path}: quantization", method, methods())
     if isinstance(source, Checkpoint):
         checkpoint, name = source, name or str(path)
     else:
         checkpoint, name = open_checkpoint(str(source), revision), name or str(source)
-    bits = default_embedding_bits(checkpoint.shapes) if embedding_bits is None else embedding_bits
+    large = is_large(checkpoint.shapes)
+    method = method or (LARGE_QUANTIZER if large else DEFAULT_QUANTIZER)
+    bits = embedding_bits or (8 if large else 4)
     if bits not in EMBEDDING_BITS:
         raise InputError(f"{path}: an embedding of {bits} bits, expected 4 or 8; choose one.")
     done: Mapping[str, Quantized] = {}
     if method != FLOAT and (module := QUANTIZERS[method].module) is not None:
-        if calibration is None:
-            raise ValueError(f"{method} needs a calibration")
-        sequences = calibration(checkpoint.template)
+        sequences = calibration_ids(checkpoint.template)
         done = import_module(module).quantize_layers(checkpoint, sequences, name, bits)
     tensors = ((key, done.get(key, tensor)) for key, tensor in checkpoint.tensors())
     return write_base(
@@ -314,14 +314,14 @@ def load_base(
     )
 
 
-def default_embedding_bits(shapes: Mapping[str, Sequence[int]]) -> int:
-    """8 for a base whose tensors of `shapes` have over 50 million parameters, 4 for a smaller one.
+def is_large(shapes: Mapping[str, Sequence[int]]) -> bool:
+    """Whether tensors of `shapes` have over 50 million parameters.
 
-    Rounding the table costs a base that was not made for it more than rounding all the rest does,
-    and on a phone a byte a parameter is little beside them (docs/method.md has figures); nano was
-    trained with its own rounding.
+    Rounding costs a base that was not made for it, its table more than all the rest, and on a phone
+    a byte a parameter of the table is little beside them (docs/method.md has figures). nano, which
+    is small, was trained with its own rounding.
     """
-    return 8 if sum(math.prod(shape) for shape in shapes.values()) > LARGE else 4
+    return sum(math.prod(shape) for shape in shapes.values()) > LARGE
 
 
 def write_base(

@@ -31,7 +31,7 @@ QUANTIZERS: Mapping[str, Quantizer] = {
     "rtn": Quantizer("to the nearest", (7.0,)),
     "mse": Quantizer("by the scale of least error", _LEAST_ERROR),
     "gptq": Quantizer(
-        "by what it does to outputs on --calibration",
+        "by what it does to outputs on texts and calls",
         _LEAST_ERROR,
         module="edgetune_export.weights.gptq",
     ),
@@ -39,6 +39,8 @@ QUANTIZERS: Mapping[str, Quantizer] = {
 """By the name that `--method`, recipes and base.json use."""
 
 DEFAULT_QUANTIZER = "mse"
+LARGE_QUANTIZER = "gptq"
+"""The default of bases of over 50 million parameters."""
 
 FLOAT = "float"
 """Instead of a quantizer: the checkpoint is left as it is."""
