@@ -33,7 +33,12 @@ def lower(base: Base, bundle: Path, wishes: Wishes) -> Target:
     """The target `executorch` of a bundle (`targets.Lowering.lower`)."""
     rank = max(MAX_RANK, wishes.largest_rank)
     options = export_executorch(base, bundle / "executorch", max_rank=rank)
-    return Target(name="executorch", model=f"executorch/{MODEL}", options=options)
+    return Target(
+        name="executorch",
+        model=f"executorch/{MODEL}",
+        context_length=min(CONTEXT_LENGTH, base.shape.context_length),
+        options=options,
+    )
 
 
 def export_executorch(
@@ -67,7 +72,6 @@ def export_executorch(
     write_bytes(directory / MODEL, content)
     return {
         "executorch": version("executorch"),
-        "context_length": context_length,
         "max_rank": max_rank,
         "activations": "int8",
         "slots": slots,

@@ -34,7 +34,12 @@ def lower(base: Base, bundle: Path, wishes: Wishes) -> Target:
     """The target `qnn` of a bundle (`targets.Lowering.lower`); the engine takes the first chip."""
     chips = wishes.chips
     options = export_qnn(base, bundle / "qnn", chips, rank=max(1, wishes.largest_rank))
-    return Target(name="qnn", model=f"qnn/{next(iter(chips))}/{DECODE}", options=options)
+    return Target(
+        name="qnn",
+        model=f"qnn/{next(iter(chips))}/{DECODE}",
+        context_length=min(CONTEXT_LENGTH, base.shape.context_length),
+        options=options,
+    )
 
 
 def export_qnn(
@@ -70,7 +75,6 @@ def export_qnn(
         "onnxruntime_qnn": version("onnxruntime-qnn"),
         "socs": ",".join(chips),
         "chunk": chunk,
-        "context_length": context_length,
         "max_rank": rank,
         "activations": "float16",
     }

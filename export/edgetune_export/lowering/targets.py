@@ -37,8 +37,9 @@ class Wishes:
     """Of the adapters that will be bound; 0 where there is none."""
     chips: Mapping[str, Chip]
     """What to compile for, where a target is made for each chip apart."""
-    int8_activations: bool = False
-    """Where a target leaves the choice: round activations to int8, for speed."""
+    int8_activations: bool | None = None
+    """Where a target leaves the choice: round activations to int8, for speed; None: if the base is
+    large (`base_size`)."""
 
 
 @dataclass(frozen=True)
