@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 
 from edgetune_export.base_size import is_large
 from edgetune_export.listing import MERGED, ONNX_ADAPTER, write_manifest
+from edgetune_export.lowering import cache
 from edgetune_export.lowering.chips import DEFAULT_CHIPS, find_chips
 from edgetune_export.lowering.onnx import accuracy_level, export_onnx, write_onnx_adapter
 from edgetune_export.lowering.targets import TARGETS, Wishes, find_lowering
@@ -79,7 +80,8 @@ def write_bundle(
     GrammarError for a schema that cannot be compiled. `output` is untouched then.
     """
     run.base.require_codes(f"{run.path}: edgetune export")
-    lowerings = [find_lowering(target) for target in dict.fromkeys(targets)]
+    targets = list(dict.fromkeys(targets))
+    lowerings = [find_lowering(target) for target in targets]
     for lowering in [*lowerings, *([] if merge is None else [TARGETS["onnx"]])]:
         lowering.accept(run.base)
     chips = find_chips(socs)
@@ -101,7 +103,7 @@ def write_bundle(
     with replaced_directory(output) as fresh:
         largest = max((adapter.rank for adapter in assets.adapters.values()), default=0)
         wishes = Wishes(largest, chips, int8_activations)
-        lowered = tuple(each.lower(run.base, fresh, wishes) for each in lowerings)
+        lowered = tuple(cache.lower(name, run.base, fresh, wishes) for name in targets)
         adapters = tuple(
             _write_adapter(run, adapter, fresh, blob_type, genai)
             for adapter in track(run.adapters, "Writing adapters")

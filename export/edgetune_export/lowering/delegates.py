@@ -40,10 +40,13 @@ class Delegate:
     partitioner: Callable[[], Any]
     """Makes ExecuTorch's partitioner; imports the delegate's package."""
 
-    def lower(self, base: Base, bundle: Path, wishes: Wishes) -> Target:
+    def settings(self, base: Base, wishes: Wishes) -> dict[str, int]:
+        """`export_delegate`'s choice (`targets.Lowering.settings`)."""
+        return {"rank": max(1, wishes.largest_rank)}
+
+    def lower(self, base: Base, bundle: Path, settings: Mapping[str, Any]) -> Target:
         """The target of a bundle (`targets.Lowering.lower`)."""
-        rank = max(1, wishes.largest_rank)
-        options = export_delegate(base, bundle / self.target, self, rank=rank)
+        options = export_delegate(base, bundle / self.target, self, **settings)
         return Target(
             name=self.target,
             model=f"{self.target}/{MODEL}",

@@ -16,6 +16,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -48,11 +49,15 @@ MAX_LENGTH = 4096
 a base's own limit (32k and more) would cost gigabytes."""
 
 
-def lower(base: Base, bundle: Path, wishes: Wishes) -> Target:
+def settings(base: Base, wishes: Wishes) -> dict[str, int]:
+    """`export_onnx`'s choice (`targets.Lowering.settings`)."""
+    return {"accuracy_level": accuracy_level(base, wishes.int8_activations)}
+
+
+def lower(base: Base, bundle: Path, settings: Mapping[str, Any]) -> Target:
     """The target `onnx` of a bundle (`targets.Lowering.lower`)."""
-    level = accuracy_level(base, wishes.int8_activations)
     with stage("Lowering the base to ONNX"):
-        options = export_onnx(base, bundle / "onnx", accuracy_level=level)
+        options = export_onnx(base, bundle / "onnx", **settings)
     return Target(
         name="onnx",
         model=f"onnx/{MODEL}",

@@ -23,11 +23,14 @@ from edgetune_runtime.errors import BundleError
 from edgetune_runtime.manifest import Target
 
 
-def lower(base, bundle, wishes):
+def settings(base, wishes):
+    return {"rank": wishes.largest_rank}
+
+
+def lower(base, bundle, settings):
     (bundle / "madeup").mkdir()
     (bundle / "madeup" / "model.bin").write_text(base.name)
-    options = {"rank": wishes.largest_rank}
-    return Target(name="madeup", model="madeup/model.bin", context_length=9, options=options)
+    return Target(name="madeup", model="madeup/model.bin", context_length=9, options=settings)
 
 
 def check(model, manifest):
