@@ -41,6 +41,14 @@ CHAT_TEMPLATE = """\
 """A chat template of the Hermes kind: tools as JSON lines, calls between `<tool_call>` marks."""
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The user's cache is left alone, and nothing is taken from one test to another: a test of the
+    cache says how much it may hold."""
+    os.environ["EDGETUNE_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    os.environ["EDGETUNE_CACHE_GB"] = "0"
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real data beside the checkout; tests that need it skip where it is absent."""

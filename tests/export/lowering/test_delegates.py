@@ -8,7 +8,6 @@ from edgetune_export.lowering.coreml import COREML
 from edgetune_export.lowering.delegates import MODEL, export_delegate
 from edgetune_export.lowering.program_structure import check_program, read_methods
 from edgetune_export.lowering.static_decoder import StaticDecoder
-from edgetune_export.lowering.targets import Wishes
 from edgetune_runtime.errors import BundleError, InputError
 
 IDS = list(range(20, 30))
@@ -63,5 +62,5 @@ def test_a_file_that_is_no_program_is_named(tmp_path):
 
 def test_vulkan_refuses_a_vocabulary_that_its_product_cannot_take(tiny_base, tmp_path):
     with pytest.raises(InputError, match=r"config\.json: vocab_size \d+ is no multiple of 4"):
-        vulkan.lower(tiny_base("qwen2"), tmp_path, Wishes(4, {}))
+        vulkan.lower(tiny_base("qwen2"), tmp_path, {"rank": 4})
     assert not list(tmp_path.iterdir())

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from edgetune_export.bundle import write_bundle, write_manifest
+from edgetune_export.bundle import write_bundle
+from edgetune_export.listing import write_manifest
 from edgetune_export.lowering import executorch_model
 from edgetune_export.lowering.executorch import export_executorch
 from edgetune_export.lowering.executorch_model import Decoder
@@ -228,11 +229,11 @@ def test_restoring_counts_what_it_runs_again(engine, handles):
     assert engine.restore(kept) == 20
 
 
-@pytest.mark.parametrize("options", [{}, {"context_length": "long", "max_rank": 64}])
+@pytest.mark.parametrize("options", [{}, {"max_rank": "high"}])
 def test_options_that_are_no_numbers_are_refused(opened, options):
     target = opened.manifest.targets[1].model_copy(update={"options": options})
     manifest = opened.manifest.model_copy(update={"targets": (target,)})
-    with pytest.raises(BundleError, match="context_length"):
+    with pytest.raises(BundleError, match="max_rank"):
         open_engine(replace(opened, manifest=manifest))
 
 
@@ -246,25 +247,12 @@ def test_a_damaged_program_is_named(both, tmp_path):
 
 
 def test_a_bundle_for_executorch_alone_holds(both, tmp_path):
-    """As export writes it: no ONNX graph, no file for ONNX Runtime beside a blob."""
+    """As export writes it: no ONNX graph."""
     copy = Path(shutil.copytree(both, tmp_path / "alone"))
     manifest = open_bundle(copy).manifest
     shutil.rmtree(copy / "onnx")
-    for file in copy.glob("adapters/*.onnx_adapter"):
-        file.unlink()
     (copy / "manifest.json").unlink()
-    write_manifest(
-        copy,
-        manifest.model_copy(
-            update={
-                "targets": manifest.targets[1:],
-                "adapters": tuple(
-                    adapter.model_copy(update={"onnx_adapter": None})
-                    for adapter in manifest.adapters
-                ),
-            }
-        ),
-    )
+    write_manifest(copy, manifest.model_copy(update={"targets": manifest.targets[1:]}))
     result = climb(copy).as_json()
     assert result["ok"], [check for check in result["checks"] if not check["ok"]]
     assert open_engine(open_bundle(copy)).name == "executorch"
