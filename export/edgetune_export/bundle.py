@@ -86,7 +86,7 @@ def write_bundle(
         lowering.accept(run.base)
     chips = find_chips(socs)
     if blob_type is None:
-        blob_type = HALF_BLOB_TYPE if is_large(run.base) else DEFAULT_BLOB_TYPE
+        blob_type = HALF_BLOB_TYPE if is_large(run.base.parameters) else DEFAULT_BLOB_TYPE
     if blob_type not in BLOB_TYPES:
         raise unknown("--blob-type", blob_type, BLOB_TYPES)
     require_own_directory(output, (MANIFEST, DIGEST), "bundle")

@@ -159,7 +159,7 @@ def test_the_bases_size_decides_what_nobody_chose(
 ):
     """Another base is wrong by as much as ever: the tolerance of rounded activations is wider."""
     run = open_run(tiny_run())
-    least = base_size.parameters(run.base)
+    least = run.base.parameters
     monkeypatch.setattr(base_size, "LARGE", least - 1 if large else least)
     write_bundle(run, tmp_path / "b", ["onnx"], **chosen)
     manifest = open_bundle(tmp_path / "b").manifest
@@ -175,7 +175,7 @@ def test_the_bases_size_decides_what_nobody_chose(
 def test_the_parameters_of_a_base_are_those_of_its_matrices(tiny_base, tied):
     base = tiny_base("llama", tied=tied)
     counted = sum(weight.codes.numel() for weight in base.quantized().values())
-    assert base_size.parameters(base) == counted
+    assert base.parameters == counted
 
 
 def test_merged_model_is_written_without_slots(tiny_run, tmp_path):

@@ -68,7 +68,7 @@ def lower(base: Base, bundle: Path, settings: Mapping[str, Any]) -> Target:
 
 def accuracy_level(base: Base, int8_activations: bool | None) -> int:
     """The level for what was wished (`Wishes.int8_activations`)."""
-    rounded = is_large(base) if int8_activations is None else int8_activations
+    rounded = is_large(base.parameters) if int8_activations is None else int8_activations
     return INT8_LEVEL if rounded else ACCURACY_LEVEL
 
 

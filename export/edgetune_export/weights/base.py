@@ -13,9 +13,8 @@ Here a base is opened, and made from a float `checkpoint`. This module knows nei
 (`slots`) nor targets.
 """
 
-import math
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -26,6 +25,7 @@ import torch
 from optimum.utils import NormalizedConfigManager
 from safetensors.torch import save_file
 
+from edgetune_export.base_size import is_large
 from edgetune_export.progress import track
 from edgetune_export.prompts.template import Template
 from edgetune_export.weights.calibration import calibration_ids
@@ -54,9 +54,6 @@ from edgetune_runtime.slots import slot_name, split_slot_name
 
 FORMAT = "edgetune-base-1"
 WEIGHTS = "quantized.safetensors"
-
-LARGE = 50_000_000
-"""Parameters beyond which a base is large: such were not trained with their own rounding."""
 
 EMBEDDING_BITS = (4, 8)
 
@@ -151,6 +148,13 @@ class Base:
     def shape(self) -> Shape:
         """The base's dimensions."""
         return _shape(self.config)
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the matrices have."""
+        shape = self.shape
+        tables = (1 if shape.tied else 2) * shape.vocab_size * shape.hidden_size
+        return tables + sum(slot.in_features * slot.out_features for slot in self.slots())
 
     @property
     def end_tokens(self) -> tuple[int, ...]:
@@ -260,8 +264,8 @@ def load_base(
 
     `source` is a canonical quantized directory (hard-linked into `output` where the disk allows),
     a Hugging Face directory or a hub id (downloaded, then quantized into `output` by `method`, a
-    quantizer or `float`), or what `open_source` opened of them. `embedding_bits` are 4 or 8. Left
-    out, both are what is best for a base of its size (`is_large`). Raises InputError for an unknown
+    quantizer or `float`), or what `open_source` opened of them. `embedding_bits` are 4 or 8. What
+    is left out is chosen by the size of the base (`base_size`). Raises InputError for an unknown
     method, a family that is not supported, a checkpoint without safetensors, or a tensor that is
     missing, misshapen or cannot be grouped.
     """
@@ -293,7 +297,7 @@ def load_base(
         checkpoint, name = source, name or str(path)
     else:
         checkpoint, name = open_checkpoint(str(source), revision), name or str(source)
-    large = is_large(checkpoint.shapes)
+    large = is_large(checkpoint.parameters)
     method = method or (LARGE_QUANTIZER if large else DEFAULT_QUANTIZER)
     bits = embedding_bits or (8 if large else 4)
     if bits not in EMBEDDING_BITS:
@@ -312,16 +316,6 @@ def load_base(
         method=method,
         embedding_bits=bits,
     )
-
-
-def is_large(shapes: Mapping[str, Sequence[int]]) -> bool:
-    """Whether tensors of `shapes` have over 50 million parameters.
-
-    Rounding costs a base that was not made for it, its table more than all the rest, and on a phone
-    a byte a parameter of the table is little beside them (docs/method.md has figures). nano, which
-    is small, was trained with its own rounding.
-    """
-    return sum(math.prod(shape) for shape in shapes.values()) > LARGE
 
 
 def write_base(

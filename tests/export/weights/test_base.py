@@ -72,8 +72,10 @@ def test_a_large_base_has_tables_of_bytes_unless_told_otherwise(
     tiny_checkpoint, tmp_path, monkeypatch
 ):
     assert load_base(tiny_checkpoint("llama"), tmp_path / "small").embedding_bits == 4
-    monkeypatch.setattr("edgetune_export.weights.base.LARGE", 10_000)
-    assert load_base(tiny_checkpoint("llama"), tmp_path / "large").embedding_bits == 8
+    monkeypatch.setattr("edgetune_export.base_size.LARGE", 10_000)
+    large = load_base(tiny_checkpoint("llama"), tmp_path / "large")
+    assert (large.embedding_bits, large.method) == (8, "gptq")
+    assert large.parameters == Checkpoint(tiny_checkpoint("llama")).parameters
     told = load_base(tiny_checkpoint("llama"), tmp_path / "told", embedding_bits=4)
     assert told.embedding_bits == 4
     with pytest.raises(InputError, match="embedding of 6 bits, expected 4 or 8"):
