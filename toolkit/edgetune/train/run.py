@@ -22,7 +22,7 @@ import torch
 from edgetune.config import TrainConfig
 from edgetune.machine.allocator import keep_freed_memory
 from edgetune.machine.device import best_device
-from edgetune.machine.precision import Precision, best_precision
+from edgetune.machine.precision import Precision, best_precision, keep_in
 from edgetune.train.adapter import (
     Interrupted,
     Job,
@@ -89,6 +89,7 @@ def _train(config: TrainConfig, output: Path, pressed: threading.Event) -> RunSu
     waiting = [job for job in jobs if job.data.name not in done]
     if waiting:
         model = prepared.base.model().to(device)
+        keep_in(model, precision)
         with Display(sum(job.tokens for job in waiting)) as display:
             for index, job in enumerate(jobs, 1):
                 if job.data.name in done:
