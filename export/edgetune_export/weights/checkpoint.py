@@ -22,6 +22,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTra
 from transformers.initialization import no_init_weights
 
 from edgetune_export.prompts.template import Template
+from edgetune_export.weights.hub import snapshot
 from edgetune_runtime.errors import InputError
 
 FAMILIES = ("llama", "qwen2", "qwen3")
@@ -33,6 +34,9 @@ SPLIT_SAMPLE = """He's got  12,345 caf\u00e9s; I'LL pay $6.70 (NOW)!
 
 _VOCABULARIES = (("tokenizer.json",), ("vocab.json", "merges.txt"), ("tokenizer.model",))
 """Files of which transformers makes a fast tokenizer; of none it makes an empty one."""
+
+GGUF_MAGIC = b"GGUF"
+"""What a GGUF file begins with."""
 
 _COMPUTED = re.compile(r"\.rotary_emb\.(inv_freq|cos_cached|sin_cached)$")
 """Buffers that older checkpoints hold although the model computes them."""
@@ -158,7 +162,7 @@ class Checkpoint:
 
 
 def open_checkpoint(source: str, revision: str | None = None) -> Checkpoint:
-    """The float checkpoint `source` (a directory or a hub id), checked whole: its first touch.
+    """The float checkpoint `source` (as `find_checkpoint` has it), checked whole: its first touch.
 
     Raises InputError for whatever would end the making of a base, or the training on it.
     """
@@ -168,24 +172,42 @@ def open_checkpoint(source: str, revision: str | None = None) -> Checkpoint:
 
 
 def find_checkpoint(source: str, revision: str | None) -> tuple[Path, str | None]:
-    """The directory of `source` (a directory or a hub id) and, for a hub id, its exact revision."""
-    if Path(source).is_dir():
-        return Path(source), revision
-    from huggingface_hub import snapshot_download
+    """The directory of `source` (a directory, a GGUF file or a hub id) and its exact revision: of a
+    hub id its commit, of a GGUF file its hash."""
+    path = Path(source)
+    if path.is_dir():
+        return path, revision
+    if path.is_file() or path.suffix.lower() == ".gguf":
+        return _convert(path)
+    found = snapshot(source, revision)
+    return found, found.name
 
-    try:
-        path = snapshot_download(
-            source,
-            revision=revision,
-            allow_patterns=["*.json", "*.safetensors", "*.jinja", "merges.txt", "tokenizer.model"],
-        )
-    except Exception as error:
-        # The hub client raises a dozen unrelated types; none of them is worth a traceback.
+
+def _convert(path: Path) -> tuple[Path, str]:
+    """What `path` stands for, if it is a GGUF file."""
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such file; give the path of a GGUF file.")
+    if not is_gguf(path):
         raise InputError(
-            f"The base '{source}' is no directory and could not be downloaded "
-            f"({type(error).__name__}); check the path, the name and the network."
+            f"{path}: is a file, but no GGUF; give a GGUF file or the directory of a checkpoint."
+        )
+    try:
+        from edgetune_export.weights.gguf import converted
+    except ModuleNotFoundError as error:
+        if error.name != "gguf":
+            raise
+        raise InputError(
+            f"{path}: to read GGUF files takes the package gguf; run 'pip install gguf'."
         ) from error
-    return Path(path), Path(path).name
+    return converted(path)
+
+
+def is_gguf(path: Path) -> bool:
+    """Whether `path` is a file that says it is GGUF, by its name or by its first bytes."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return path.suffix.lower() == ".gguf" or file.read(len(GGUF_MAGIC)) == GGUF_MAGIC
 
 
 def build_model(
