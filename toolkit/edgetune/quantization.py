@@ -15,6 +15,8 @@ from typing import Any
 
 import torch
 
+from edgetune.bases.fetch import open_name
+from edgetune.bases.table import EMBEDDED
 from edgetune.data.records import Example
 from edgetune.evaluate.evaluate import evaluate
 from edgetune.train.examples import adapters_data
@@ -94,13 +96,18 @@ def quantize_checkpoint(
     calibrate_on: Records | None = None,
     held_out: Records | None = None,
 ) -> Quantization:
-    """Make the base `output` of `checkpoint` (a Hugging Face directory or a hub id) by `method`.
+    """Make the base `output` of `checkpoint` (a directory, a GGUF file, a hub id or a short name).
 
     A quantizer that reads texts, and no other, needs `calibrate_on`. Raises InputError for a
     `checkpoint` that is a base already or that no target takes, an `output` that is something else,
     and whatever is wrong with checkpoint or records. `output` is written whole or not at all, after
     the float checkpoint was measured: records that cannot be measured on leave nothing.
     """
+    if checkpoint == EMBEDDED:
+        raise InputError(
+            f"{EMBEDDED}: is a base already, the embedded one; give the float checkpoint that it "
+            "was made of (checkpoints/nano in a checkout)."
+        )
     if (Path(checkpoint) / "base.json").is_file():
         raise InputError(
             f"{checkpoint}: is a base already, made by {Base(Path(checkpoint)).method}; give the "
@@ -115,7 +122,7 @@ def quantize_checkpoint(
             shown="full",
             max_length=MAX_LENGTH,
         )
-    source = open_checkpoint(checkpoint)
+    source = open_checkpoint(*open_name(checkpoint, None))
     refusals(source)
     with tempfile.TemporaryDirectory(dir=existing_parent(output), prefix=".float.") as place:
         beside = Path(place)

@@ -46,7 +46,8 @@ class BaseSettings(Section):
     """`base`: the model that all adapters share."""
 
     model: str = "nano"
-    """`nano` (embedded), a directory (quantized base or Hugging Face checkpoint), or a hub id."""
+    """A directory (quantized base or Hugging Face checkpoint), a GGUF file, a hub id, or a name of
+    `edgetune base list`, of which `nano` is embedded."""
     revision: str | None = None
     """Commit, tag or branch of a hub id."""
     quantization: str | None = None
