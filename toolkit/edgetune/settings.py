@@ -46,8 +46,7 @@ class BaseSettings(Section):
     """`base`: the model that all adapters share."""
 
     model: str = "nano"
-    """A directory (quantized base or Hugging Face checkpoint), a GGUF file, a hub id, or a name of
-    `edgetune base list`, of which `nano` is embedded."""
+    """`nano` (embedded), a name of `edgetune base list`, a directory, a GGUF file or a hub id."""
     revision: str | None = None
     """Commit, tag or branch of a hub id."""
     quantization: str | None = None

