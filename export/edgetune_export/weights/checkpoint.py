@@ -58,7 +58,7 @@ class Checkpoint:
         self.config = read_config(directory)
         self.tokenizer = read_tokenizer(directory)
         check_vocabulary(directory, self.tokenizer, self.config)
-        with _told(directory / "config.json"), torch.device("meta"):
+        with told(directory / "config.json"), torch.device("meta"):
             model = AutoModelForCausalLM.from_config(self.config)
         self.shapes = {name: tuple(value.shape) for name, value in model.named_parameters()}
         """Name and shape of every tensor, from the model class (a tied head is no tensor)."""
@@ -241,7 +241,7 @@ def read_config(directory: Path) -> Any:
             f"{path}: the checkpoint is already quantized (quantization_config); choose the float "
             "one."
         )
-    with _told(path):
+    with told(path):
         return AutoConfig.from_pretrained(directory, trust_remote_code=False)
 
 
@@ -309,8 +309,8 @@ def open_weights(file: Path) -> Any:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """Whatever transformers raises over the configuration at `path`, as one sentence."""
+def told(path: Path) -> Iterator[None]:
+    """Whatever transformers raises over a model that `path` describes, as one sentence."""
     try:
         yield
     except Exception as error:  # it raises many unrelated types

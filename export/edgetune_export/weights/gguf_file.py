@@ -17,7 +17,7 @@ from gguf import MODEL_ARCH, GGMLQuantizationType, GGUFReader, dequantize, get_t
 from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
-from edgetune_export.weights.checkpoint import GGUF_MAGIC
+from edgetune_export.weights.checkpoint import GGUF_MAGIC, told
 from edgetune_runtime.errors import InputError
 
 ARCHITECTURES = {"llama": MODEL_ARCH.LLAMA, "qwen2": MODEL_ARCH.QWEN2, "qwen3": MODEL_ARCH.QWEN3}
@@ -68,7 +68,12 @@ class GgufFile:
     def get(self, key: str) -> Any:
         """The value under `key`, None where there is none."""
         field = self._reader.get_field(key)
-        return None if field is None else field.contents()
+        try:
+            return None if field is None else field.contents()
+        except ValueError as error:
+            raise InputError(
+                f"{self.path}: '{key}' is damaged ({error}); get the file again."
+            ) from error
 
     @cached_property
     def config(self) -> Any:
@@ -109,7 +114,8 @@ class GgufFile:
             settings["mlp_bias"] = "blk.0.ffn_up.bias" in self._tensors
         if self.architecture != "qwen2":  # whose class has them always
             settings["attention_bias"] = "blk.0.attn_q.bias" in self._tensors
-        config = AutoConfig.for_model(self.architecture, **settings)
+        with told(self.path):
+            config = AutoConfig.for_model(self.architecture, **settings)
         if _ROPE_FACTORS in self._tensors:
             return self._with_llama3_rope(config)
         return config
@@ -120,7 +126,7 @@ class GgufFile:
         Floats stay what they are; what was quantized becomes float16. Raises InputError for a
         tensor that is missing, misshapen, of no use, or of a type that cannot be read.
         """
-        with torch.device("meta"):
+        with told(self.path), torch.device("meta"):
             model = AutoModelForCausalLM.from_config(self.config)
         names = get_tensor_name_map(ARCHITECTURES[self.architecture], self.config.num_hidden_layers)
         left = set(self._tensors) - {_ROPE_FACTORS}
@@ -132,13 +138,13 @@ class GgufFile:
                     f"'{self.architecture}' has; get the file again."
                 )
             left.discard(own)
-            tensor = self._unpermuted(own, self._float(own))
+            tensor = self._float(own)
             if tensor.shape != parameter.shape:
                 raise InputError(
                     f"{self.path}: {own} has shape {list(tensor.shape)}, by its header "
                     f"{list(parameter.shape)} was expected; get the file again."
                 )
-            yield name, tensor
+            yield name, self._unpermuted(own, tensor)
         if left:
             raise InputError(
                 f"{self.path}: has the tensor {min(left)}, which '{self.architecture}' does not "

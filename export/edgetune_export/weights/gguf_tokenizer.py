@@ -90,6 +90,18 @@ def gguf_tokenizer(file: Metadata) -> Any:
             "instead."
         )
     tokens, merges = _list(file, "tokens"), _list(file, "merges")
+    try:
+        return _build(file, name, tokens, merges)
+    except InputError:
+        raise
+    except Exception as error:  # tokenizers raises nothing more special
+        raise InputError(
+            f"{file.path}: its tokens and merges make no tokenizer "
+            f"({' '.join(str(error).split())[:200]}); get the file again."
+        ) from error
+
+
+def _build(file: Metadata, name: str, tokens: Sequence[str], merges: Sequence[str]) -> Any:
     kinds = file.get(_PREFIX + "token_type") or [1] * len(tokens)
     tokenizer = Tokenizer(
         models.BPE(

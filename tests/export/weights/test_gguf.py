@@ -136,6 +136,10 @@ def refused(file, sentence):
         ({"tokenizer.ggml.pre": "tekken"}, r"by the rule 'tekken' \(tokenizer\.ggml\.pre\)"),
         ({"tokenizer.ggml.pre": None}, r"by the rule 'None' \(tokenizer\.ggml\.pre\), expected"),
         ({"tokenizer.ggml.merges": None}, r"'tokenizer\.ggml\.merges' holds no list of texts"),
+        ({"tokenizer.ggml.merges": ["a zzz"]}, "its tokens and merges make no tokenizer"),
+        ({"tokenizer.ggml.token_type": [1, 1]}, "its tokens and merges make no tokenizer"),
+        ({"tokenizer.ggml.eos_token_id": 9999}, "its tokens and merges make no tokenizer"),
+        ({"llama.attention.head_count": 0}, "transformers makes no model of it"),
         ({"split.count": 3}, "is one part of a model that was split; join the parts"),
         ({"tokenizer.chat_template": "{% for m in"}, "chat template is no valid Jinja"),
     ],
@@ -166,6 +170,13 @@ def test_a_file_cut_short_is_one_sentence(tiny_gguf, share):
     content = file.read_bytes()
     file.write_bytes(content[: int(len(content) * share)])
     refused(file, "cannot be read as GGUF, it is damaged, cut short")
+
+
+def test_a_text_that_is_no_text_is_named_by_its_key(tiny_gguf):
+    file = tiny_gguf()
+    content = file.read_bytes()
+    file.write_bytes(content.replace(b"<|im_start|>", b"<|\xff\xff_start|>", 1))
+    refused(file, r"'tokenizer\.\S+' is damaged \('utf-8' codec")
 
 
 @pytest.mark.parametrize("content", [b"", b"version https://git-lfs", b"GGML"])
