@@ -46,8 +46,11 @@ CHAT_TEMPLATE = """\
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+def _no_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The user's cache is left alone, and nothing is taken from one test to another: a test of the
+    cache says how much it may hold."""
     os.environ["EDGETUNE_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    os.environ["EDGETUNE_CACHE_GB"] = "0"
 
 
 @pytest.fixture(scope="session")

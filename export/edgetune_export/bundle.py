@@ -2,7 +2,7 @@
 
     manifest.json  manifest.sha256  tokenizer.json (and its configuration)  vocabulary.safetensors
     tools.json  prompts.json  names.json
-    grammars/<toolset>/<tool>.safetensors   adapters/<adapter>.safetensors, .onnx_adapter
+    grammars/<toolset>/<tool>.safetensors   adapters/<adapter>.safetensors
     onnx/  executorch/  qnn/<soc>/  merged/<adapter>/  reference/
 
 A bundle is written beside its place and renamed, so that a good one never gives way to a half. What
@@ -17,8 +17,11 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
 
+from edgetune_export.base_size import is_large
+from edgetune_export.listing import MERGED, ONNX_ADAPTER, write_manifest
+from edgetune_export.lowering import cache
 from edgetune_export.lowering.chips import DEFAULT_CHIPS, find_chips
-from edgetune_export.lowering.onnx import export_onnx, write_onnx_adapter
+from edgetune_export.lowering.onnx import accuracy_level, export_onnx, write_onnx_adapter
 from edgetune_export.lowering.targets import TARGETS, Wishes, find_lowering
 from edgetune_export.merge import merge_adapter
 from edgetune_export.progress import stage, track
@@ -28,7 +31,7 @@ from edgetune_export.verify.reference import DIRECTORY as REFERENCE
 from edgetune_export.verify.reference import compute_reference
 from edgetune_runtime.adapters import BASE_KEY
 from edgetune_runtime.assets import Assets
-from edgetune_runtime.blob_types import BLOB_TYPES, DEFAULT_BLOB_TYPE
+from edgetune_runtime.blob_types import BLOB_TYPES, DEFAULT_BLOB_TYPE, HALF_BLOB_TYPE
 from edgetune_runtime.bundle import (
     DIGEST,
     MANIFEST,
@@ -37,7 +40,6 @@ from edgetune_runtime.bundle import (
     TOKENIZER,
     TOOLS,
     VOCABULARY,
-    manifest_digest,
 )
 from edgetune_runtime.errors import InputError, unknown
 from edgetune_runtime.files import (
@@ -48,13 +50,7 @@ from edgetune_runtime.files import (
     write_bytes,
     write_json,
 )
-from edgetune_runtime.manifest import (
-    Adapter,
-    Base,
-    FileEntry,
-    Manifest,
-    ToolsetEntry,
-)
+from edgetune_runtime.manifest import Adapter, Base, Manifest, ToolsetEntry
 from edgetune_runtime.prompt import Prompts
 from edgetune_runtime.toolsets import dump_toolsets, toolset_sha256
 from edgetune_runtime.trie import Tries
@@ -66,26 +62,31 @@ def write_bundle(
     targets: Sequence[str],
     *,
     merge: str | None = None,
-    blob_type: str = DEFAULT_BLOB_TYPE,
+    blob_type: str | None = None,
     socs: Sequence[str] = DEFAULT_CHIPS,
-    int8_activations: bool = False,
+    int8_activations: bool | None = None,
+    genai: bool = False,
     zip: bool = False,
     force: bool = False,
 ) -> None:
     """Write the bundle of `run` into the directory `output`, and `output`.zip with `zip`.
 
-    `socs` are what `qnn` compiles for; `int8_activations` is `onnx`'s choice (`Wishes`); `merge`
-    names an adapter of which a single merged model is written too. Raises InputError for an unknown
-    target, chip, adapter or blob type, for a run on a float base, and where `output` is something
-    else than a bundle, or, without `force`, the zip than the zip of one or a file in `output` than
-    one of the bundle's; GrammarError for a schema that cannot be compiled. `output` is untouched
-    then.
+    `blob_type` None is float32, or float16 for a large base (`base_size`); `socs` are what `qnn`
+    compiles for; `int8_activations` is `onnx`'s choice (`Wishes`); `merge` names an adapter of
+    which a single merged model is written too; `genai` also writes each adapter as stock
+    onnxruntime-genai takes it. Raises InputError for an unknown target, chip, adapter or blob type,
+    for a run on a float base, and where `output` is something else than a bundle, or, without
+    `force`, the zip than the zip of one or a file in `output` than one of the bundle's;
+    GrammarError for a schema that cannot be compiled. `output` is untouched then.
     """
     run.base.require_codes(f"{run.path}: edgetune export")
-    lowerings = [find_lowering(target) for target in dict.fromkeys(targets)]
+    targets = list(dict.fromkeys(targets))
+    lowerings = [find_lowering(target) for target in targets]
     for lowering in [*lowerings, *([] if merge is None else [TARGETS["onnx"]])]:
         lowering.accept(run.base)
     chips = find_chips(socs)
+    if blob_type is None:
+        blob_type = HALF_BLOB_TYPE if is_large(run.base.parameters) else DEFAULT_BLOB_TYPE
     if blob_type not in BLOB_TYPES:
         raise unknown("--blob-type", blob_type, BLOB_TYPES)
     require_own_directory(output, (MANIFEST, DIGEST), "bundle")
@@ -102,15 +103,14 @@ def write_bundle(
     with replaced_directory(output) as fresh:
         largest = max((adapter.rank for adapter in assets.adapters.values()), default=0)
         wishes = Wishes(largest, chips, int8_activations)
-        lowered = tuple(each.lower(run.base, fresh, wishes) for each in lowerings)
-        for_onnx = any(target.name == "onnx" for target in lowered)
+        lowered = tuple(cache.lower(name, run.base, fresh, wishes) for name in targets)
         adapters = tuple(
-            _write_adapter(run, adapter, fresh, blob_type, for_onnx)
+            _write_adapter(run, adapter, fresh, blob_type, genai)
             for adapter in track(run.adapters, "Writing adapters")
         )
         toolsets = _write_toolsets(run, assets, fresh)
         if merged is not None:
-            _write_merged(run, merged, fresh)
+            _write_merged(run, merged, fresh, int8_activations)
         compute_reference(run, assets).save(fresh / REFERENCE)
         write_manifest(
             fresh,
@@ -133,26 +133,8 @@ def write_bundle(
                 _write_zip(fresh, output)
 
 
-def write_manifest(directory: Path, manifest: Manifest) -> None:
-    """Write `manifest` with the size and hash of every file in `directory`, and its digest."""
-    files = tuple(
-        FileEntry(
-            path=path.relative_to(directory).as_posix(),
-            bytes=path.stat().st_size,
-            sha256=sha256_file(path),
-        )
-        for path in sorted(directory.rglob("*"))
-        if path.is_file() and path.name not in (MANIFEST, DIGEST)
-    )
-    listed = manifest.model_copy(update={"files": files})
-    write_json(directory / MANIFEST, listed.model_dump(mode="json"))
-    write_bytes(directory / DIGEST, manifest_digest((directory / MANIFEST).read_bytes()))
-
-
-def _write_adapter(
-    run: Run, adapter: RunAdapter, fresh: Path, dtype: str, for_onnx: bool
-) -> Adapter:
-    """Write an adapter as a blob and, `for_onnx`, as an `.onnx_adapter` beside it."""
+def _write_adapter(run: Run, adapter: RunAdapter, fresh: Path, dtype: str, genai: bool) -> Adapter:
+    """Write an adapter as a blob and, for `genai`, as an `.onnx_adapter` beside it."""
     found = read_adapter(run, adapter)
     file = f"adapters/{_file_name(adapter.name)}.safetensors"
     metadata = {
@@ -164,7 +146,7 @@ def _write_adapter(
         "rslora": str(found.rslora).lower(),
     }
     write_blob(fresh / file, found.tensors, metadata, dtype)
-    onnx_file = file.replace(".safetensors", ".onnx_adapter") if for_onnx else None
+    onnx_file = file.removesuffix(".safetensors") + ONNX_ADAPTER if genai else None
     if onnx_file is not None:
         write_onnx_adapter(found.tensors, fresh / onnx_file)
     return Adapter(
@@ -228,14 +210,18 @@ def _write_toolsets(run: Run, assets: Assets, fresh: Path) -> tuple[ToolsetEntry
     return tuple(entries)
 
 
-def _write_merged(run: Run, adapter: RunAdapter, fresh: Path) -> None:
+def _write_merged(
+    run: Run, adapter: RunAdapter, fresh: Path, int8_activations: bool | None
+) -> None:
     """One model with the adapter merged in, for whoever wants a single task and no slots."""
     with (
         stage(f"Merging {adapter.name}"),
         tempfile.TemporaryDirectory(prefix=".merging-", dir=fresh) as place,
     ):
         merged = merge_adapter(run.base, adapter.directory, Path(place) / "base")
-        export_onnx(merged, fresh / "merged" / _file_name(adapter.name), slots=False)
+        level = accuracy_level(merged, int8_activations)
+        directory = fresh / MERGED / _file_name(adapter.name)
+        export_onnx(merged, directory, slots=False, accuracy_level=level)
 
 
 def _base(run: Run) -> Base:
@@ -245,6 +231,7 @@ def _base(run: Run) -> Base:
         revision=run.base.revision,
         family=shape.family,
         weights_sha256=run.base.weights_sha256,
+        embedding_bits=run.base.embedding_bits,
         vocab_size=shape.vocab_size,
         hidden_size=shape.hidden_size,
         layers=shape.layers,

@@ -46,4 +46,11 @@ def merge_adapter(base: Base, peft_directory: Path, output: Path) -> Base:
 
     name = f"{base.name}+{peft_directory.name}"
     checkpoint = Checkpoint(base.directory)
-    return write_base(output, checkpoint, merged(), name=name, revision=base.revision)
+    return write_base(
+        output,
+        checkpoint,
+        merged(),
+        name=name,
+        revision=base.revision,
+        embedding_bits=base.embedding_bits,
+    )

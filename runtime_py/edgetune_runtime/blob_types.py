@@ -20,7 +20,8 @@ class BlobType:
     """By how much of itself a slot's |A B| may be off, by rounding to this type alone."""
 
 
-DEFAULT_BLOB_TYPE = "float32"
+DEFAULT_BLOB_TYPE, HALF_BLOB_TYPE = "float32", "float16"
+"""What is taken for a small base, and for a large one."""
 
 BLOB_TYPES: Mapping[str, BlobType] = {
     "float32": BlobType("F32", "<f4", 1e-4),

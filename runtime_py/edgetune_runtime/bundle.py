@@ -1,11 +1,13 @@
 """Reading a bundle: everything in it is checked against its manifest before any of it is used.
 
-Writing one is `edgetune_export.bundle`'s. This module knows the bundle's layout and hashes; it
-opens no engine (`engines`).
+What every engine needs is checked when a bundle is opened, a target's own files when its engine is
+(`engines`), the rest by `edgetune verify`: so a part of a bundle is whole for the engine whose
+files it has. Writing one is `edgetune_export.bundle`'s. This module knows the bundle's layout and
+hashes; it opens no engine.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +22,15 @@ from edgetune_runtime.automaton import Automaton
 from edgetune_runtime.calls import Toolset
 from edgetune_runtime.errors import AdapterError, BundleError, InputError
 from edgetune_runtime.files import inside, sha256_bytes, sha256_file
-from edgetune_runtime.manifest import SCHEMA_VERSION, Adapter, Manifest, Target, ToolsetEntry
+from edgetune_runtime.manifest import (
+    ANY,
+    SCHEMA_VERSION,
+    Adapter,
+    FileEntry,
+    Manifest,
+    Target,
+    ToolsetEntry,
+)
 from edgetune_runtime.prompt import Prompts
 from edgetune_runtime.slots import base_shapes, check_tensors
 from edgetune_runtime.toolsets import read_toolsets, toolset_sha256
@@ -35,16 +45,39 @@ PROMPTS = "prompts.json"
 NAMES = "names.json"
 VOCABULARY = "vocabulary.safetensors"
 
+KV_TYPES = ("float32", "float16")
+"""Types of keys and values that engines here have."""
+
+_NAMED = 3
+"""Missing files of a kind that a sentence names; the others it counts."""
+
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle that was found whole."""
+    """A bundle that was found whole, but for what belongs to single targets (`check_target`)."""
 
     path: Path
     manifest: Manifest
     assets: Assets
+    hashes: bool = True
+    """Whether a target's files are held against their hashes, or their sizes alone."""
+
+    def check_target(self, target: Target) -> None:
+        """Every file of `target` is there as the manifest says. Raises BundleError naming one."""
+        check_files(self.path, self.manifest, (target.name,), hashes=self.hashes)
+        _check_listed(self.path, self.manifest, [target.model], target.name)
+
+    def kv_type(self, target: Target) -> str:
+        """The type of its keys and values. Raises BundleError for one that no engine here has."""
+        if target.kv_type not in KV_TYPES:
+            raise BundleError(
+                f"{self.path / MANIFEST}: target '{target.name}' keeps keys and values in "
+                f"'{target.kv_type}', expected one of {', '.join(KV_TYPES)}; use the version of "
+                "edgetune that exported it, or export the bundle again."
+            )
+        return target.kv_type
 
     def number(self, target: Target, option: str) -> int:
         """An option of `target` that is a whole number from 1 on. Raises BundleError naming it."""
@@ -60,16 +93,18 @@ class Bundle:
 def open_bundle(path: Path, check: bool = True) -> Bundle:
     """The bundle in directory `path`.
 
-    With `check` the digest of the manifest, every file's SHA-256 and every blob's base and slots
-    are compared first; without, only sizes (for a bundle that was checked before). Raises
-    InputError where there is no bundle and BundleError for the first thing that does not match.
+    With `check` the digest of the manifest, the SHA-256 of every file that any engine needs and
+    every blob's base and slots are compared first, and those of a target when its engine is opened;
+    without, only sizes (for a bundle that was checked before). Raises InputError where there is no
+    bundle and BundleError for the first thing that does not match.
     """
     manifest = read_manifest(path)
-    check_files(path, manifest, hashes=check)
+    check_files(path, manifest, (ANY,), hashes=check)
+    _check_listed(path, manifest, _shared_paths(manifest), ANY)
     if check:
         for adapter in manifest.adapters:
             check_blob(path, manifest, adapter)
-    return Bundle(path, manifest, _assets(path, manifest))
+    return Bundle(path, manifest, _assets(path, manifest), hashes=check)
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -107,15 +142,19 @@ def manifest_digest(content: bytes) -> bytes:
     return f"{sha256_bytes(content)}  {MANIFEST}\n".encode()
 
 
-def check_files(path: Path, manifest: Manifest, hashes: bool = True) -> None:
-    """Every listed file has its size (and, with `hashes`, its SHA-256), and no used one is absent.
+def check_files(
+    path: Path, manifest: Manifest, needed_by: Collection[str], hashes: bool = True
+) -> list[FileEntry]:
+    """The files that one of `needed_by` needs, each of its size (and, with `hashes`, its SHA-256).
 
-    Raises BundleError naming the first file that does not.
+    Raises BundleError naming those that are missing, or the first that is another.
     """
-    for entry in manifest.files:
+    needed = [entry for entry in manifest.files if entry.needed_by in needed_by]
+    missing = [entry for entry in needed if not inside(path, entry.path).is_file()]
+    if missing:
+        raise BundleError(_missing(path, missing))
+    for entry in needed:
         file = inside(path, entry.path)
-        if not file.is_file():
-            raise BundleError(f"{file}: missing; copy or export the bundle again.")
         size = file.stat().st_size
         if size != entry.bytes:
             raise BundleError(
@@ -127,12 +166,29 @@ def check_files(path: Path, manifest: Manifest, hashes: bool = True) -> None:
                 f"{file}: its content is not what the manifest says (SHA-256 differs); copy or "
                 "export the bundle again."
             )
-    listed = {entry.path for entry in manifest.files}
-    for used in _used_paths(manifest):
-        if used not in listed:
+    return needed
+
+
+def _missing(path: Path, entries: Sequence[FileEntry]) -> str:
+    """Which files a bundle, or a part of one, lacks, and who needs them."""
+    lacking: dict[str, list[str]] = {}
+    for entry in entries:
+        lacking.setdefault(entry.needed_by, []).append(entry.path)
+    told = []
+    for needed_by, names in lacking.items():
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        told.append(f"{', '.join(names[:_NAMED])}{more} (needed by {needed_by})")
+    return f"{path}: lacks {', '.join(told)}; copy the bundle again, or export it."
+
+
+def _check_listed(path: Path, manifest: Manifest, used: Sequence[str], needed_by: str) -> None:
+    """Every file of `used` is among those that `needed_by` needs, so that it was checked."""
+    listed = {entry.path for entry in manifest.files if entry.needed_by == needed_by}
+    for name in used:
+        if name not in listed:
             raise BundleError(
-                f"{path / used}: used by the bundle but not listed in {MANIFEST}, so that it "
-                "cannot be checked; export the bundle again."
+                f"{path / name}: used by the bundle but not listed in {MANIFEST} as needed by "
+                f"'{needed_by}', so that it cannot be checked; export the bundle again."
             )
 
 
@@ -156,11 +212,9 @@ def check_blob(path: Path, manifest: Manifest, adapter: Adapter) -> None:
         raise BundleError(f"{file}: {error}") from error
 
 
-def _used_paths(manifest: Manifest) -> list[str]:
+def _shared_paths(manifest: Manifest) -> list[str]:
     used = [TOKENIZER, VOCABULARY, TOOLS, PROMPTS, NAMES]
-    used += [target.model for target in manifest.targets]
     used += [adapter.file for adapter in manifest.adapters]
-    used += [adapter.onnx_adapter for adapter in manifest.adapters if adapter.onnx_adapter]
     for toolset in manifest.toolsets:
         used += toolset.grammars.values()
     return used

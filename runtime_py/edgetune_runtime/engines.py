@@ -48,34 +48,42 @@ def open_engine(
 ) -> "Engine":
     """The engine `name` on the bundle's base; None takes the first target that has one.
 
-    `context_length` is in tokens; by default the base's own, or what a program was lowered for, and
-    4096 at the most, since it sizes the KV cache. Raises InputError where more of it, or more
-    threads, are asked for than there can be, where the bundle has no such target, or the engine's
-    package is not installed.
+    The target's files are checked first, as the bundle's own were when it was opened.
+    `context_length` is in tokens; by default what the target reads, and 4096 at the most, since it
+    sizes the KV cache. Raises InputError where more of it, or more threads, are asked for than
+    there can be, where the bundle has no such target, or the engine's package is not installed;
+    BundleError for a file that is not as the manifest says.
     """
-    targets: dict[str, Target] = {
-        target.name: target for target in bundle.manifest.targets if has_engine(target)
-    }
-    chosen = name or next(iter(targets), "(any)")
+    target = find_target(bundle, name)
+    check_threads(threads)
+    longest = target.context_length
+    context = within(longest, context_length) if context_length else min(longest, CONTEXT_LIMIT)
+    bundle.check_target(target)
+    try:
+        engine: Engine = import_module(ENGINES[target.name].module).open_engine(
+            bundle, target, context, threads
+        )
+    except ImportError as error:
+        raise InputError(
+            f"--engine {target.name}: its package is not installed ({error}); run "
+            f"'pip install edgetune[{target.name}]'."
+        ) from error
+    return engine
+
+
+def find_target(bundle: "Bundle", engine: str | None = None) -> "Target":
+    """What `engine` runs of the bundle; None takes the first target that has an engine.
+
+    Raises InputError where there is none.
+    """
+    targets = {target.name: target for target in bundle.manifest.targets if has_engine(target)}
+    chosen = engine or next(iter(targets), "(any)")
     if chosen not in targets:
         raise InputError(
             f"--engine {chosen}: {bundle.path} has {sorted(targets)} to be run here; choose one of "
             "these or export with that target."
         )
-    check_threads(threads)
-    longest = bundle.manifest.base.context_length
-    context = within(longest, context_length) if context_length else min(longest, CONTEXT_LIMIT)
-    try:
-        engine: Engine = import_module(ENGINES[chosen].module).open_engine(
-            bundle, targets[chosen], context, threads
-        )
-    except ImportError as error:
-        raise InputError(
-            f"--engine {chosen}: its package is not installed ({error}); run "
-            f"'pip install edgetune[{chosen}]'."
-        ) from error
-    within(engine.context_length, context_length)
-    return engine
+    return targets[chosen]
 
 
 def check_threads(threads: int | None, what: str = "--threads") -> None:

@@ -28,11 +28,11 @@ def open_engine(
 ) -> "ExecuTorchEngine":
     """The engine on the program of `target`, for at most `context_length` tokens."""
     base = bundle.manifest.base
-    lowered = bundle.number(target, "context_length")
+    numbers = 2 * base.layers * target.context_length * base.kv_heads * base.head_dim
     return ExecuTorchEngine(
         inside(bundle.path, target.model),
-        context_length=min(context_length, lowered),
-        kv_bytes=2 * base.layers * lowered * base.kv_heads * base.head_dim * 4,
+        context_length=context_length,
+        kv_bytes=numbers * np.dtype(bundle.kv_type(target)).itemsize,
         vocab_size=base.vocab_size,
         slots=bundle.manifest.slots,
         max_rank=bundle.number(target, "max_rank"),

@@ -71,6 +71,15 @@ def write_json(target: Path, value: Any) -> None:
     write_bytes(target, (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode())
 
 
+def link(source: Path, target: Path) -> None:
+    """A hard link at `target`, in a folder that is made, or a copy where the disk has no links."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.hardlink_to(source.resolve())
+    except OSError:
+        shutil.copyfile(source, target)
+
+
 def require_replaceable(target: Path, ours: Callable[[Path], bool], *, force: bool = False) -> None:
     """Raise InputError where the file `target` cannot be written, or holds what is not to be lost.
 

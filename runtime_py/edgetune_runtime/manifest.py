@@ -10,7 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from edgetune_runtime.blob_types import BLOB_TYPES, DEFAULT_BLOB_TYPE
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+
+ANY, VERIFY, GENAI = "any", "verify", "genai"
+"""Who needs a file, where that is not the one engine of a target: every engine, `edgetune verify`
+alone, or stock onnxruntime-genai, beside the files of the target `onnx`."""
+
+_NAME = r"^[a-z][a-z0-9_]*$"
 
 Role = Literal["selector", "arguments", "monolithic", "router"]
 
@@ -23,11 +29,14 @@ class _Strict(BaseModel):
 
 
 class FileEntry(_Strict):
-    """One file of the bundle: its path inside it, its size and its SHA-256 (hex)."""
+    """One file of the bundle: its path inside it, its size, its SHA-256 (hex), and its use."""
 
     path: str
     bytes: int
     sha256: str
+    needed_by: str = Field(pattern=_NAME)
+    """`any`, `verify`, `genai`, or the name of a target: a reader demands what every engine and its
+    own one need, so that a part of a bundle is whole for it."""
 
 
 class Base(_Strict):
@@ -40,6 +49,8 @@ class Base(_Strict):
     weights_sha256: str
     """Hash of the canonical quantized weights; every blob carries the one it was trained on."""
     bits: int = 4
+    embedding_bits: int = 4
+    """Of the embedding table and the output head; of 8 bits, a row shares one scale."""
     group_size: int = 32
     vocab_size: int
     hidden_size: int
@@ -120,10 +131,14 @@ class ToolsetEntry(_Strict):
 class Target(_Strict):
     """One lowered form of the base."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    name: str = Field(pattern=_NAME)
     """Any that `edgetune export` has had: a reader leaves those alone that it has no engine for."""
     model: str
     """Path of the graph or program inside the bundle."""
+    context_length: int = Field(ge=1)
+    """The most tokens that it reads: the base's own, or fewer where lowering fixed that."""
+    kv_type: str = "float32"
+    """What its keys and values are kept in, as NumPy calls it."""
     options: dict[str, str | int | float | bool] = {}
 
 

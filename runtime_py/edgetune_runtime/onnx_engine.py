@@ -23,10 +23,8 @@ from edgetune_runtime.slots import check_tensors, graph_shapes
 _ONLY_ERRORS = 3
 """Log severity: without it, each unbound slot is a warning at every session."""
 
-_NUMPY: dict[str, np.dtype[Any]] = {
-    "tensor(float)": np.dtype(np.float32),
-    "tensor(float16)": np.dtype(np.float16),
-}
+_TYPES = {"float32": "tensor(float)", "float16": "tensor(float16)"}
+"""From NumPy's names to ONNX Runtime's."""
 
 
 def open_engine(
@@ -41,6 +39,7 @@ def open_engine(
         head_dim=base.head_dim,
         layers=base.layers,
         vocab_size=base.vocab_size,
+        kv_type=bundle.kv_type(target),
         threads=threads,
     )
 
@@ -71,6 +70,7 @@ class OnnxEngine:
         head_dim: int,
         layers: int,
         vocab_size: int,
+        kv_type: str = "float32",
         threads: int | None = None,
     ) -> None:
         options = ort.SessionOptions()
@@ -96,13 +96,13 @@ class OnnxEngine:
         for layer in range(layers):
             for part in ("key", "value"):
                 past = inputs.get(f"past_key_values.{layer}.{part}")
-                if past is None:
+                if past is None or past.type != _TYPES[kv_type]:
                     raise BundleError(
-                        f"{model_path}: no input 'past_key_values.{layer}.{part}' for a base of "
-                        f"{layers} layers; export the bundle again."
+                        f"{model_path}: no input 'past_key_values.{layer}.{part}' of {kv_type} for "
+                        f"a base of {layers} layers; export the bundle again."
                     )
                 # np.zeros takes pages only as they are written: a long context costs when used.
-                self._cache[f"{layer}.{part}"] = np.zeros(shape, _NUMPY[past.type])
+                self._cache[f"{layer}.{part}"] = np.zeros(shape, kv_type)
         self._position = 0
         self.activate(None)
 

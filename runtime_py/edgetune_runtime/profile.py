@@ -6,6 +6,7 @@ Measures, and knows no printing: the fields are those that `edgetune profile --j
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -14,7 +15,7 @@ from edgetune_runtime.adapters import AdapterPool
 from edgetune_runtime.agent import Agent
 from edgetune_runtime.bundle import Bundle
 from edgetune_runtime.engine import Engine
-from edgetune_runtime.engines import open_engine
+from edgetune_runtime.engines import find_target, open_engine
 from edgetune_runtime.options import Options
 from edgetune_runtime.prompt import User, render_prompt
 
@@ -37,9 +38,10 @@ def profile(
     Speeds are medians over 128 tokens of prefill and 32 of decode behind them; `adapter` is with
     the first adapter bound, null where the bundle has none.
     """
+    bundle.check_target(find_target(bundle, engine))  # what is timed is loading, not hashing
     before = resident_bytes()
     begin = time.perf_counter()
-    opened = open_engine(bundle, engine, threads, context_length)
+    opened = open_engine(replace(bundle, hashes=False), engine, threads, context_length)
     load_ms = _ms_since(begin)
     ids = _prompt_ids(bundle)
     opened.forward(ids[:1])

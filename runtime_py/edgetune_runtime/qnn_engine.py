@@ -40,15 +40,16 @@ def open_engine(
         inside(bundle.path, f"qnn/{EMBEDDING}"),
         decode.with_name(PREFILL),
         decode,
-        context_length=min(context_length, bundle.number(target, "context_length")),
+        context_length=context_length,
         vocab_size=bundle.manifest.base.vocab_size,
+        kv_type=bundle.kv_type(target),
     )
 
 
 @dataclass(frozen=True)
 class _Snapshot:
     position: int
-    cache: dict[str, NDArray[np.float32]]
+    cache: dict[str, NDArray[Any]]
 
 
 class QnnEngine:
@@ -68,6 +69,7 @@ class QnnEngine:
         *,
         context_length: int,
         vocab_size: int,
+        kv_type: str = "float32",
     ) -> None:
         self.vocab_size = vocab_size
         self.context_length = context_length
@@ -83,7 +85,7 @@ class QnnEngine:
         self._slots = graph_shapes(shapes)
         self._rank = shapes[tensor_names(next(iter(self._slots)))[0]][1]
         self._cache = {
-            name.removeprefix("past."): np.zeros(shape, np.float32)
+            name.removeprefix("past."): np.zeros(shape, kv_type)
             for name, shape in shapes.items()
             if name.startswith("past.")
         }

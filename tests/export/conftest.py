@@ -15,13 +15,18 @@ PROJECTIONS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "
 @pytest.fixture(scope="session")
 def tiny_base(tiny_checkpoint, tmp_path_factory) -> Callable[..., Base]:
     """A factory of quantized tiny bases: `tiny_base(family, tied=…)`."""
-    made: dict[tuple[str, bool, int], Base] = {}
+    made: dict[tuple[str, bool, int, int], Base] = {}
 
-    def make(family: str = "qwen2", *, tied: bool = True, spare: int = 0) -> Base:
-        key = (family, tied, spare)
+    def make(
+        family: str = "qwen2", *, tied: bool = True, spare: int = 0, embedding_bits: int = 4
+    ) -> Base:
+        key = (family, tied, spare, embedding_bits)
         if key not in made:
-            output = tmp_path_factory.mktemp("base") / "base"
-            made[key] = load_base(tiny_checkpoint(family, tied=tied, spare=spare), output)
+            made[key] = load_base(
+                tiny_checkpoint(family, tied=tied, spare=spare),
+                tmp_path_factory.mktemp("base") / "base",
+                embedding_bits=embedding_bits,
+            )
         return made[key]
 
     return make

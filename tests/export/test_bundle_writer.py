@@ -6,6 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 
+from edgetune_export import base_size
 from edgetune_export import bundle as writer
 from edgetune_export.bundle import write_bundle
 from edgetune_export.lowering import targets
@@ -86,6 +87,37 @@ def test_every_file_is_listed(bundle):
     assert present - listed == {"manifest.json", "manifest.sha256"}
 
 
+def test_each_file_says_who_needs_it(tiny_run, tmp_path):
+    options = {"genai": True, "merge": "home.selector"}
+    write_bundle(open_run(tiny_run()), tmp_path / "b", ["onnx"], **options)
+    manifest = open_bundle(tmp_path / "b").manifest
+    found = {entry.path: entry.needed_by for entry in manifest.files}
+    wanted = {
+        "tokenizer.json": "any",
+        "grammars/home/set_alarm.safetensors": "any",
+        "adapters/home.selector.safetensors": "any",
+        "adapters/home.selector.onnx_adapter": "genai",
+        "onnx/model.onnx": "onnx",
+        "onnx/model.onnx.data": "onnx",
+        "onnx/genai_config.json": "genai",
+        "merged/home.selector/model.onnx": "genai",
+        "reference/calls.json": "verify",
+    }
+    assert {path: found[path] for path in wanted} == wanted
+    for adapter in manifest.adapters:
+        assert found[adapter.onnx_adapter] == "genai"
+    [target] = manifest.targets
+    assert (target.context_length, target.kv_type) == (1024, "float32")
+
+
+def test_each_adapter_is_there_once_unless_asked_for(bundle):
+    adapters = open_bundle(bundle).manifest.adapters
+    assert {path.name for path in (bundle / "adapters").iterdir()} == {
+        adapter.file.removeprefix("adapters/") for adapter in adapters
+    }
+    assert all(adapter.onnx_adapter is None for adapter in adapters)
+
+
 def test_folded_scale_is_in_the_manifest(bundle):
     for adapter in open_bundle(bundle).manifest.adapters:
         assert adapter.rslora
@@ -112,6 +144,38 @@ def test_a_graph_that_rounds_activations_says_so_and_is_still_the_base(tiny_run,
     [target] = open_bundle(tmp_path / "b").manifest.targets
     assert target.options["accuracy_level"] == 4
     assert climb(tmp_path / "b").as_json()["ok"]
+
+
+@pytest.mark.parametrize(
+    ("large", "chosen", "level", "dtype"),
+    [
+        (False, {}, 0, "float32"),
+        (True, {}, 4, "float16"),
+        (True, {"int8_activations": False, "blob_type": "float32"}, 0, "float32"),
+    ],
+)
+def test_the_bases_size_decides_what_nobody_chose(
+    tiny_run, tmp_path, monkeypatch, large, chosen, level, dtype
+):
+    """Another base is wrong by as much as ever: the tolerance of rounded activations is wider."""
+    run = open_run(tiny_run())
+    least = run.base.parameters
+    monkeypatch.setattr(base_size, "LARGE", least - 1 if large else least)
+    write_bundle(run, tmp_path / "b", ["onnx"], **chosen)
+    manifest = open_bundle(tmp_path / "b").manifest
+    assert manifest.targets[0].options["accuracy_level"] == level
+    assert {adapter.dtype for adapter in manifest.adapters} == {dtype}
+    result = climb(tmp_path / "b")
+    assert result.ok, result.failed
+    (base,) = [check for check in result.checks if check.name == "onnx: logits: base"]
+    assert f"tolerance {'4.24' if level else '0.14'}%" in base.detail
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_the_parameters_of_a_base_are_those_of_its_matrices(tiny_base, tied):
+    base = tiny_base("llama", tied=tied)
+    counted = sum(weight.codes.numel() for weight in base.quantized().values())
+    assert base.parameters == counted
 
 
 def test_merged_model_is_written_without_slots(tiny_run, tmp_path):

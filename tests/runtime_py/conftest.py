@@ -328,11 +328,13 @@ def _write_manifest(bundle: Path, manifest: dict) -> None:
         for file in bundle.rglob("*")
         if file.is_file() and file.name not in ("manifest.json", "manifest.sha256")
     )
+    needed_by = {entry["path"]: entry["needed_by"] for entry in manifest["files"]}
     manifest["files"] = [
         {
-            "path": file.relative_to(bundle).as_posix(),
+            "path": (path := file.relative_to(bundle).as_posix()),
             "bytes": file.stat().st_size,
             "sha256": sha256_file(file),
+            "needed_by": needed_by.get(path, "any"),
         }
         for file in files
     ]

@@ -1,5 +1,7 @@
 """Blobs are read as they lie or refused; adapters come, stay and go as asked."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
@@ -88,6 +90,15 @@ def test_a_warm_swap_loads_nothing(mock_engine, sources):
     assert set(pool.cold_ms) == {"a", "b"}
     assert set(pool.warm_ms) == {"a"}
     assert pool.resident_bytes == {"a": 72, "b": 72}
+
+
+def test_what_is_widened_is_counted_as_it_lies_in_memory(mock_engine, tmp_path):
+    halves = {name: tensor.astype(np.float16) for name, tensor in TENSORS.items()}
+    save_file(halves, tmp_path / "h.safetensors")
+    load = partial(read_blob, tmp_path / "h.safetensors")
+    pool = AdapterPool(mock_engine(), {"a": AdapterSource("a", 3, "a", 36, load)})
+    pool.activate("a")
+    assert pool.resident_bytes == {"a": 72}
 
 
 def test_the_least_recently_used_adapter_makes_room(mock_engine, sources):

@@ -7,8 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgetune_runtime.agent import Agent
 from edgetune_runtime.bundle import open_bundle
+from edgetune_runtime.engines import open_engine
 from edgetune_runtime.errors import BundleError, InputError
+from edgetune_runtime.profile import profile
+from edgetune_runtime.prompt import User
 from edgetune_runtime.vocabulary import Vocabulary
 
 BLOB = "adapters/home.selector.safetensors"
@@ -41,13 +45,82 @@ def test_a_whole_bundle_gives_its_assets(tiny_bundle, weather_toolset):
 def test_one_changed_byte_of_any_file_is_refused_by_name(bundle, place):
     files = [file for file in sorted(bundle.rglob("*")) if file.is_file()]
     assert {bundle / name for name in (BLOB, "manifest.json", "manifest.sha256")} < set(files)
+    needed_by = {entry.path: entry.needed_by for entry in open_bundle(bundle).manifest.files}
     for file in files:
         whole = file.read_bytes()
         flip(file, place)
-        with pytest.raises(BundleError, match=file.name):
-            open_bundle(bundle)
+        if needed_by.get(file.relative_to(bundle).as_posix(), "any") in ("any", "onnx"):
+            with pytest.raises(BundleError, match=file.name):
+                open_engine(open_bundle(bundle), "onnx", threads=1)
+        else:  # nothing here reads it
+            assert open_bundle(bundle)
         file.write_bytes(whole)
-    assert open_bundle(bundle)
+    assert open_engine(open_bundle(bundle), "onnx", threads=1)
+
+
+def part(bundle: Path, place: Path, *needed_by: str) -> Path:
+    """What somebody copies to a phone: the manifest and the files that one of these needs."""
+    for entry in open_bundle(bundle).manifest.files:
+        if entry.needed_by in needed_by:
+            (place / entry.path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(bundle / entry.path, place / entry.path)
+    for name in ("manifest.json", "manifest.sha256"):
+        shutil.copyfile(bundle / name, place / name)
+    return place
+
+
+def test_a_part_of_a_bundle_is_whole_for_its_engine(tiny_bundle, tmp_path):
+    copied = part(tiny_bundle, tmp_path / "part", "any", "onnx")
+    assert not (copied / "reference").exists()
+    assert sorted(path.name for path in (copied / "onnx").iterdir()) == [
+        "model.onnx",
+        "model.onnx.data",
+    ]
+    agents = []
+    for path in (tiny_bundle, copied):
+        bundle = open_bundle(path)
+        agents.append(Agent(bundle.assets, open_engine(bundle, threads=1)))
+    whole, here = (agent.step([User("Weather in Oslo?")]) for agent in agents)
+    assert (here.tool, here.arguments) == (whole.tool, whole.arguments)
+    assert profile(open_bundle(copied), "onnx", threads=1)
+
+
+def test_a_part_without_the_engines_files_names_them(tiny_bundle, tmp_path):
+    opened = open_bundle(part(tiny_bundle, tmp_path / "part", "any"))
+    with pytest.raises(
+        BundleError, match=r"part: lacks onnx/model\.onnx, onnx/.* \(needed by onnx\);"
+    ):
+        open_engine(opened, "onnx")
+
+
+@pytest.mark.parametrize("path", ["tokenizer.json", "onnx/model.onnx"])
+def test_a_file_that_is_read_but_listed_for_somebody_else_is_refused(
+    bundle, rewrite_manifest, path
+):
+    """Its hash would not be looked at."""
+
+    def hide(manifest):
+        for entry in manifest["files"]:
+            if entry["path"] == path:
+                entry["needed_by"] = "verify"
+
+    edit(bundle, rewrite_manifest, hide)
+    with pytest.raises(BundleError, match=rf"{path}: used by the bundle but not listed"):
+        open_engine(open_bundle(bundle), "onnx")
+
+
+def test_keys_and_values_of_a_type_that_no_engine_has_are_refused(bundle, rewrite_manifest):
+    edit(bundle, rewrite_manifest, lambda manifest: manifest["targets"][0].update(kv_type="int8"))
+    with pytest.raises(BundleError, match="target 'onnx' keeps keys and values in 'int8'"):
+        open_engine(open_bundle(bundle), "onnx")
+
+
+def test_a_graph_of_other_keys_and_values_than_the_manifest_says_is_refused(
+    bundle, rewrite_manifest
+):
+    edit(bundle, rewrite_manifest, lambda m: m["targets"][0].update(kv_type="float16"))
+    with pytest.raises(BundleError, match=r"no input 'past_key_values\.0\.key' of float16"):
+        open_engine(open_bundle(bundle), "onnx")
 
 
 def test_each_byte_of_the_manifests_digest_counts(bundle):
@@ -90,9 +163,10 @@ def edit(bundle: Path, rewrite, change) -> None:
     rewrite(bundle, manifest)
 
 
-def test_a_newer_schema_version_is_refused(bundle, rewrite_manifest):
-    edit(bundle, rewrite_manifest, lambda manifest: manifest.update(schema_version=99))
-    with pytest.raises(BundleError, match="schema version 99"):
+@pytest.mark.parametrize("version", [2, 99])
+def test_another_schema_version_is_refused(bundle, rewrite_manifest, version):
+    edit(bundle, rewrite_manifest, lambda manifest: manifest.update(schema_version=version))
+    with pytest.raises(BundleError, match=f"schema version {version}, .* export the bundle again"):
         open_bundle(bundle)
 
 

@@ -155,7 +155,11 @@ def test_targets_say_what_they_need_and_whether_it_is_here(monkeypatch, capsys):
 
 @pytest.mark.parametrize(
     ("target", "option"),
-    [("executorch", ("--int8-activations",)), ("onnx", ("--soc", "sm8650"))],
+    [
+        ("executorch", ("--int8-activations",)),
+        ("executorch", ("--genai",)),
+        ("onnx", ("--soc", "sm8650")),
+    ],
 )
 def test_an_option_of_another_target_is_refused(monkeypatch, capsys, tmp_path, target, option):
     command = ("export", tmp_path, "-o", tmp_path / "bundle", "--target", target)

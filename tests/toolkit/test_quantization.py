@@ -7,14 +7,9 @@ from pathlib import Path
 import pytest
 
 from edgetune.cli import main
-from edgetune.data.records import read_records
 from edgetune.nano.ship import PACKAGE_BASE
 from edgetune.quantization import weight_error
-from edgetune.tools.reader import read_tools
-from edgetune.train import quantizer_calibration
-from edgetune.train.quantizer_calibration import calibration_ids
 from edgetune_export.weights.base import Base, load_base
-from edgetune_runtime.errors import InputError
 from edgetune_runtime.toolsets import dump_toolsets
 
 CITIES = ("Oslo", "Lima", "Rome", "Bonn", "Kyiv", "Baku")
@@ -48,8 +43,6 @@ def test_a_base_is_written_and_measured_before_and_after(
     monkeypatch, capsys, tmp_path, tiny_checkpoint, records, method
 ):
     options = ["--method", method, "--data", records["dev"], "--json", tmp_path / "out.json"]
-    if method == "gptq":
-        options += ["--calibration", records["train"]]
     assert run(monkeypatch, tiny_checkpoint("qwen2"), "-o", tmp_path / "base", *options) == 0
     assert "perplexity" in capsys.readouterr().out
     found = json.loads((tmp_path / "out.json").read_text())
@@ -84,14 +77,8 @@ def test_what_contradicts_itself_is_refused_before_anything_is_written(
     source, base = tiny_checkpoint("qwen2"), tmp_path / "base"
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "mine.txt").write_text("mine")
-    train, dev = records["train"], records["dev"]
     for arguments, sentence in (
-        ([source, "-o", base, "--method", "gptq"], "--method gptq and --calibration (none)"),
-        ([source, "-o", base, "--calibration", train], "--method mse and --calibration"),
-        (
-            [source, "-o", base, "--method", "gptq", "--calibration", dev, "--data", dev],
-            "--data and --calibration are both",
-        ),
+        ([source, "-o", base, "--embedding-bits", "6"], "embedding of 6 bits, expected 4 or 8"),
         ([source, "-o", base, "--tools", "phone_actions"], "--tools phone_actions: is for records"),
         ([PACKAGE_BASE, "-o", base], "is a base already, made by mse"),
         ([source, "-o", tmp_path / "notes"], "exists and is no base"),
@@ -123,26 +110,20 @@ def test_the_embedded_base_is_its_checkpoint_by_least_error_bit_for_bit(tmp_path
     assert made.weights_sha256 == Base(PACKAGE_BASE).weights_sha256
 
 
-def test_a_calibration_is_drawn_from_what_every_adapter_reads(
-    tiny_checkpoint, tmp_path, records, monkeypatch
-):
-    template = load_base(tiny_checkpoint("qwen2"), tmp_path / "base").template
-    toolset = read_tools(tmp_path / "tools.json")
-    examples = [
-        step for record in read_records(records["train"], toolset) for step in record.steps(toolset)
-    ]
-
-    def texts(shown="none", longest=1024):
-        drawn = calibration_ids(template, [(toolset, examples)], shown, longest)
-        return [template.tokenizer.decode(ids.tolist()) for ids in drawn]
-
-    found = texts()
-    assert len(found) == 8  # each of four records, for the selector and for its tool's arguments
-    assert sum("Rome" in text and '"city": "Rome"' in text for text in found) == 1
-    assert not any("forecast" in text for text in found)
-    assert all("forecast" in text for text in texts("full"))
-    monkeypatch.setattr(quantizer_calibration, "TOKENS", 100)
-    assert texts() == found[: len(texts())]
-    assert len(texts()) < 8
-    with pytest.raises(InputError, match="none of the examples"):
-        texts(longest=3)
+def test_a_held_out_text_is_measured_on(monkeypatch, capsys, tmp_path, tiny_checkpoint):
+    text = tmp_path / "prose.txt"
+    text.write_text("It rained all night, and in the morning the road was gone. " * 40)
+    options = ["--text", text, "--embedding-bits", 8, "--json", tmp_path / "out.json"]
+    assert run(monkeypatch, tiny_checkpoint("llama"), "-o", tmp_path / "base", *options) == 0
+    assert "times as much" in capsys.readouterr().out
+    found = json.loads((tmp_path / "out.json").read_text())["text"]
+    assert found["tokens"] > 500
+    assert found["before"] != found["after"] == pytest.approx(found["before"], rel=0.2)
+    assert Base(tmp_path / "base").embedding_bits == 8
+    text.write_text("")
+    assert run(monkeypatch, tiny_checkpoint("llama"), "-o", tmp_path / "b", "--text", text) == 2
+    assert "--text: it has 0 tokens" in capsys.readouterr().err
+    text.write_bytes(b"\xff\xfe\x00")
+    assert run(monkeypatch, tiny_checkpoint("llama"), "-o", tmp_path / "b", "--text", text) == 2
+    assert "is no UTF-8 text" in capsys.readouterr().err
+    assert not (tmp_path / "b").exists()

@@ -1,8 +1,8 @@
 """A float checkpoint made a base by one method, and what that costs it: figures before and after.
 
-Measured on the bare base, without adapters: how likely it finds the calls of held-out records, and
-how many of them it makes itself. What training makes good again is another question
-(`benchmarks/quantization.py`).
+Measured on the bare base, without adapters: how likely it finds a held-out text, how likely the
+calls of held-out records, and how many of these it makes itself. What training makes good again is
+another question (`benchmarks/quantization.py`).
 """
 
 import math
@@ -21,13 +21,12 @@ from edgetune.data.records import Example
 from edgetune.evaluate.evaluate import evaluate
 from edgetune.train.examples import adapters_data
 from edgetune.train.passes import loss_logits, measure
-from edgetune.train.quantizer_calibration import calibration_ids
 from edgetune_export.lowering.targets import refusals
-from edgetune_export.progress import stage
+from edgetune_export.progress import stage, track
 from edgetune_export.prompts.prefixes import toolset_prompts
 from edgetune_export.run import Run, run_assets
 from edgetune_export.torch_engine import TorchEngine
-from edgetune_export.weights.base import WEIGHTS, Base, Calibration, load_base
+from edgetune_export.weights.base import WEIGHTS, Base, load_base
 from edgetune_export.weights.checkpoint import open_checkpoint
 from edgetune_export.weights.quantize import dequantize
 from edgetune_export.weights.quantizers import FLOAT
@@ -36,6 +35,10 @@ from edgetune_runtime.calls import Toolset
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import existing_parent, require_own_directory
 from edgetune_runtime.options import Options
+
+TEXT_TOKENS = 20_000
+"""Tokens of a text that are measured on."""
+WINDOW = 512
 
 MAX_LENGTH = 2048
 """The most tokens of an example; longer ones are left out."""
@@ -66,6 +69,7 @@ class Quantization:
     before: Quality | None
     """Of the float checkpoint; None where there were no records to measure on."""
     after: Quality | None
+    text: "TextPerplexity | None"
 
     def as_json(self) -> dict[str, Any]:
         """One JSON object."""
@@ -77,7 +81,17 @@ class Quantization:
             "weight_error": self.weight_error,
             "float": self.before and asdict(self.before),
             "int4": self.after and asdict(self.after),
+            "text": self.text and asdict(self.text),
         }
+
+
+@dataclass(frozen=True)
+class TextPerplexity:
+    """The perplexity of a held-out text, in windows of `WINDOW` tokens."""
+
+    tokens: int
+    before: float
+    after: float
 
 
 @dataclass(frozen=True)
@@ -91,17 +105,18 @@ class Records:
 def quantize_checkpoint(
     checkpoint: str,
     output: Path,
-    method: str,
+    method: str | None = None,
     *,
-    calibrate_on: Records | None = None,
+    embedding_bits: int | None = None,
     held_out: Records | None = None,
+    text: str | None = None,
 ) -> Quantization:
     """Make the base `output` of `checkpoint` (a directory, a GGUF file, a hub id or a short name).
 
-    A quantizer that reads texts, and no other, needs `calibrate_on`. Raises InputError for a
-    `checkpoint` that is a base already or that no target takes, an `output` that is something else,
-    and whatever is wrong with checkpoint or records. `output` is written whole or not at all, after
-    the float checkpoint was measured: records that cannot be measured on leave nothing.
+    `method` and `embedding_bits` are `load_base`'s. Raises InputError for a `checkpoint` that is a
+    base already or that no target takes, an `output` that is something else, and whatever is wrong
+    with checkpoint, records or `text`. `output` is written whole or not at all, after the float
+    checkpoint was measured: what cannot be measured on leaves nothing.
     """
     if checkpoint == EMBEDDED:
         raise InputError(
@@ -114,23 +129,40 @@ def quantize_checkpoint(
             "float checkpoint that it was made of."
         )
     require_own_directory(output, ("base.json", WEIGHTS), "base")
-    calibration: Calibration | None = None
-    if calibrate_on is not None:
-        calibration = partial(
-            calibration_ids,
-            records=[(calibrate_on.toolset, calibrate_on.examples)],
-            shown="full",
-            max_length=MAX_LENGTH,
-        )
     source = open_checkpoint(*open_name(checkpoint, None))
     refusals(source)
     with tempfile.TemporaryDirectory(dir=existing_parent(output), prefix=".float.") as place:
         beside = Path(place)
         whole = load_base(source, beside / "base", name=checkpoint, method=FLOAT)
         before = None if held_out is None else quality(whole, held_out)
-        base = load_base(source, output, name=checkpoint, method=method, calibration=calibration)
+        plain = None if text is None else text_perplexity(whole, text)
+        base = load_base(
+            source, output, name=checkpoint, method=method, embedding_bits=embedding_bits
+        )
         after = None if held_out is None else quality(base, held_out)
-        return Quantization(base, weight_error(whole, base), before, after)
+        on_text = None
+        if text is not None and plain is not None:
+            on_text = TextPerplexity(plain[1], plain[0], text_perplexity(base, text)[0])
+        return Quantization(base, weight_error(whole, base), before, after, on_text)
+
+
+def text_perplexity(base: Base, text: str) -> tuple[float, int]:
+    """The perplexity of the first `TEXT_TOKENS` tokens of `text`, and how many of them count.
+
+    In windows of `WINDOW` tokens, whose first is given, in float32 on the CPU. Raises InputError
+    for a text of less than two tokens.
+    """
+    ids = torch.tensor(base.template.ids(text)[:TEXT_TOKENS])
+    if len(ids) < 2:
+        raise InputError(f"--text: it has {len(ids)} tokens, at least two are needed; give more.")
+    model, loss, count = base.model(), 0.0, 0
+    windows = [window for window in ids.split(WINDOW) if len(window) > 1]
+    for window in track(windows, f"Perplexity of {base.name}, {base.method}"):
+        with torch.inference_mode():
+            logits = model(window[None]).logits[0, :-1]
+        loss += torch.nn.functional.cross_entropy(logits, window[1:], reduction="sum").item()
+        count += len(window) - 1
+    return math.exp(loss / count), count
 
 
 def quality(base: Base, records: Records) -> Quality:

@@ -50,7 +50,9 @@ class BaseSettings(Section):
     revision: str | None = None
     """Commit, tag or branch of a hub id."""
     quantization: str | None = None
-    """How a float checkpoint is made int4, by default mse; float leaves it, to compare with."""
+    """How a float checkpoint is made int4 [gptq beyond 50 million parameters, mse]; or float."""
+    embedding_bits: Literal[4, 8] | None = None
+    """Of the embedding table and the output head [8 beyond 50 million parameters, 4]."""
 
     @field_validator("quantization")
     @classmethod

@@ -60,14 +60,18 @@ def _compiled(name: str, parameters: str) -> tuple[Limits, Table]:
             made[place] = (LIMITS[place] if compiler.typed.counts else LIMITS[0]), table
         return table is not None
 
+    last = len(LIMITS) - 1
     place = _fitting.get((name, parameters), 0)
     if not fits(place, ROOM_AT_LAST if place else ROOM):
-        # By halves: the smaller the limits, the smaller the table.
-        place = bisect_left(range(len(LIMITS)), True, lo=1, key=fits)
-    if place == len(LIMITS) and not fits(place := place - 1, ROOM_AT_LAST):
-        raise GrammarError(
-            f"tool '{name}', parameters: the schema needs over {ROOM_AT_LAST:,} states; shorten "
-            "its lists of constants, its patterns or its `minLength` and `minItems`."
-        )
+        if fits(last):
+            # By halves: the smaller the limits, the smaller the table.
+            place = bisect_left(range(last), True, lo=1, key=fits)
+        elif fits(last, ROOM_AT_LAST):
+            place = last
+        else:
+            raise GrammarError(
+                f"tool '{name}', parameters: the schema needs over {ROOM_AT_LAST:,} states; "
+                "shorten its lists of constants, its patterns or its `minLength` and `minItems`."
+            )
     _fitting[name, parameters] = place
     return made[place]

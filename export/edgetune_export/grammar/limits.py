@@ -9,8 +9,11 @@ from dataclasses import dataclass
 
 ROOM = 6000
 """States that an automaton of arguments may have before its limits are made smaller."""
-ROOM_AT_LAST = 20_000
+ROOM_AT_LAST = 12_000
 """States that it may have under the smallest limits: long lists of constants, not counters."""
+WORK = 400
+"""Steps that may be taken for each state that there is room for: bounds a try to a second or two.
+"""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ wider. This module knows patterns and characters, neither schemas nor tokens.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from edgetune_export.grammar.character_classes import (
     EVERY,
@@ -71,6 +72,7 @@ class _Anchor:
 _Part = _Characters | _Sequence | _Choice | _Repeated | _Look | _Anchor
 
 
+@lru_cache(maxsize=1024)
 def matching(pattern: str, longest: int | None = None, generous: bool = False) -> Node:
     """The contents of strings in which `pattern` matches somewhere.
 

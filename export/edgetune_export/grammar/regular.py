@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from edgetune_export.grammar.tables import Table, TooLarge, common, difference, reduced
+from edgetune_export.grammar.tables import ENDLESS, STEPS, Room, Table, common, difference, reduced
 
 Edge = tuple[int, int, int]
 """An inclusive range of bytes and the state after it."""
@@ -112,10 +112,10 @@ WAYS = 8
 """States of the construction for one state of the automaton that is to come, at most."""
 
 
-def minimal(node: Node, room: int | None = None) -> Table:
+def minimal(node: Node, room: Room = ENDLESS) -> Table:
     """The minimal automaton of `node`'s language, its states numbered in breadth-first order.
 
-    Raises TooLarge where more than `room` states would be needed on the way.
+    Raises TooLarge where more states than `room` has would be needed on the way.
     """
     if isinstance(node, Table):
         return node
@@ -133,14 +133,14 @@ def minimal(node: Node, room: int | None = None) -> Table:
 class _Nfa:
     """Thompson's construction; edges carry inclusive byte ranges."""
 
-    def __init__(self, room: int | None) -> None:
+    def __init__(self, room: Room) -> None:
         self._room = room
         self._last = 0
         self.edges: list[list[Edge]] = []
         self.empty: list[list[int]] = []
 
     def state(self) -> int:
-        self._check(len(self.edges) // WAYS)
+        self._room.hold(len(self.edges) // WAYS)
         self.edges.append([])
         self.empty.append([])
         return len(self.edges) - 1
@@ -196,7 +196,7 @@ class _Nfa:
 
     def _add_table(self, laid: "_Laid", start: int) -> int:
         first = len(self.edges)
-        self._check((first + len(laid.runs)) // WAYS)
+        self._room.hold((first + len(laid.runs)) // WAYS)
         self.edges += [
             [(low, high, first + target) for low, high, target in row] for row in laid.runs
         ]
@@ -289,10 +289,11 @@ class _Nfa:
         def number(targets: frozenset[int]) -> int:
             if targets not in numbers:
                 closed = self._closure(targets)
+                self._room.take(len(closed))
                 if closed not in known:
                     known[closed] = len(sets) + 1
                     sets.append(closed)
-                    self._check(len(sets))
+                    self._room.hold(len(sets))
                 numbers[targets] = known[closed]
             return numbers[targets]
 
@@ -303,6 +304,7 @@ class _Nfa:
             for low, high, targets in _apart([e for state in states for e in self.edges[state]]):
                 row[low : high + 1] = number(targets)
             rows.append(row)
+        self._room.take(STEPS * len(sets))
         return np.vstack(rows), np.array([False, *(last in states for states in sets)])
 
     def _closure(self, states: frozenset[int]) -> frozenset[int]:
@@ -315,10 +317,6 @@ class _Nfa:
                     seen.add(target)
                     waiting.append(target)
         return frozenset(state for state in seen if self.edges[state] or state == self._last)
-
-    def _check(self, states: int) -> None:
-        if self._room is not None and states > self._room:
-            raise TooLarge(f"over {self._room} states")
 
 
 def _apart(edges: list[Edge]) -> Iterator[tuple[int, int, frozenset[int]]]:

@@ -22,7 +22,7 @@ from referencing.exceptions import Unresolvable
 from edgetune_export.grammar.drafts import modern
 from edgetune_export.grammar.json_numbers import number
 from edgetune_export.grammar.json_text import constant, string
-from edgetune_export.grammar.limits import ROOM_AT_LAST, Limits
+from edgetune_export.grammar.limits import WORK, Limits
 from edgetune_export.grammar.merge import (
     COMBINED,
     CONSTRAINTS,
@@ -36,7 +36,7 @@ from edgetune_export.grammar.merge import (
 )
 from edgetune_export.grammar.order import followed
 from edgetune_export.grammar.regular import NOTHING, Either, Literal, Node, minimal
-from edgetune_export.grammar.tables import Table, TooLarge, disjoint
+from edgetune_export.grammar.tables import Room, Table, TooLarge, disjoint
 from edgetune_export.grammar.typed import Typed
 from edgetune_runtime.calls import Tool
 from edgetune_runtime.errors import GrammarError
@@ -54,11 +54,11 @@ _UNSUPPORTED = ("$dynamicRef", "$recursiveRef")
 class SchemaCompiler:
     """One tool's schema on its way to a language; `field` is the path for error messages."""
 
-    def __init__(self, tool: Tool, limits: Limits, room: int) -> None:
+    def __init__(self, tool: Tool, limits: Limits, states: int) -> None:
         self._tool = tool
         self._root = modern({"type": "object", **tool.parameters})
         self.typed = Typed(self, limits)
-        self._limits, self._room = limits, room
+        self._limits, self._room = limits, Room(states, WORK * states)
         self._inside: list[str] = []
         self._parts = 0
         self._known: dict[tuple[Any, ...], Node] = {}
@@ -271,7 +271,7 @@ class SchemaCompiler:
 
     def _are_apart(self, schemas: list[Any], nodes: list[Node]) -> bool:
         """Whether clearly no value satisfies two alternatives of a `oneOf`."""
-        tables = [minimal(node, ROOM_AT_LAST) for node in nodes]
+        tables = [minimal(node, self._room) for node in nodes]
         for (a, left), (b, right) in combinations(zip(schemas, tables, strict=True), 2):
             both_objects = all("object" in _types(self._plain(s)) for s in (a, b))
             if not (left.start and right.start):

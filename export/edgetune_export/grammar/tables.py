@@ -6,6 +6,7 @@ This module knows tables alone: neither the expressions that they come from, nor
 from collections import defaultdict
 from dataclasses import dataclass
 from itertools import pairwise
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,33 @@ class TooLarge(ValueError):
     """An automaton would have more states than it was given room for."""
 
 
+STEPS = 250
+"""Steps that a state of an automaton costs, which is made, merged and laid in; one step is another
+place of an expression that can be reached without a byte."""
+
+
+class Room:
+    """How many states an automaton may have, and how many steps all may take that lead to it."""
+
+    def __init__(self, states: float = inf, steps: float = inf) -> None:
+        self._states = states
+        self._left = steps
+
+    def hold(self, states: int) -> None:
+        """Raise TooLarge unless an automaton may have as many."""
+        if states > self._states:
+            raise TooLarge(f"over {self._states} states")
+
+    def take(self, steps: int) -> None:
+        """Count steps. Raises TooLarge where too many were taken."""
+        self._left -= steps
+        if self._left < 0:
+            raise TooLarge("too many steps")
+
+
+ENDLESS = Room()
+
+
 def reduced(transitions: NDArray[np.int32], final: NDArray[np.bool_]) -> Table:
     """The minimal table of `[states, 256]` transitions that start in state 1, 0 being dead.
 
@@ -51,13 +79,13 @@ def restarted(table: Table, start: int) -> Table:
     return _renumbered(table.transitions, table.final, start)
 
 
-def common(left: Table, right: Table, room: int | None = None) -> Table:
-    """The words of both languages. Raises TooLarge beyond `room` states."""
+def common(left: Table, right: Table, room: Room = ENDLESS) -> Table:
+    """The words of both languages. Raises TooLarge beyond `room`."""
     return _product(left, right, room, without=False)
 
 
-def difference(left: Table, right: Table, room: int | None = None) -> Table:
-    """The words of `left` that are none of `right`. Raises TooLarge beyond `room` states."""
+def difference(left: Table, right: Table, room: Room = ENDLESS) -> Table:
+    """The words of `left` that are none of `right`. Raises TooLarge beyond `room`."""
     return _product(left, right, room, without=True)
 
 
@@ -66,7 +94,7 @@ def disjoint(left: Table, right: Table) -> bool:
     return not common(left, right).start
 
 
-def _product(left: Table, right: Table, room: int | None, *, without: bool) -> Table:
+def _product(left: Table, right: Table, room: Room, *, without: bool) -> Table:
     """Pairs of states, found layer by layer; `without`: the words of `left` that are not right's.
 
     A pair is dead where its left is, and for common words where its right is.
@@ -91,12 +119,12 @@ def _product(left: Table, right: Table, room: int | None, *, without: bool) -> T
         fresh = [key for key in found.tolist() if key not in number]
         for key in fresh:
             number[key] = len(number)
-        if room is not None and len(number) > room:
-            raise TooLarge(f"over {room} states")
+        room.hold(len(number))
         if fresh:
             pairs.append(np.array(fresh))
         numbers = np.array([number[key] for key in found.tolist()], np.int32)
         rows.append(numbers[place.reshape(keys.shape)])
+    room.take(STEPS * len(number))
     every = np.concatenate([np.zeros(1, np.int64), *pairs])
     is_final = right.final[every % width]
     final = left.final[every // width] & (~is_final if without else is_final)

@@ -9,6 +9,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from functools import lru_cache
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -180,8 +181,9 @@ class Typed:
 
     def _fits(self, key: str, pattern: str, field: str) -> bool:
         """Whether some reader may find `pattern` in `key`."""
-        table = minimal(quoted(self._matching(pattern, field, generous=True)))
-        return table.accepts(_text(key))
+        return _minimal_of(quoted(self._matching(pattern, field, generous=True))).accepts(
+            _text(key)
+        )
 
     def _array(self, schema: Mapping[str, Any], field: str, depth: int) -> Node:
         if any(isinstance(value, list) for _, value in _refused(schema)):
@@ -324,6 +326,9 @@ class Typed:
             return Both((node, multiples(step, kind)))
         except ValueError as error:
             raise self._schemas.error(field, str(error)) from error
+
+
+_minimal_of = lru_cache(maxsize=256)(minimal)
 
 
 def _refused(schema: Mapping[str, Any]) -> list[tuple[str, Any]]:

@@ -17,4 +17,4 @@ def _partitioner() -> Any:
 
 COREML = Delegate("coreml", "CoreMLBackend", _partitioner)
 
-lower, check = COREML.lower, COREML.check
+settings, lower, check = COREML.settings, COREML.lower, COREML.check

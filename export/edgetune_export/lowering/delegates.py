@@ -40,11 +40,19 @@ class Delegate:
     partitioner: Callable[[], Any]
     """Makes ExecuTorch's partitioner; imports the delegate's package."""
 
-    def lower(self, base: Base, bundle: Path, wishes: Wishes) -> Target:
+    def settings(self, base: Base, wishes: Wishes) -> dict[str, int]:
+        """`export_delegate`'s choice (`targets.Lowering.settings`)."""
+        return {"rank": max(1, wishes.largest_rank)}
+
+    def lower(self, base: Base, bundle: Path, settings: Mapping[str, Any]) -> Target:
         """The target of a bundle (`targets.Lowering.lower`)."""
-        rank = max(1, wishes.largest_rank)
-        options = export_delegate(base, bundle / self.target, self, rank=rank)
-        return Target(name=self.target, model=f"{self.target}/{MODEL}", options=options)
+        options = export_delegate(base, bundle / self.target, self, **settings)
+        return Target(
+            name=self.target,
+            model=f"{self.target}/{MODEL}",
+            context_length=min(CONTEXT_LENGTH, base.shape.context_length),
+            options=options,
+        )
 
     def check(self, model: Path, manifest: Manifest) -> str:
         """The program's structure (`targets.Lowering.check`)."""
@@ -81,7 +89,6 @@ def export_delegate(
     check_program(directory / MODEL, delegate.id, base.shape.layers, len(base.slots()))
     return {
         "executorch": version("executorch"),
-        "context_length": context_length,
         "chunk": chunk,
         "max_rank": rank,
         "activations": "float16",

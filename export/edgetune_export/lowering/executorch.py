@@ -29,11 +29,20 @@ MAX_RANK = 64
 """The largest rank that a program takes, unless an adapter needs more."""
 
 
-def lower(base: Base, bundle: Path, wishes: Wishes) -> Target:
+def settings(base: Base, wishes: Wishes) -> dict[str, int]:
+    """`export_executorch`'s choice (`targets.Lowering.settings`)."""
+    return {"max_rank": max(MAX_RANK, wishes.largest_rank)}
+
+
+def lower(base: Base, bundle: Path, settings: Mapping[str, Any]) -> Target:
     """The target `executorch` of a bundle (`targets.Lowering.lower`)."""
-    rank = max(MAX_RANK, wishes.largest_rank)
-    options = export_executorch(base, bundle / "executorch", max_rank=rank)
-    return Target(name="executorch", model=f"executorch/{MODEL}", options=options)
+    options = export_executorch(base, bundle / "executorch", **settings)
+    return Target(
+        name="executorch",
+        model=f"executorch/{MODEL}",
+        context_length=min(CONTEXT_LENGTH, base.shape.context_length),
+        options=options,
+    )
 
 
 def export_executorch(
@@ -67,7 +76,6 @@ def export_executorch(
     write_bytes(directory / MODEL, content)
     return {
         "executorch": version("executorch"),
-        "context_length": context_length,
         "max_rank": max_rank,
         "activations": "int8",
         "slots": slots,

@@ -16,7 +16,7 @@ from torchao.quantization import IntxUnpackedToInt8Tensor
 from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
 from edgetune_export.weights.base import Base
-from edgetune_export.weights.quantize import GROUP, Quantized
+from edgetune_export.weights.quantize import Quantized
 from edgetune_runtime.slots import split_slot_name
 
 Pair = tuple[torch.Tensor, torch.Tensor]
@@ -229,8 +229,8 @@ def _parameter(quantized: Quantized, activations: str | None) -> nn.Parameter:
         qdata=codes,
         scale=quantized.scales,
         zero_point=torch.zeros_like(quantized.scales, dtype=torch.int8),
-        target_dtype=torch.int4,  # type: ignore[attr-defined]
-        block_size=(1, GROUP),
+        target_dtype=torch.int8 if quantized.bits == 8 else torch.int4,  # type: ignore[attr-defined]
+        block_size=(1, quantized.group),
         dtype=torch.float32,
         activation_quantization=activations,
     )

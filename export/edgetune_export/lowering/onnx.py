@@ -16,6 +16,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
+from edgetune_export.base_size import is_large
 from edgetune_export.lowering.onnx_graph import DATA, MODEL, Graph
 from edgetune_export.lowering.targets import TARGETS, Wishes
 from edgetune_export.progress import stage
@@ -37,22 +39,37 @@ ACCURACY_LEVEL = 0
 """MatMulNBits' `accuracy_level`: 0 computes in float32, 4 lets the processor round activations to
 int8 in groups of 32. Against float32, level 4 moved the logits by 1.2 % (hidden size 256) to 2.6 %
 (896) of their spread and saved a sixth to a third of a decode step's processor time on x86-64: too
-much for checks that tell a wrong scale from a right one, so it is chosen explicitly."""
+much where checks are to tell a wrong scale from a right one, so it is taken for large bases."""
 
 INT8_LEVEL = 4
-"""The `accuracy_level` that is chosen by `--int8-activations`."""
+"""The `accuracy_level` of `--int8-activations`, and of a large base where nobody chooses."""
 
 MAX_LENGTH = 4096
 """Longest sequence that stock onnxruntime-genai reserves a K/V cache for unless it is told another;
 a base's own limit (32k and more) would cost gigabytes."""
 
 
-def lower(base: Base, bundle: Path, wishes: Wishes) -> Target:
+def settings(base: Base, wishes: Wishes) -> dict[str, int]:
+    """`export_onnx`'s choice (`targets.Lowering.settings`)."""
+    return {"accuracy_level": accuracy_level(base, wishes.int8_activations)}
+
+
+def lower(base: Base, bundle: Path, settings: Mapping[str, Any]) -> Target:
     """The target `onnx` of a bundle (`targets.Lowering.lower`)."""
-    level = INT8_LEVEL if wishes.int8_activations else ACCURACY_LEVEL
     with stage("Lowering the base to ONNX"):
-        options = export_onnx(base, bundle / "onnx", accuracy_level=level)
-    return Target(name="onnx", model=f"onnx/{MODEL}", options=options)
+        options = export_onnx(base, bundle / "onnx", **settings)
+    return Target(
+        name="onnx",
+        model=f"onnx/{MODEL}",
+        context_length=base.shape.context_length,
+        options=options,
+    )
+
+
+def accuracy_level(base: Base, int8_activations: bool | None) -> int:
+    """The level for what was wished (`Wishes.int8_activations`)."""
+    rounded = is_large(base.parameters) if int8_activations is None else int8_activations
+    return INT8_LEVEL if rounded else ACCURACY_LEVEL
 
 
 def export_onnx(

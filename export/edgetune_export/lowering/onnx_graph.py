@@ -17,7 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx.external_data_helper import load_external_data_for_tensor, uses_external_data
 
 from edgetune_export.weights.base import Base
-from edgetune_export.weights.quantize import GROUP, pack
+from edgetune_export.weights.quantize import GROUP, unsigned_bytes
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.manifest import Slot
 from edgetune_runtime.slots import tensor_names
@@ -132,20 +132,20 @@ class Graph:
         if f"{name}.scales" in self._weights:
             return
         quantized = base.quantized()[name]
-        packed = pack(quantized.codes).numpy()
+        data = unsigned_bytes(quantized).numpy()
         if name == _EMBEDDING:
-            self._weights[f"{name}.rows"] = packed
+            self._weights[f"{name}.rows"] = data
         if name != _EMBEDDING or base.shape.tied:
-            blocks = packed.reshape(packed.shape[0], -1, GROUP // 2)
+            blocks = data.reshape(data.shape[0], -1, GROUP * quantized.bits // 8)
             self._weights[f"{name}.blocks"] = blocks
-        self._weights[f"{name}.scales"] = quantized.scales.numpy()
+        self._weights[f"{name}.scales"] = quantized.scales_of_32.numpy()
 
     def _become_matmul(self, node: onnx.NodeProto, name: str, accuracy_level: int) -> None:
-        rows, groups, _ = self._weights[f"{name}.blocks"].shape
+        rows, groups, size = self._weights[f"{name}.blocks"].shape
         attributes = {
             "K": groups * GROUP,
             "N": rows,
-            "bits": 4,
+            "bits": size * 8 // GROUP,
             "block_size": GROUP,
             "accuracy_level": accuracy_level,
         }
@@ -153,8 +153,10 @@ class Graph:
         _become(node, "MatMulNBits", inputs, attributes)
 
     def _become_gather(self, node: onnx.NodeProto, name: str) -> None:
-        # Unsigned data without zero points: the op takes 8 off, as `pack` added it.
-        attributes = {"bits": 4, "block_size": GROUP, "gather_axis": 0, "quantize_axis": 1}
+        # Unsigned data without zero points: the op takes half the range off.
+        rows, scales = self._weights[f"{name}.rows"], self._weights[f"{name}.scales"]
+        bits = rows.shape[1] * 8 // (scales.shape[1] * GROUP)
+        attributes = {"bits": bits, "block_size": GROUP, "gather_axis": 0, "quantize_axis": 1}
         inputs = [f"{name}.rows", node.input[1], f"{name}.scales"]
         _become(node, "GatherBlockQuantized", inputs, attributes)
 

@@ -11,10 +11,11 @@ from collections import Counter
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import onnx
 
-from edgetune_export.lowering.chips import Chip
+from edgetune_export.lowering.chips import Chip, find_chips
 from edgetune_export.lowering.static_graph import embedding_graph, static_graph
 from edgetune_export.lowering.targets import TARGETS, Wishes
 from edgetune_export.progress import console, stage
@@ -30,11 +31,21 @@ CONTEXT_LENGTH = 1024
 """The most tokens of the K/V cache; each step reads all of it, used or not."""
 
 
-def lower(base: Base, bundle: Path, wishes: Wishes) -> Target:
+def settings(base: Base, wishes: Wishes) -> dict[str, Any]:
+    """`export_qnn`'s choices (`targets.Lowering.settings`)."""
+    return {"socs": list(wishes.chips), "rank": max(1, wishes.largest_rank)}
+
+
+def lower(base: Base, bundle: Path, settings: Mapping[str, Any]) -> Target:
     """The target `qnn` of a bundle (`targets.Lowering.lower`); the engine takes the first chip."""
-    chips = wishes.chips
-    options = export_qnn(base, bundle / "qnn", chips, rank=max(1, wishes.largest_rank))
-    return Target(name="qnn", model=f"qnn/{next(iter(chips))}/{DECODE}", options=options)
+    chips = find_chips(settings["socs"])
+    options = export_qnn(base, bundle / "qnn", chips, rank=settings["rank"])
+    return Target(
+        name="qnn",
+        model=f"qnn/{next(iter(chips))}/{DECODE}",
+        context_length=min(CONTEXT_LENGTH, base.shape.context_length),
+        options=options,
+    )
 
 
 def export_qnn(
@@ -70,7 +81,6 @@ def export_qnn(
         "onnxruntime_qnn": version("onnxruntime-qnn"),
         "socs": ",".join(chips),
         "chunk": chunk,
-        "context_length": context_length,
         "max_rank": rank,
         "activations": "float16",
     }

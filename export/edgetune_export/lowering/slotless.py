@@ -4,12 +4,12 @@ The slots' nodes are taken out of a copy of the small `model.onnx`; its weights 
 own file, linked. Knows the node names that `onnx_graph` gives, and nothing of engines.
 """
 
-import shutil
 from pathlib import Path
 
 import onnx
 
 from edgetune_runtime.errors import BundleError
+from edgetune_runtime.files import link
 from edgetune_runtime.manifest import Slot
 
 
@@ -42,10 +42,7 @@ def write_slotless(model: Path, slots: tuple[Slot, ...], directory: Path) -> Pat
         del field[:]
         field.extend(values)
     for data in model.parent.glob(f"{model.name}.data*"):
-        try:
-            (directory / data.name).hardlink_to(data.resolve())
-        except OSError:
-            shutil.copyfile(data, directory / data.name)
+        link(data, directory / data.name)
     path = directory / model.name
     onnx.save(proto, path)
     return path

@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
 from edgetune_export.weights.base import Base
-from edgetune_export.weights.quantize import GROUP, Quantized, pack
+from edgetune_export.weights.quantize import GROUP, Quantized, unsigned_bytes
 from edgetune_runtime.slots import tensor_names
 
 _OPSET = 21
@@ -28,9 +28,9 @@ def embedding_graph(base: Base) -> onnx.ModelProto:
     draft = _Draft()
     table = base.quantized()[_TABLE]
     ids = draft.input("ids", [1, "length"], TensorProto.INT64)
-    rows = draft.constant("rows", pack(table.codes).numpy())
-    attributes = {"bits": 4, "block_size": GROUP, "gather_axis": 0, "quantize_axis": 1}
-    scales = draft.constant("scales", table.scales.numpy())
+    rows = draft.constant("rows", unsigned_bytes(table).numpy())
+    attributes = {"bits": table.bits, "block_size": GROUP, "gather_axis": 0, "quantize_axis": 1}
+    scales = draft.constant("scales", table.scales_of_32.numpy())
     hidden = draft.node("GatherBlockQuantized", rows, ids, scales, domain=_CONTRIB, **attributes)
     draft.output("hidden", hidden, [1, "length", base.shape.hidden_size])
     return draft.model("embedding")
@@ -216,16 +216,17 @@ class _Decoder:
     def _linear(self, value: str, module: str) -> str:
         draft, quantized = self._draft, self._weights[f"{module}.weight"]
         rows, columns = quantized.codes.shape
-        blocks = pack(quantized.codes).numpy().reshape(rows, -1, GROUP // 2)
+        data = unsigned_bytes(quantized).numpy()
+        blocks = data.reshape(rows, -1, GROUP * quantized.bits // 8)
         result = draft.node(
             "MatMulNBits",
             value,
             draft.constant(f"{module}.blocks", blocks),
-            draft.constant(f"{module}.scales", quantized.scales.numpy()),
+            draft.constant(f"{module}.scales", quantized.scales_of_32.numpy()),
             domain=_CONTRIB,
             K=columns,
             N=rows,
-            bits=4,
+            bits=quantized.bits,
             block_size=GROUP,
         )
         bias = self._rest.get(f"{module}.bias")

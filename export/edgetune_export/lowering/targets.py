@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgetune_export.lowering.chips import Chip
 from edgetune_export.lowering.requirements import (
@@ -37,8 +37,9 @@ class Wishes:
     """Of the adapters that will be bound; 0 where there is none."""
     chips: Mapping[str, Chip]
     """What to compile for, where a target is made for each chip apart."""
-    int8_activations: bool = False
-    """Where a target leaves the choice: round activations to int8, for speed."""
+    int8_activations: bool | None = None
+    """Where a target leaves the choice: round activations to int8, for speed; None: if the base is
+    large (`base_size`)."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Lowering:
     """One target."""
 
     module: str
-    """Has a function `lower` and, where no engine runs the target, `check`."""
+    """Has functions `settings`, `lower` and, where no engine runs the target, `check`."""
     silicon: str
     """What its artifact runs on."""
     extra: str
@@ -77,13 +78,21 @@ class Lowering:
                 f"{base.directory / 'config.json'}: {why}; choose another base or another target."
             )
 
-    def lower(self, base: "Base", bundle: Path, wishes: Wishes) -> "Target":
-        """Write the artifact of `base` into a folder of its own in the directory `bundle`.
+    def settings(self, base: "Base", wishes: Wishes) -> Mapping[str, Any]:
+        """What the artifact depends on beside `base`: the target's own terms for what is wished.
+
+        They can be written as JSON.
+        """
+        found: Mapping[str, Any] = import_module(self.module).settings(base, wishes)
+        return found
+
+    def lower(self, base: "Base", bundle: Path, settings: Mapping[str, Any]) -> "Target":
+        """Write the artifact of `base` into the folder of the target's name in `bundle`.
 
         Returns its entry in the manifest. Raises InputError for a base that would not be computed
-        faithfully.
+        faithfully. `cache` does it where it has not been done before.
         """
-        lowered: Target = import_module(self.module).lower(base, bundle, wishes)
+        lowered: Target = import_module(self.module).lower(base, bundle, settings)
         return lowered
 
     def check(self, model: Path, manifest: "Manifest") -> str:

@@ -13,4 +13,4 @@ def _partitioner() -> Any:
 
 VULKAN = Delegate("vulkan", "VulkanBackend", _partitioner)
 
-lower, check = VULKAN.lower, VULKAN.check
+settings, lower, check = VULKAN.settings, VULKAN.lower, VULKAN.check

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgetune_export.listing import file_entry
 from edgetune_export.lowering.slotless import write_slotless
 from edgetune_export.verify.reference import BASE, DIRECTORY, Prefill, Reference
 from edgetune_runtime.agent import Agent
@@ -155,7 +156,8 @@ def _slotless(stand: Stand, prefill: Prefill) -> NDArray[np.float32]:
     with tempfile.TemporaryDirectory() as place:
         plain = write_slotless(stand.file(BASE), manifest.slots, Path(place))
         alone = stand.target.model_copy(update={"model": plain.name})
-        slotless = manifest.model_copy(update={"targets": (alone,)})
+        file = file_entry(Path(place), plain, alone.name)
+        slotless = manifest.model_copy(update={"targets": (alone,), "files": (file,)})
         bundle = Bundle(Path(place), slotless, stand.bundle.assets)
         return _run(open_engine(bundle, stand.engine.name), prefill)
 

@@ -6,7 +6,7 @@ PEFT and the torch engine (`reference`), or is computed anew from a run. What an
 judged in `engine`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -46,7 +46,7 @@ from edgetune_runtime.bundle import (
 from edgetune_runtime.engines import has_engine
 from edgetune_runtime.errors import BundleError, EdgetuneError, InputError
 from edgetune_runtime.files import inside, sha256_file
-from edgetune_runtime.manifest import Adapter, Manifest, Target
+from edgetune_runtime.manifest import ANY, GENAI, VERIFY, Adapter, Manifest, Target
 from edgetune_runtime.slots import slots_of, tensor_names
 
 T = TypeVar("T")
@@ -56,9 +56,10 @@ def climb(bundle_path: Path, engine: str | None = None, run: Path | None = None)
     """Climb the ladder: every check in order, as far as what it stands on holds.
 
     `engine` None climbs it with every engine; of a target that runs on its own silicon alone the
-    structure is checked; `run` computes the reference anew from
-    that run. Raises InputError where there is no directory at `bundle_path`, or no finished run on
-    an int4 base at `run`; whatever is wrong with a bundle makes a check fail.
+    structure is checked. With an engine, nothing is asked for that other targets need. `run`
+    computes the reference anew from that run. Raises InputError where there is no directory at
+    `bundle_path`, or no finished run on an int4 base at `run`; whatever is wrong with a bundle
+    makes a check fail.
     """
     if not bundle_path.is_dir():
         raise InputError(f"{bundle_path}: no such directory; give what 'edgetune export' wrote.")
@@ -135,9 +136,13 @@ def _climb(ladder: _Ladder, engine: str | None, run: Run | None) -> None:
             "export with that target."
         )
     # All of these are tried, so that what is wrong is named as closely as can be.
-    ladder.check("files", _check_files, path, manifest)
+    needed = {entry.needed_by for entry in manifest.files}
+    if engine is not None:
+        needed = {ANY, engine, *((VERIFY,) if run is None else ())}
+    ladder.check("files", _check_files, path, manifest, needed)
+    genai = GENAI in needed
     for adapter in manifest.adapters:
-        ladder.check("blob", _check_blob, path, manifest, adapter, adapter=adapter.name)
+        ladder.check("blob", _check_blob, path, manifest, adapter, genai, adapter=adapter.name)
     if not ladder.holds:
         return ladder.leave()
     bundle = ladder.open("contents", lambda: (open_bundle(path, check=False), "all can be read"))
@@ -150,7 +155,7 @@ def _climb(ladder: _Ladder, engine: str | None, run: Run | None) -> None:
     for adapter in manifest.adapters:
         ladder.check("scale", _check_scale, path, adapter, wanted, adapter=adapter.name)
     for target in manifest.targets:
-        if not has_engine(target):
+        if engine is None and not has_engine(target):
             ladder.check(f"{target.name}: structure", _check_structure, bundle, target)
     for name in runnable if engine is None else [engine]:
         stand = ladder.open(f"engine: {name}", partial(_open, bundle, name, wanted))
@@ -178,19 +183,20 @@ def _check_structure(bundle: Bundle, target: Target) -> str:
             f"{bundle.path / MANIFEST}: target '{target.name}' is none of {', '.join(TARGETS)}; "
             "verify with the version of edgetune that exported it, or export the bundle again."
         )
+    bundle.check_target(target)
     return TARGETS[target.name].check(inside(bundle.path, target.model), bundle.manifest)
 
 
-def _check_files(path: Path, manifest: Manifest) -> str:
-    check_files(path, manifest)
-    size = sum(entry.bytes for entry in manifest.files)
-    return f"{len(manifest.files)} files, {size / 1e6:.1f} MB, each as its hash says"
+def _check_files(path: Path, manifest: Manifest, needed_by: Collection[str]) -> str:
+    found = check_files(path, manifest, needed_by)
+    size = sum(entry.bytes for entry in found)
+    return f"{len(found)} files, {size / 1e6:.1f} MB, each as its hash says"
 
 
-def _check_blob(path: Path, manifest: Manifest, adapter: Adapter) -> str:
-    """The blob belongs to this base and its slots, and its `.onnx_adapter` holds the same."""
+def _check_blob(path: Path, manifest: Manifest, adapter: Adapter, genai: bool) -> str:
+    """The blob belongs to this base and its slots; for `genai`, its `.onnx_adapter` is alike."""
     check_blob(path, manifest, adapter)
-    if adapter.onnx_adapter is not None:
+    if genai and adapter.onnx_adapter is not None:
         import onnxruntime
 
         file = inside(path, adapter.onnx_adapter)

@@ -1,8 +1,9 @@
-"""The canonical quantized base: one directory of int4 codes that training and all targets share.
+"""The canonical quantized base: one directory of codes that training and all targets share.
 
     config.json, tokenizer files     as the source has them
     quantized.safetensors            <weight>.codes uint8 [out, in/2], <weight>.scales bf16
-                                     [out, in/32]; norms and biases under their own names
+                                     [out, in/32], or of 8 bits int8 [out, in] and [out, 1];
+                                     norms and biases under their own names
     base.json                        name, revision, hash of quantized.safetensors, how it was made
 
 A *float base* has the same files, but no codes: every tensor is as the checkpoint has it. It is
@@ -13,21 +14,21 @@ Here a base is opened, and made from a float `checkpoint`. This module knows nei
 """
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from optimum.utils import NormalizedConfigManager
 from safetensors.torch import save_file
 
+from edgetune_export.base_size import is_large
 from edgetune_export.progress import track
 from edgetune_export.prompts.template import Template
+from edgetune_export.weights.calibration import calibration_ids
 from edgetune_export.weights.checkpoint import (
     Checkpoint,
     build_model,
@@ -39,7 +40,13 @@ from edgetune_export.weights.checkpoint import (
     read_tokenizer,
 )
 from edgetune_export.weights.quantize import GROUP, Quantized, dequantize, pack, quantize, unpack
-from edgetune_export.weights.quantizers import DEFAULT_QUANTIZER, FLOAT, QUANTIZERS, methods
+from edgetune_export.weights.quantizers import (
+    DEFAULT_QUANTIZER,
+    FLOAT,
+    LARGE_QUANTIZER,
+    QUANTIZERS,
+    methods,
+)
 from edgetune_runtime.errors import InputError, unknown
 from edgetune_runtime.files import replaced_directory, sha256_file, write_json
 from edgetune_runtime.manifest import Slot
@@ -48,9 +55,10 @@ from edgetune_runtime.slots import slot_name, split_slot_name
 FORMAT = "edgetune-base-1"
 WEIGHTS = "quantized.safetensors"
 
-Calibration = Callable[[Template], Sequence[NDArray[np.int32]]]
-"""Token ids of texts that the base will read, given its template: what some quantizers measure it
-on."""
+EMBEDDING_BITS = (4, 8)
+
+TABLES = ("model.embed_tokens.weight", "lm_head.weight")
+"""The embedding and, where it is not tied, the output head."""
 
 _CODES, _SCALES = ".codes", ".scales"
 _ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
@@ -75,7 +83,7 @@ class Shape:
 
 
 class QuantizedWeights(Mapping[str, Quantized]):
-    """Every int4 weight of a base by its checkpoint name, read from disk when asked for."""
+    """Every quantized weight of a base by its checkpoint name, read from disk when asked for."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -87,8 +95,10 @@ class QuantizedWeights(Mapping[str, Quantized]):
         if name not in self._names:
             raise KeyError(name)
         with open_weights(self._path) as file:
-            codes = unpack(file.get_tensor(name + _CODES))
-            return Quantized(codes, file.get_tensor(name + _SCALES).float())
+            codes, scales = file.get_tensor(name + _CODES), file.get_tensor(name + _SCALES).float()
+        if codes.dtype == torch.int8:
+            return Quantized(codes, scales, bits=8)
+        return Quantized(unpack(codes), scales)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
@@ -113,8 +123,11 @@ class Base:
         self.name: str = about["name"]
         self.revision: str | None = about["revision"]
         self.weights_sha256: str = about["weights_sha256"]
-        self.method: str = about.get("quantization", {}).get("method", DEFAULT_QUANTIZER)
+        grid = about.get("quantization", {})
+        self.method: str = grid.get("method", DEFAULT_QUANTIZER)
         """The quantizer that it was made by, or `float`."""
+        self.embedding_bits: int = grid.get("embedding_bits", 4)
+        """Of the codes of the embedding table and the output head."""
 
     @cached_property
     def config(self) -> Any:
@@ -135,6 +148,13 @@ class Base:
     def shape(self) -> Shape:
         """The base's dimensions."""
         return _shape(self.config)
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the matrices have."""
+        shape = self.shape
+        tables = (1 if shape.tied else 2) * shape.vocab_size * shape.hidden_size
+        return tables + sum(slot.in_features * slot.out_features for slot in self.slots())
 
     @property
     def end_tokens(self) -> tuple[int, ...]:
@@ -237,16 +257,17 @@ def load_base(
     *,
     name: str | None = None,
     revision: str | None = None,
-    method: str = DEFAULT_QUANTIZER,
-    calibration: Calibration | None = None,
+    method: str | None = None,
+    embedding_bits: int | None = None,
 ) -> Base:
     """Open a base; where `output` is given, the base lies there afterwards.
 
     `source` is a canonical quantized directory (hard-linked into `output` where the disk allows),
     a Hugging Face directory, a GGUF file or a hub id, or what `open_source` opened of them: these
-    are quantized into `output` by `method`, a quantizer or `float`; one that reads texts needs a
-    `calibration`. Raises InputError for an unknown method, a family that is not supported, a
-    checkpoint without safetensors, or a tensor that is missing, misshapen or cannot be grouped.
+    are quantized into `output` by `method`, a quantizer or `float`. `embedding_bits` are 4 or 8.
+    What is left out is chosen by the size of the base (`base_size`). Raises InputError for an
+    unknown method, a family that is not supported, a checkpoint without safetensors, or a tensor
+    that is missing, misshapen or cannot be grouped.
     """
     if isinstance(source, Base):
         source = source.directory
@@ -270,21 +291,30 @@ def load_base(
         raise InputError(
             f"{path} is no quantized base (it has no base.json); say where to quantize it to."
         )
-    if method not in methods():
+    if method is not None and method not in methods():
         raise unknown(f"{path}: quantization", method, methods())
     if isinstance(source, Checkpoint):
         checkpoint, name = source, name or str(path)
     else:
         checkpoint, name = open_checkpoint(str(source), revision), name or str(source)
+    large = is_large(checkpoint.parameters)
+    method = method or (LARGE_QUANTIZER if large else DEFAULT_QUANTIZER)
+    bits = embedding_bits or (8 if large else 4)
+    if bits not in EMBEDDING_BITS:
+        raise InputError(f"{path}: an embedding of {bits} bits, expected 4 or 8; choose one.")
     done: Mapping[str, Quantized] = {}
     if method != FLOAT and (module := QUANTIZERS[method].module) is not None:
-        if calibration is None:
-            raise ValueError(f"{method} needs a calibration")
-        sequences = calibration(checkpoint.template)
-        done = import_module(module).quantize_layers(checkpoint, sequences, name)
+        sequences = calibration_ids(checkpoint.template)
+        done = import_module(module).quantize_layers(checkpoint, sequences, name, bits)
     tensors = ((key, done.get(key, tensor)) for key, tensor in checkpoint.tensors())
     return write_base(
-        output, checkpoint, tensors, name=name, revision=checkpoint.revision, method=method
+        output,
+        checkpoint,
+        tensors,
+        name=name,
+        revision=checkpoint.revision,
+        method=method,
+        embedding_bits=bits,
     )
 
 
@@ -296,20 +326,25 @@ def write_base(
     name: str,
     revision: str | None = None,
     method: str = DEFAULT_QUANTIZER,
+    embedding_bits: int = 4,
 ) -> Base:
     """Quantize `tensors` (those of `checkpoint`, or what became of them) into `output`.
 
     Every two-dimensional weight that is not quantized yet becomes codes and scales, by the scales
-    of the quantizer `method`, unless that is `float`. One tensor is held as float at a time.
+    of the quantizer `method`, unless that is `float`; those of the embedding table and the output
+    head have `embedding_bits`. One tensor is held as float at a time.
     """
-    grid = {} if method == FLOAT else {"bits": 4, "group_size": GROUP, "symmetric": True}
+    grid: dict[str, Any] = {"bits": 4, "group_size": GROUP, "symmetric": True}
+    if embedding_bits != 4:
+        grid["embedding_bits"] = embedding_bits
     with replaced_directory(output) as fresh:
         stored: dict[str, torch.Tensor] = {}
         for key, tensor in track(tensors, f"Quantizing {name}", total=len(checkpoint.shapes)):
             if method != FLOAT and isinstance(tensor, torch.Tensor) and tensor.dim() == 2:
-                tensor = quantize(tensor, f"{name}: {key}", method)
+                bits = embedding_bits if key in TABLES else 4
+                tensor = quantize(tensor, f"{name}: {key}", method, bits)
             if isinstance(tensor, Quantized):
-                stored[key + _CODES] = pack(tensor.codes)
+                stored[key + _CODES] = tensor.codes if tensor.bits == 8 else pack(tensor.codes)
                 stored[key + _SCALES] = tensor.scales.bfloat16()
             else:
                 stored[key] = tensor.contiguous()
@@ -324,7 +359,7 @@ def write_base(
                 "name": name,
                 "revision": revision,
                 "weights_sha256": sha256_file(fresh / WEIGHTS),
-                "quantization": {"method": method, **grid},
+                "quantization": {"method": method, **({} if method == FLOAT else grid)},
             },
         )
     return Base(output)

@@ -7,6 +7,7 @@ here, before anything is made of them; no remote code is run. What becomes of th
 """
 
 import json
+import math
 import re
 import shutil
 from collections.abc import Iterable, Iterator
@@ -62,6 +63,11 @@ class Checkpoint:
             model = AutoModelForCausalLM.from_config(self.config)
         self.shapes = {name: tuple(value.shape) for name, value in model.named_parameters()}
         """Name and shape of every tensor, from the model class (a tied head is no tensor)."""
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the matrices have."""
+        return sum(math.prod(shape) for shape in self.shapes.values() if len(shape) == 2)
 
     @cached_property
     def template(self) -> Template:

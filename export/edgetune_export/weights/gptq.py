@@ -6,7 +6,7 @@ Libraries that do this need a GPU, or have scales of another kind (float16, with
 this grid it is written here. It knows token ids, not what they say, and nothing of files.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -30,41 +30,42 @@ from edgetune_export.weights.quantizers import QUANTIZERS
 DAMPING = 0.01
 """Added to the Hessian's diagonal, as a share of its mean (the paper's)."""
 
-_STAGES = (
+_INPUTS = (
     ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
     ("self_attn.o_proj",),
     ("mlp.gate_proj", "mlp.up_proj"),
     ("mlp.down_proj",),
 )
-"""Projections of a layer in the order in which data runs through; those together read one input."""
+"""Projections of a layer; those together read one input."""
 
 _BATCH_TOKENS = 4096
 """Tokens that run through a layer at a time."""
 
 
 def quantize_layers(
-    checkpoint: Checkpoint, sequences: Sequence[NDArray[np.int32]], name: str
+    checkpoint: Checkpoint,
+    sequences: Sequence[NDArray[np.int32]],
+    name: str,
+    embedding_bits: int = 4,
 ) -> dict[str, Quantized]:
     """The projections of all layers of `checkpoint`, by the names of their weights.
 
-    `sequences` are token ids, each `[tokens]`. Layer by layer, and within a layer stage by stage,
-    each projection is quantized for the inputs that the quantized model before it gives. The
-    embedding counts with its codes of least squared error: an output of it is one row and no sum,
-    in which errors could make up for each other. `name` is for people. Raises InputError as
-    `quantize` does.
+    `sequences` are token ids, each `[tokens]`. Layer by layer each projection is quantized for the
+    inputs that it has behind the quantized layers before its own. The embedding counts with its
+    codes of least squared error: an output of it is one row and no sum, in which errors could make
+    up for each other. `name` is for people. Raises InputError as `quantize` does.
     """
     model = build_model(checkpoint.config, checkpoint.tensors())
     table = model.get_input_embeddings().weight
     done: dict[str, Quantized] = {}
     with torch.inference_mode():
-        table.copy_(dequantize(quantize(table, f"{name}: the embedding")))
+        table.copy_(dequantize(quantize(table, f"{name}: the embedding", bits=embedding_bits)))
         decoder = model.get_decoder()
         flow = [_Flow(decoder, batch) for batch in _batches(sequences)]
         layers = track(decoder.layers, f"Quantizing the layers of {name}")
         for index, layer in enumerate(layers):
-            for stage in _STAGES:
-                moments = _second_moments(flow, index, layer, layer.get_submodule(stage[0]))
-                for projection in stage:
+            for inputs, moments in zip(_INPUTS, _second_moments(flow, index, layer), strict=True):
+                for projection in inputs:
                     key = f"model.layers.{index}.{projection}.weight"
                     weight = layer.get_submodule(projection).weight
                     done[key] = gptq(weight, moments, f"{name}: {key}")
@@ -158,18 +159,26 @@ class _Flow:
         self._hidden = self.through(index, layer)
 
 
-def _second_moments(flow: Sequence[_Flow], index: int, layer: Any, linear: Any) -> torch.Tensor:
-    """The sum of x xT `[in, in]` over all inputs x of `linear` in layer `index`."""
-    moments = torch.zeros(linear.in_features, linear.in_features)
+def _second_moments(flow: Sequence[_Flow], index: int, layer: Any) -> list[torch.Tensor]:
+    """For each of `_INPUTS` the sum of x xT `[in, in]` over all such inputs x in layer `index`."""
+    readers = [layer.get_submodule(projections[0]) for projections in _INPUTS]
+    moments = [torch.zeros(linear.in_features, linear.in_features) for linear in readers]
 
-    def add(_linear: Any, args: tuple[torch.Tensor]) -> None:
-        inputs = args[0].flatten(0, -2)
-        moments.addmm_(inputs.T, inputs)
+    def adding_to(sums: torch.Tensor) -> Callable[[Any, tuple[torch.Tensor]], None]:
+        def add(_linear: Any, args: tuple[torch.Tensor]) -> None:
+            inputs = args[0].flatten(0, -2)
+            sums.addmm_(inputs.T, inputs)
 
-    hook = linear.register_forward_pre_hook(add)
+        return add
+
+    hooks = [
+        linear.register_forward_pre_hook(adding_to(sums))
+        for linear, sums in zip(readers, moments, strict=True)
+    ]
     for batch in flow:
         batch.through(index, layer)
-    hook.remove()
+    for hook in hooks:
+        hook.remove()
     return moments
 
 

@@ -1,9 +1,10 @@
-"""The one int4 quantizer: symmetric codes in groups of 32 along the input, scales that bf16 holds.
+"""The one quantizer: symmetric codes, scales that bfloat16 holds.
 
-Every target is built from codes on this grid, and training runs on what they dequantize to. Here a
-weight is rounded by itself; `gptq` rounds on the same grid by what its errors do to a layer's
-outputs, and no other place rounds a weight. It knows tensors, not models or files (`base`), nor how
-a target lays its codes out (`onnx`).
+Int4 codes share a scale in groups of 32 along the input. Int8 codes share one along a whole row,
+since XNNPACK multiplies by no others. Every target is built from codes on this grid, and training
+runs on what they dequantize to. Here a weight is rounded by itself; `gptq` rounds on the same grid
+by what its errors do to a layer's outputs, and no other place rounds a weight. It knows tensors,
+not models or files (`base`), nor how a target lays its codes out (`onnx`).
 """
 
 from dataclasses import dataclass
@@ -16,23 +17,37 @@ from edgetune_runtime.errors import InputError
 GROUP = 32
 """Inputs that share a scale."""
 
+_OF_BYTES = (127.0,)
+"""Divisors of int8 codes: to clip gains nothing there."""
+
 _CHUNK = 1 << 22
 """Weights that are quantized at a time, so that an embedding table needs no copies of itself."""
 
 
 @dataclass(frozen=True)
 class Quantized:
-    """A weight `[out, in]` as int8 `codes` `[out, in]` in -8..7 and float32 `scales` `[out, in/32]`
-    that bfloat16 represents exactly."""
+    """A weight `[out, in]`: int8 `codes` `[out, in]`, -8..7 or, of 8 bits, -128..127, and float32
+    `scales` that bfloat16 represents exactly, `[out, in/32]` or, of 8 bits, `[out, 1]`."""
 
     codes: torch.Tensor
     scales: torch.Tensor
+    bits: int = 4
+
+    @property
+    def group(self) -> int:
+        """Inputs that share a scale."""
+        return self.codes.shape[1] // self.scales.shape[1]
+
+    @property
+    def scales_of_32(self) -> torch.Tensor:
+        """The scales by groups of 32, `[out, in/32]`: that of a row stands for all its groups."""
+        return self.scales.repeat_interleave(self.group // GROUP, 1)
 
 
 def quantize(
-    weight: torch.Tensor, name: str = "weight", method: str = DEFAULT_QUANTIZER
+    weight: torch.Tensor, name: str = "weight", method: str = DEFAULT_QUANTIZER, bits: int = 4
 ) -> Quantized:
-    """Round `weight` `[out, in]` to the nearest int4 code, group by group, by the scales of the
+    """Round `weight` `[out, in]` to the nearest code of `bits` bits, 4 or 8, by the scales of the
     quantizer `method`.
 
     A weight that was dequantized in float32 gets its codes back by `mse`. Raises InputError, naming
@@ -40,15 +55,18 @@ def quantize(
     """
     check_groups(weight, name)
     rows = max(1, _CHUNK // weight.shape[1])
+    group, divisors = GROUP, QUANTIZERS[method].divisors
+    if bits == 8:
+        group, divisors = weight.shape[1], _OF_BYTES
     codes = torch.empty(weight.shape, dtype=torch.int8)
-    scales = torch.empty((weight.shape[0], weight.shape[1] // GROUP), dtype=torch.float32)
+    scales = torch.empty((weight.shape[0], weight.shape[1] // group), dtype=torch.float32)
     for start in range(0, weight.shape[0], rows):
         part = slice(start, start + rows)
-        groups = weight[part].detach().float().unflatten(1, (-1, GROUP))
-        best = _best_scales(groups, QUANTIZERS[method].divisors)
-        codes[part] = to_codes(groups, best.unsqueeze(-1)).to(torch.int8).flatten(1)
+        groups = weight[part].detach().float().unflatten(1, (-1, group))
+        best = _best_scales(groups, divisors, bits)
+        codes[part] = to_codes(groups, best.unsqueeze(-1), bits).to(torch.int8).flatten(1)
         scales[part] = best
-    return Quantized(codes, scales)
+    return Quantized(codes, scales, bits)
 
 
 def check_groups(weight: torch.Tensor, name: str) -> None:
@@ -64,7 +82,7 @@ def check_groups(weight: torch.Tensor, name: str) -> None:
 
 def dequantize(quantized: Quantized, dtype: torch.dtype = torch.float32) -> torch.Tensor:
     """The weight `[out, in]` that the codes stand for: code times the scale of its group."""
-    groups = quantized.codes.float().unflatten(1, (-1, GROUP))
+    groups = quantized.codes.float().unflatten(1, (-1, quantized.group))
     return (groups * quantized.scales.unsqueeze(-1)).flatten(1).to(dtype)
 
 
@@ -82,9 +100,16 @@ def fake_quantize(weight: torch.Tensor) -> torch.Tensor:
 
 
 def pack(codes: torch.Tensor) -> torch.Tensor:
-    """Two codes a byte, uint8 `[out, in/2]`: code + 8, the even input in the low half."""
+    """Two int4 codes a byte, uint8 `[out, in/2]`: code + 8, the even input in the low half."""
     unsigned = (codes + 8).to(torch.uint8)
     return unsigned[:, 0::2] | (unsigned[:, 1::2] << 4)
+
+
+def unsigned_bytes(quantized: Quantized) -> torch.Tensor:
+    """The codes without signs, as ONNX Runtime's ops take them: uint8 `[out, in * bits / 8]`."""
+    if quantized.bits == 8:
+        return (quantized.codes.to(torch.int16) + 128).to(torch.uint8)
+    return pack(quantized.codes)
 
 
 def unpack(packed: torch.Tensor) -> torch.Tensor:
@@ -100,20 +125,21 @@ def scales_for(largest: torch.Tensor, divisor: float) -> torch.Tensor:
     return (largest / divisor).clamp_min(tiny).bfloat16().float()
 
 
-def to_codes(weights: torch.Tensor, scales: torch.Tensor) -> torch.Tensor:
+def to_codes(weights: torch.Tensor, scales: torch.Tensor, bits: int = 4) -> torch.Tensor:
     """The nearest codes, as floats; `scales` broadcasts against `weights`."""
-    return (weights / scales).round_().clamp_(-8, 7)
+    half = 1 << (bits - 1)
+    return (weights / scales).round_().clamp_(-half, half - 1)
 
 
-def _best_scales(groups: torch.Tensor, divisors: tuple[float, ...]) -> torch.Tensor:
-    """Scales `[out, in/32]` of least squared error for `groups` `[out, in/32, 32]`."""
+def _best_scales(groups: torch.Tensor, divisors: tuple[float, ...], bits: int = 4) -> torch.Tensor:
+    """Scales `[out, groups]` of least squared error for `groups` `[out, groups, inputs]`."""
     largest = groups.abs().amax(-1)
     best = torch.ones_like(largest)
     least = torch.full_like(largest, torch.inf)
     for divisor in divisors:
         scales = scales_for(largest, divisor)
         wide = scales.unsqueeze(-1)
-        error = (to_codes(groups, wide) * wide - groups).square_().sum(-1)
+        error = (to_codes(groups, wide, bits) * wide - groups).square_().sum(-1)
         better = error < least
         best = torch.where(better, scales, best)
         least = torch.where(better, error, least)

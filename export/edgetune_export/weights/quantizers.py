@@ -18,9 +18,9 @@ class Quantizer:
     """Scales tried for each group of a weight that is rounded by itself: its largest magnitude over
     one of these; the one of least squared error is taken. Over 7 nothing is clipped."""
     module: str | None = None
-    """Of one that reads texts: has `quantize_layers(checkpoint, sequences, name)`, which rounds the
-    projections of all layers by what that does to outputs. Other weights are rounded by themselves.
-    """
+    """Of one that reads texts: has `quantize_layers(checkpoint, sequences, name, embedding_bits)`,
+    which rounds the projections of all layers by what that does to outputs. Other weights are
+    rounded by themselves."""
 
 
 _LEAST_ERROR = (7.0, 7.5, 8.0, 8.5, 9.0)
@@ -31,7 +31,7 @@ QUANTIZERS: Mapping[str, Quantizer] = {
     "rtn": Quantizer("to the nearest", (7.0,)),
     "mse": Quantizer("by the scale of least error", _LEAST_ERROR),
     "gptq": Quantizer(
-        "by what it does to outputs on --calibration",
+        "by what it does to outputs on texts and calls",
         _LEAST_ERROR,
         module="edgetune_export.weights.gptq",
     ),
@@ -39,6 +39,8 @@ QUANTIZERS: Mapping[str, Quantizer] = {
 """By the name that `--method`, recipes and base.json use."""
 
 DEFAULT_QUANTIZER = "mse"
+LARGE_QUANTIZER = "gptq"
+"""The default of bases of over 50 million parameters."""
 
 FLOAT = "float"
 """Instead of a quantizer: the checkpoint is left as it is."""

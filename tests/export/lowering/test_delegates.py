@@ -8,7 +8,6 @@ from edgetune_export.lowering.coreml import COREML
 from edgetune_export.lowering.delegates import MODEL, export_delegate
 from edgetune_export.lowering.program_structure import check_program, read_methods
 from edgetune_export.lowering.static_decoder import StaticDecoder
-from edgetune_export.lowering.targets import Wishes
 from edgetune_runtime.errors import BundleError, InputError
 
 IDS = list(range(20, 30))
@@ -43,7 +42,7 @@ def test_the_decoder_computes_what_transformers_does(tiny_base, family, tied):
 def test_a_program_is_one_delegate_a_method_with_slots_as_inputs(
     tiny_base, tmp_path, delegate, other
 ):
-    base = tiny_base("qwen2", spare=2)
+    base = tiny_base("qwen2", spare=2, embedding_bits=8)
     options = export_delegate(base, tmp_path, delegate, rank=4, chunk=4, context_length=32)
     assert options["executed"] is False
     methods = read_methods(tmp_path / MODEL)
@@ -63,5 +62,5 @@ def test_a_file_that_is_no_program_is_named(tmp_path):
 
 def test_vulkan_refuses_a_vocabulary_that_its_product_cannot_take(tiny_base, tmp_path):
     with pytest.raises(InputError, match=r"config\.json: vocab_size \d+ is no multiple of 4"):
-        vulkan.lower(tiny_base("qwen2"), tmp_path, Wishes(4, {}))
+        vulkan.lower(tiny_base("qwen2"), tmp_path, {"rank": 4})
     assert not list(tmp_path.iterdir())

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from edgetune_export.bundle import write_bundle, write_manifest
+from edgetune_export.bundle import write_bundle
+from edgetune_export.listing import write_manifest
 from edgetune_export.lowering import executorch_model
+from edgetune_export.lowering.executorch import export_executorch
 from edgetune_export.lowering.executorch_model import Decoder
 from edgetune_export.run import open_run
 from edgetune_export.verify.ladder import climb
@@ -17,17 +19,18 @@ from edgetune_runtime.agent import Agent
 from edgetune_runtime.bundle import open_bundle
 from edgetune_runtime.engines import open_engine
 from edgetune_runtime.errors import AdapterError, BundleError, InputError
+from edgetune_runtime.executorch_engine import ExecuTorchEngine
 from edgetune_runtime.prompt import User
 
 IDS = list(range(20, 50))
 
 
-@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize(("tied", "bits"), [(True, 4), (False, 4), (True, 8), (False, 8)])
 @pytest.mark.parametrize("family", ["qwen2", "llama", "qwen3"])
-def test_the_decoder_computes_what_transformers_does(tiny_base, monkeypatch, family, tied):
+def test_the_decoder_computes_what_transformers_does(tiny_base, monkeypatch, family, tied, bits):
     """In float activations, so that nothing but a mistake makes a difference."""
     monkeypatch.setattr(executorch_model, "ACTIVATIONS", None)
-    base = tiny_base(family, tied=tied)
+    base = tiny_base(family, tied=tied, embedding_bits=bits)
     decoder = Decoder(base, 64).eval()
     ids = torch.tensor([IDS])
     with torch.inference_mode():
@@ -94,6 +97,29 @@ def test_the_programs_codes_are_the_canonical_ones(both, tiny_run):
     assert base.shape.tied
     for name in weights:
         assert packed(weights[name].codes.numpy()) in program, name
+
+
+@pytest.mark.slow
+def test_tables_of_bytes_are_in_the_program_as_they_are(tiny_base, tmp_path):
+    base = tiny_base("llama", embedding_bits=8)
+    options = export_executorch(base, tmp_path, slots=False, context_length=64)
+    assert options["context_length"] == 64
+    codes = base.quantized()["model.embed_tokens.weight"].codes
+    # Once to look up, once to multiply by.
+    assert (tmp_path / "model.pte").read_bytes().count(codes.numpy().tobytes()) == 2
+    engine = ExecuTorchEngine(
+        tmp_path / "model.pte",
+        context_length=64,
+        kv_bytes=0,
+        vocab_size=base.shape.vocab_size,
+        slots=(),
+        max_rank=4,
+        threads=1,
+    )
+    with torch.inference_mode():
+        wanted = base.model()(torch.tensor([IDS])).logits[0, -1].numpy()
+    # Activations are rounded to int8.
+    assert np.abs(engine.forward(IDS) - wanted).max() < 0.05 * np.ptp(wanted)
 
 
 def packed(codes: np.ndarray) -> bytes:
@@ -203,11 +229,11 @@ def test_restoring_counts_what_it_runs_again(engine, handles):
     assert engine.restore(kept) == 20
 
 
-@pytest.mark.parametrize("options", [{}, {"context_length": "long", "max_rank": 64}])
+@pytest.mark.parametrize("options", [{}, {"max_rank": "high"}])
 def test_options_that_are_no_numbers_are_refused(opened, options):
     target = opened.manifest.targets[1].model_copy(update={"options": options})
     manifest = opened.manifest.model_copy(update={"targets": (target,)})
-    with pytest.raises(BundleError, match="context_length"):
+    with pytest.raises(BundleError, match="max_rank"):
         open_engine(replace(opened, manifest=manifest))
 
 
@@ -221,25 +247,12 @@ def test_a_damaged_program_is_named(both, tmp_path):
 
 
 def test_a_bundle_for_executorch_alone_holds(both, tmp_path):
-    """As export writes it: no ONNX graph, no file for ONNX Runtime beside a blob."""
+    """As export writes it: no ONNX graph."""
     copy = Path(shutil.copytree(both, tmp_path / "alone"))
     manifest = open_bundle(copy).manifest
     shutil.rmtree(copy / "onnx")
-    for file in copy.glob("adapters/*.onnx_adapter"):
-        file.unlink()
     (copy / "manifest.json").unlink()
-    write_manifest(
-        copy,
-        manifest.model_copy(
-            update={
-                "targets": manifest.targets[1:],
-                "adapters": tuple(
-                    adapter.model_copy(update={"onnx_adapter": None})
-                    for adapter in manifest.adapters
-                ),
-            }
-        ),
-    )
+    write_manifest(copy, manifest.model_copy(update={"targets": manifest.targets[1:]}))
     result = climb(copy).as_json()
     assert result["ok"], [check for check in result["checks"] if not check["ok"]]
     assert open_engine(open_bundle(copy)).name == "executorch"

@@ -92,6 +92,22 @@ def test_every_matrix_in_the_graph_is_the_canonical_codes(tiny_base, exported, f
         assert np.array_equal(scales, weights[f"{module}.weight"].scales.numpy()), node
 
 
+@pytest.mark.parametrize("tied", [True, False])
+def test_tables_of_bytes_compute_what_transformers_does(tiny_base, exported, tied):
+    base = tiny_base("llama", tied=tied, embedding_bits=8)
+    directory = exported(base)
+    bits = {
+        node.name: {a.name: a.i for a in node.attribute}["bits"]
+        for node in onnx.load(directory / "model.onnx").graph.node
+        if node.op_type in ("MatMulNBits", "GatherBlockQuantized")
+    }
+    wide = {name for name, value in bits.items() if value == 8}
+    assert wide == {"/model/embed_tokens/Gather", "/lm_head/MatMul"}
+    with torch.inference_mode():
+        wanted = base.model()(torch.tensor([IDS])).logits[0, -1].numpy()
+    np.testing.assert_allclose(open_engine(base, directory).forward(IDS), wanted, atol=2e-5)
+
+
 def test_a_tied_table_lies_in_the_data_file_once(tiny_base, exported):
     sizes = {}
     for tied in (True, False):

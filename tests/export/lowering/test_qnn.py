@@ -43,11 +43,11 @@ def on_cpu(tmp_path, monkeypatch):
     return opened
 
 
-@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize(("tied", "bits"), [(True, 4), (False, 4), (True, 8), (False, 8)])
 @pytest.mark.parametrize("family", ["qwen2", "llama", "qwen3"])
-def test_the_graphs_compute_what_transformers_does(tiny_base, on_cpu, family, tied):
+def test_the_graphs_compute_what_transformers_does(tiny_base, on_cpu, family, tied, bits):
     """Over chunks, the last one padded, single tokens, and a rewind."""
-    base = tiny_base(family, tied=tied)
+    base = tiny_base(family, tied=tied, embedding_bits=bits)
     engine = on_cpu(base)
     with torch.inference_mode():
         wanted = base.model()(torch.tensor([IDS])).logits[0].numpy()

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from edgetune.cli import main
-from edgetune_export.bundle import write_bundle, write_manifest
+from edgetune_export.bundle import write_bundle
+from edgetune_export.listing import write_manifest
 from edgetune_export.lowering.targets import TARGETS, Lowering
 from edgetune_export.run import open_run
 from edgetune_export.verify.ladder import climb
@@ -22,10 +23,14 @@ from edgetune_runtime.errors import BundleError
 from edgetune_runtime.manifest import Target
 
 
-def lower(base, bundle, wishes):
+def settings(base, wishes):
+    return {"rank": wishes.largest_rank}
+
+
+def lower(base, bundle, settings):
     (bundle / "madeup").mkdir()
     (bundle / "madeup" / "model.bin").write_text(base.name)
-    return Target(name="madeup", model="madeup/model.bin", options={"rank": wishes.largest_rank})
+    return Target(name="madeup", model="madeup/model.bin", context_length=9, options=settings)
 
 
 def check(model, manifest):

@@ -8,7 +8,8 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from tokenizers import Tokenizer
 
-from edgetune_export.bundle import write_bundle, write_manifest
+from edgetune_export.bundle import write_bundle
+from edgetune_export.listing import write_manifest
 from edgetune_export.run import open_run
 from edgetune_export.slots import write_blob
 from edgetune_export.verify.ladder import climb, delta_norm
@@ -22,7 +23,7 @@ BLOB = "adapters/home.arguments.set_alarm.safetensors"
 @pytest.fixture(scope="module")
 def exported(tiny_run, tmp_path_factory):
     path = tmp_path_factory.mktemp("exported") / "home"
-    write_bundle(open_run(tiny_run()), path, ["onnx"])
+    write_bundle(open_run(tiny_run()), path, ["onnx"], genai=True)
     return path
 
 
@@ -144,6 +145,24 @@ def test_truncated_blob_is_named(bundle):
 def test_missing_files_are_named(bundle):
     (bundle / "onnx/model.onnx.data").unlink()
     assert "onnx/model.onnx.data" in failures(climb(bundle).as_json())["files"]
+
+
+def test_a_part_of_a_bundle_says_what_verify_lacks(bundle):
+    shutil.rmtree(bundle / "reference")
+    for path in bundle.glob("adapters/*.onnx_adapter"):
+        path.unlink()
+    for engine in (None, "onnx"):
+        found = failures(climb(bundle, engine).as_json())["files"]
+        assert "reference/deltas.json, reference/logits.safetensors (needed by verify)" in found
+        assert ("and 1 more (needed by genai)" in found) == (engine is None)
+
+
+def test_with_an_engine_only_its_files_and_the_reference_are_asked_for(bundle, tiny_run):
+    for path in bundle.glob("adapters/*.onnx_adapter"):
+        path.unlink()
+    assert climb(bundle, "onnx").as_json()["ok"]
+    shutil.rmtree(bundle / "reference")
+    assert climb(bundle, "onnx", tiny_run()).as_json()["ok"]
 
 
 def test_an_empty_directory_is_not_ok(tmp_path):

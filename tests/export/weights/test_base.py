@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 from edgetune_export.weights.base import WEIGHTS, load_base
+from edgetune_export.weights.checkpoint import Checkpoint
 from edgetune_export.weights.quantize import dequantize, quantize
 from edgetune_export.weights.quantizers import QUANTIZERS, Quantizer
 from edgetune_runtime.errors import InputError
@@ -46,6 +47,39 @@ def test_model_is_the_checkpoint_with_every_matrix_quantized(
         assert torch.equal(base.model()(IDS).logits, expected(IDS).logits)
     assert ("lm_head.weight" in base.quantized()) is not tied
     assert base.shape.tied is tied
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_tables_of_bytes_are_the_embedding_and_the_head_alone(tiny_checkpoint, tmp_path, tied):
+    source = tiny_checkpoint("llama", tied=tied)
+    base = load_base(source, tmp_path / "base", embedding_bits=8)
+    tables = {"model.embed_tokens.weight", *(() if tied else ("lm_head.weight",))}
+    weights = base.quantized()
+    assert {name for name in weights if weights[name].bits == 8} == tables
+    assert load_base(base.directory).embedding_bits == 8
+    whole = dict(Checkpoint(source).tensors())
+    for name in tables:
+        wanted = quantize(whole[name], bits=8)
+        assert torch.equal(weights[name].codes, wanted.codes)
+        assert torch.equal(weights[name].scales, wanted.scales)
+    assert torch.equal(
+        dict(base.tensors())["model.embed_tokens.weight"],
+        dequantize(quantize(whole["model.embed_tokens.weight"], bits=8)),
+    )
+
+
+def test_a_large_base_has_tables_of_bytes_unless_told_otherwise(
+    tiny_checkpoint, tmp_path, monkeypatch
+):
+    assert load_base(tiny_checkpoint("llama"), tmp_path / "small").embedding_bits == 4
+    monkeypatch.setattr("edgetune_export.base_size.LARGE", 10_000)
+    large = load_base(tiny_checkpoint("llama"), tmp_path / "large")
+    assert (large.embedding_bits, large.method) == (8, "gptq")
+    assert large.parameters == Checkpoint(tiny_checkpoint("llama")).parameters
+    told = load_base(tiny_checkpoint("llama"), tmp_path / "told", embedding_bits=4)
+    assert told.embedding_bits == 4
+    with pytest.raises(InputError, match="embedding of 6 bits, expected 4 or 8"):
+        load_base(tiny_checkpoint("llama"), tmp_path / "other", embedding_bits=6)
 
 
 def test_shape_and_slots_are_those_of_the_model(base):

@@ -1,9 +1,13 @@
 """GPTQ: on the grid, as the paper has it, and better in the outputs than rounding by itself."""
 
+import numpy as np
 import pytest
 import torch
 
+from edgetune_export.prompts.template import Template
+from edgetune_export.weights import base as base_module
 from edgetune_export.weights.base import load_base
+from edgetune_export.weights.calibration import LONGEST, calibration_ids
 from edgetune_export.weights.checkpoint import Checkpoint, build_model
 from edgetune_export.weights.gptq import DAMPING, gptq, quantize_layers
 from edgetune_export.weights.quantize import dequantize, quantize
@@ -113,14 +117,28 @@ def test_a_whole_model_is_nearer_to_the_float_one(tiny_checkpoint, texts, family
     assert (logits(by_gptq) - expected).norm() < 0.95 * (logits(by_mse) - expected).norm()
 
 
-def test_the_same_texts_give_the_same_base(tiny_checkpoint, texts, tmp_path):
-    def make(name, calibration):
-        source = tiny_checkpoint("qwen2")
-        return load_base(
-            source, tmp_path / name, method="gptq", calibration=lambda _tokenizer: calibration
-        )
+def test_the_same_texts_give_the_same_base(tiny_checkpoint, texts, tmp_path, monkeypatch):
+    def make(name, sequences):
+        monkeypatch.setattr(base_module, "calibration_ids", lambda _template: sequences)
+        return load_base(tiny_checkpoint("qwen2"), tmp_path / name, method="gptq")
 
     base, again, other = make("a", texts), make("b", texts), make("c", texts[:2])
     assert base.method == "gptq"
     assert base.weights_sha256 == again.weights_sha256 != other.weights_sha256
     assert len(base.quantized()) == 15  # 7 projections in each of 2 layers, and the embedding
+
+
+def test_the_texts_come_with_the_package(tiny_checkpoint):
+    template = Template.read(tiny_checkpoint("qwen2"))
+    sequences = calibration_ids(template)
+    assert max(map(len, sequences)) == LONGEST
+    assert sum(map(len, sequences)) > 10_000
+    texts = [
+        template.tokenizer.decode(ids.tolist(), skip_special_tokens=False) for ids in sequences
+    ]
+    assert sum("ferry" in text for text in texts) >= 1
+    calls = [text for text in texts if "tool_call" in text]
+    assert len(calls) > 60
+    assert sum("parameters" in text for text in calls) >= 5
+    again = calibration_ids(template)
+    assert all(map(np.array_equal, sequences, again))

@@ -3,7 +3,14 @@
 import pytest
 import torch
 
-from edgetune_export.weights.quantize import dequantize, fake_quantize, pack, quantize, unpack
+from edgetune_export.weights.quantize import (
+    dequantize,
+    fake_quantize,
+    pack,
+    quantize,
+    unpack,
+    unsigned_bytes,
+)
 from edgetune_runtime.errors import InputError
 
 
@@ -23,6 +30,26 @@ def test_codes_use_the_whole_int4_range_and_no_more(weight):
     codes = quantize(weight).codes
     assert codes.dtype == torch.int8
     assert (int(codes.min()), int(codes.max())) == (-8, 7)
+
+
+def test_bytes_share_a_scale_along_a_row_and_are_far_closer(weight):
+    found = quantize(weight, bits=8)
+    assert (found.bits, found.scales.shape, found.group) == (8, (48, 1), 96)
+    assert int(found.codes.abs().max()) in (127, 128)
+    assert torch.equal(found.scales.bfloat16().float(), found.scales)
+    error = (dequantize(found) - weight).square().mean()
+    assert error < 0.01 * (dequantize(quantize(weight)) - weight).square().mean()
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_unsigned_codes_and_scales_of_32_are_the_same_weight(weight, bits):
+    found = quantize(weight, bits=bits)
+    data, half = unsigned_bytes(found), 1 << (bits - 1)
+    codes = data.int() - half
+    if bits == 4:
+        codes = torch.stack((data & 15, data >> 4), -1).flatten(1).int() - half
+    wide = found.scales_of_32.repeat_interleave(32, 1)
+    assert torch.equal(codes * wide, dequantize(found))
 
 
 def test_quantizing_again_gives_the_same_codes(weight):

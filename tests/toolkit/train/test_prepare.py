@@ -152,7 +152,7 @@ def test_another_way_than_the_bases_own_is_refused_before_anything_is_written(re
     with pytest.raises(
         InputError,
         match=r"'base\.quantization: gptq' contradicts 'base\.model: .*"
-        r"made already, by mse",
+        r"made already, with mse",
     ):
         train(recipe(model=made, base=", quantization: gptq"), tmp_path / "again")
     assert not (tmp_path / "again").exists()

@@ -12,9 +12,10 @@ from edgetune.evaluate.system import open_system
 from edgetune.settings import RouterSettings
 from edgetune.train.prepare import prepare
 from edgetune.train.run import train
-from edgetune_export.bundle import write_bundle, write_manifest
+from edgetune_export.bundle import write_bundle
 from edgetune_export.golden import make_golden
 from edgetune_export.golden_check import check_golden
+from edgetune_export.listing import write_manifest
 from edgetune_export.run import open_run
 from edgetune_export.verify.ladder import climb
 from edgetune_runtime.bundle import open_bundle

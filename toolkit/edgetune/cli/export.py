@@ -8,7 +8,7 @@ import typer
 from edgetune.cli.options import ForceOption, JsonOption, give, name_option, stdout
 from edgetune_export.lowering.chips import CHIPS, DEFAULT_CHIPS
 from edgetune_export.lowering.targets import TARGETS
-from edgetune_runtime.blob_types import BLOB_TYPES, DEFAULT_BLOB_TYPE
+from edgetune_runtime.blob_types import BLOB_TYPES, DEFAULT_BLOB_TYPE, HALF_BLOB_TYPE
 
 
 def export(
@@ -33,10 +33,18 @@ def export(
         ),
     ] = None,
     int8_activations: Annotated[
+        bool | None,
+        typer.Option(
+            "--int8-activations/--no-int8-activations",
+            help="For onnx: round activations to int8, which decodes faster and less exactly "
+            "[of a base above 50 million parameters].",
+        ),
+    ] = None,
+    genai: Annotated[
         bool,
         typer.Option(
-            "--int8-activations",
-            help="For onnx: round activations to int8, which decodes faster and less exactly.",
+            "--genai",
+            help="For onnx: also write adapters as stock onnxruntime-genai takes them.",
         ),
     ] = False,
     merge: Annotated[
@@ -44,11 +52,14 @@ def export(
         typer.Option(metavar="ADAPTER", help="Also write one model with this adapter merged in."),
     ] = None,
     blob_type: Annotated[
-        str,
+        str | None,
         name_option(
-            "--blob-type", BLOB_TYPES, "float16 halves the blobs; widened once when loaded."
+            "--blob-type",
+            BLOB_TYPES,
+            f"Type of the blobs [{DEFAULT_BLOB_TYPE}; {HALF_BLOB_TYPE} for a base above 50 million "
+            "parameters, widened once when loaded].",
         ),
-    ] = DEFAULT_BLOB_TYPE,
+    ] = None,
     zip_file: Annotated[
         bool, typer.Option("--zip", help="Also write BUNDLE.zip, to copy to a phone.")
     ] = False,
@@ -67,8 +78,12 @@ def export(
     targets = target or ["onnx"]
     if soc and "qnn" not in targets:
         raise InputError("--soc: is for --target qnn, which was not asked for; add it.")
-    if int8_activations and "onnx" not in targets:
-        raise InputError("--int8-activations: is for --target onnx, which was not asked for.")
+    for option, given in (
+        ("--int8-activations", int8_activations is not None),
+        ("--genai", genai),
+    ):
+        if given and "onnx" not in targets:
+            raise InputError(f"{option}: is for --target onnx, which was not asked for.")
     written = output.resolve()  # "." is another folder afterwards
     write_bundle(
         open_run(run),
@@ -78,6 +93,7 @@ def export(
         blob_type=blob_type,
         socs=soc or DEFAULT_CHIPS,
         int8_activations=int8_activations,
+        genai=genai,
         zip=zip_file,
         force=force,
     )

@@ -6,15 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgetune.cli.options import ForceOption, JsonOption, give, name_option, stdout
-from edgetune_export.weights.quantizers import DEFAULT_QUANTIZER, QUANTIZERS
+from edgetune_export.weights.quantizers import DEFAULT_QUANTIZER, LARGE_QUANTIZER, QUANTIZERS
 from edgetune_runtime.errors import InputError
 
 if TYPE_CHECKING:
     from edgetune.quantization import Records
 
-
-_READERS = [name for name, quantizer in QUANTIZERS.items() if quantizer.module is not None]
-"""Those that read records to calibrate on."""
 
 _ABOUT = "; ".join(f"{name}: {quantizer.about}" for name, quantizer in QUANTIZERS.items())
 
@@ -31,14 +28,24 @@ def quantize(
         Path, typer.Option("--output", "-o", metavar="BASE", help="The base to write.")
     ],
     method: Annotated[
-        str,
-        name_option("--method", QUANTIZERS, f"How weights are rounded ({_ABOUT})."),
-    ] = DEFAULT_QUANTIZER,
-    calibration: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help=f"{', '.join(_READERS)}: records to calibrate on, as JSONL."
+        str | None,
+        name_option(
+            "--method",
+            QUANTIZERS,
+            f"How weights are rounded ({_ABOUT}) [{LARGE_QUANTIZER} for over 50 million "
+            f"parameters, {DEFAULT_QUANTIZER} for less].",
         ),
+    ] = None,
+    embedding_bits: Annotated[
+        int | None,
+        typer.Option(
+            metavar="4|8",
+            help="Of the embedding table and the output head [8 for over 50 million parameters].",
+        ),
+    ] = None,
+    text: Annotated[
+        Path | None,
+        typer.Option("--text", metavar="FILE", help="A held-out text to measure perplexity on."),
     ] = None,
     data: Annotated[
         Path | None,
@@ -63,32 +70,29 @@ def quantize(
     The base can be a recipe's `base.model`; a recipe can also quantize by itself
     (`base.quantization`).
 
-    Example: `edgetune quantize checkpoints/nano -o bases/nano --method gptq --calibration
-    data/mine/train.jsonl --data data/mine/dev.jsonl`
+    Example: `edgetune quantize checkpoints/nano -o bases/nano --method gptq --text prose.txt
+    --data data/mine/dev.jsonl`
     """
-    if (method in _READERS) != (calibration is not None):
-        raise InputError(
-            f"--method {method} and --calibration {calibration or '(none)'}: "
-            f"{', '.join(_READERS)}, and no other method, reads records to calibrate on; give both "
-            "or neither."
-        )
-    if tools is not None and data is None and calibration is None:
+    if tools is not None and data is None:
         raise InputError(f"--tools {tools}: is for records; add --data, or leave it out.")
-    if data and calibration and data.resolve() == calibration.resolve():
-        raise InputError(
-            f"--data and --calibration are both {data}; keep the records to be measured on back "
-            "from the calibration."
-        )
     from edgetune.quantization import quantize_checkpoint
 
     result = quantize_checkpoint(
         checkpoint,
         output,
         method,
-        calibrate_on=None if calibration is None else _records(calibration, tools),
+        embedding_bits=embedding_bits,
         held_out=None if data is None else _records(data, tools, limit),
+        text=None if text is None else _text(text),
     ).as_json()
     give(result, json_target, lambda: _show(result))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"--text {path}: is no UTF-8 text ({error.reason}).") from error
 
 
 def _records(path: Path, tools: str | None, limit: int | None = None) -> "Records":
@@ -110,6 +114,11 @@ def _show(result: dict[str, Any]) -> None:
         f"weights {result['weights_sha256'][:12]}, "
         f"off by {result['weight_error']:.4f} of their root mean square"
     )
+    if (text := result["text"]) is not None:
+        stdout.print(
+            f"perplexity of the text's {text['tokens']:,} tokens: float {text['before']:#.4g}, "
+            f"int4 {text['after']:#.4g}, {text['after'] / text['before']:.3f} times as much"
+        )
     if result["float"] is None:
         return
     table = Table(

@@ -20,7 +20,6 @@ from edgetune.bases.table import EMBEDDED, KNOWN
 from edgetune.config import TrainConfig
 from edgetune.data.copied import copied_parameters
 from edgetune.tools.reader import BUILT_IN, read_tools
-from edgetune.train.quantizer_calibration import calibration_ids
 from edgetune.train.records import (
     ToolsetRecords,
     read_run_records,
@@ -42,7 +41,6 @@ from edgetune_export.run_record import (
 )
 from edgetune_export.weights.base import Base, load_base, open_source
 from edgetune_export.weights.checkpoint import Checkpoint, is_gguf
-from edgetune_export.weights.quantizers import DEFAULT_QUANTIZER
 from edgetune_runtime.calls import Toolset
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import sha256_file, write_json
@@ -116,13 +114,8 @@ def prepare(config: TrainConfig, output: Path) -> Prepared:
             opened,
             base_directory,
             name=config.base.model,
-            method=config.base.quantization or DEFAULT_QUANTIZER,
-            calibration=lambda template: calibration_ids(
-                template,
-                [(each.toolset, each.train) for each in records],
-                config.prompt.tools,
-                config.max_length,
-            ),
+            method=config.base.quantization,
+            embedding_bits=config.base.embedding_bits,
         )
     prepared = Prepared(output, base, records)
     if not started:
@@ -154,16 +147,19 @@ def _check_tools(config: TrainConfig, toolsets: Sequence[Toolset]) -> None:
 
 
 def _check_quantization(config: TrainConfig, source: Path) -> None:
-    wanted = config.base.quantization
-    if wanted is None or not (source / "base.json").is_file():
+    if not (source / "base.json").is_file():
         return
-    found = Base(source).method
-    if wanted != found:
-        raise InputError(
-            f"'base.quantization: {wanted}' contradicts 'base.model: {config.base.model}', a base "
-            f"that is made already, by {found}; give the float checkpoint that it was made of, or "
-            "remove 'base.quantization'."
-        )
+    made, asked = Base(source), config.base
+    for key, wanted, found in (
+        ("quantization", asked.quantization, made.method),
+        ("embedding_bits", asked.embedding_bits, made.embedding_bits),
+    ):
+        if wanted is not None and wanted != found:
+            raise InputError(
+                f"'base.{key}: {wanted}' contradicts 'base.model: {config.base.model}', a base "
+                f"that is made already, with {found}; give the float checkpoint that it was made "
+                f"of, or remove 'base.{key}'."
+            )
 
 
 def _check_targets(base: Described) -> None:
