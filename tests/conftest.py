@@ -11,7 +11,11 @@ import pytest
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from edgetune_export.cache import cache_folder
 from edgetune_runtime.calls import Tool, Toolset
+
+USERS_BASES = cache_folder("bases")
+"""Where `edgetune base get` keeps what it fetched; tests have a cache of their own."""
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -47,6 +51,15 @@ def _no_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     cache says how much it may hold."""
     os.environ["EDGETUNE_CACHE"] = str(tmp_path_factory.mktemp("cache"))
     os.environ["EDGETUNE_CACHE_GB"] = "0"
+
+
+@pytest.fixture(scope="session")
+def real_gguf() -> Path:
+    """SmolLM2-135M as `edgetune base get smollm2-135m` keeps it; tests skip where it is absent."""
+    found = next(USERS_BASES.glob("smollm2-135m/*.gguf"), None)
+    if found is None:
+        pytest.skip("SmolLM2 is not here as GGUF: `edgetune base get smollm2-135m` fetches it")
+    return found
 
 
 @pytest.fixture(scope="session")
@@ -172,6 +185,84 @@ def _tiny_tokenizer():
     )
     fast.chat_template = CHAT_TEMPLATE
     return fast
+
+
+@pytest.fixture
+def tiny_gguf(tiny_checkpoint: Callable[..., Path], tmp_path: Path) -> Callable[..., Path]:
+    """A factory of GGUF files of tiny checkpoints, as llama.cpp's converter writes them:
+    `tiny_gguf(family, kind="Q8_0", tied=…, keys={key: value or None}, tensors={name: array})`."""
+
+    def make(
+        family: str = "llama",
+        *,
+        kind: str = "F32",
+        tied: bool = True,
+        name: str = "tiny.gguf",
+        keys: dict[str, Any] | None = None,
+        tensors: dict[str, Any] | None = None,
+    ) -> Path:
+        source = tiny_checkpoint(family, tied=tied)
+        _write_gguf(tmp_path / name, source, kind, keys or {}, tensors or {})
+        return tmp_path / name
+
+    return make
+
+
+def _write_gguf(
+    path: Path, source: Path, kind: str, keys: dict[str, Any], tensors: dict[str, Any]
+) -> None:
+    """`keys` and `tensors` take the place of the model's own; None leaves one out."""
+    from gguf import MODEL_ARCH, GGMLQuantizationType, GGUFWriter, get_tensor_name_map, quantize
+    from safetensors.numpy import load_file
+
+    config = json.loads((source / "config.json").read_text())
+    words = json.loads((source / "tokenizer.json").read_text())
+    family = config["model_type"]
+    tokens = sorted(words["model"]["vocab"], key=words["model"]["vocab"].get)
+    special = {each["content"]: 3 if each["special"] else 4 for each in words["added_tokens"]}
+    values = {
+        f"{family}.context_length": config["max_position_embeddings"],
+        f"{family}.embedding_length": config["hidden_size"],
+        f"{family}.block_count": config["num_hidden_layers"],
+        f"{family}.feed_forward_length": config["intermediate_size"],
+        f"{family}.attention.head_count": config["num_attention_heads"],
+        f"{family}.attention.head_count_kv": config["num_key_value_heads"],
+        f"{family}.attention.key_length": config["head_dim"],
+        f"{family}.attention.layer_norm_rms_epsilon": 1e-5,
+        f"{family}.rope.freq_base": 20000.0,
+        f"{family}.rope.dimension_count": config["head_dim"],
+        "tokenizer.ggml.model": "gpt2",
+        "tokenizer.ggml.pre": "gpt-2",
+        "tokenizer.ggml.tokens": tokens,
+        "tokenizer.ggml.token_type": [special.get(token, 1) for token in tokens],
+        "tokenizer.ggml.merges": [" ".join(merge) for merge in words["model"]["merges"]],
+        "tokenizer.ggml.eos_token_id": tokens.index("<|im_end|>"),
+        "tokenizer.ggml.padding_token_id": tokens.index("<|endoftext|>"),
+        "tokenizer.chat_template": CHAT_TEMPLATE,
+    }
+    writer = GGUFWriter(path, family)
+    adds = {str: writer.add_string, int: writer.add_uint32, float: writer.add_float32}
+    adds |= {list: writer.add_array, bool: writer.add_bool}
+    for key, value in (values | keys).items():
+        if value is not None:
+            adds[type(value)](key, value)
+    names = get_tensor_name_map(MODEL_ARCH[family.upper()], config["num_hidden_layers"])
+    stored: dict[str, Any] = {}
+    for name, tensor in load_file(source / "model.safetensors").items():
+        heads = {"q_proj": "num_attention_heads", "k_proj": "num_key_value_heads"}
+        part = next((each for each in heads if each in name), None)
+        if family == "llama" and part:  # llama.cpp interleaves the halves of each head
+            pairs = tensor.reshape(config[heads[part]], 2, -1, *tensor.shape[1:])
+            tensor = pairs.swapaxes(1, 2).reshape(tensor.shape)
+        stored[names.get_name(name, try_suffixes=(".weight", ".bias"))] = tensor
+    for name, tensor in (stored | tensors).items():
+        if tensor is not None:
+            type_ = GGMLQuantizationType[kind if tensor.ndim == 2 else "F32"]
+            writer.add_tensor(name, quantize(tensor, type_), raw_dtype=type_)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from edgetune.bases.table import KNOWN
 from edgetune.cli import main
 from edgetune.config import read_config
 from edgetune.recipes import find_recipe, list_recipes, write_recipe
@@ -26,12 +27,30 @@ def test_a_recipe_begins_with_the_command_that_runs_it(recipe):
     assert len(recipe.title) > 20
 
 
+TRAINED = [recipe for recipe in list_recipes() if recipe.command.startswith("edgetune train")]
+
+
+@pytest.mark.parametrize("recipe", TRAINED, ids=lambda recipe: recipe.name)
+def test_a_recipe_is_valid_and_names_a_base_that_can_be_had(recipe):
+    model = read_config(recipe.path).base.model
+    assert model in KNOWN or model == KNOWN[recipe.path.parent.name].repository
+
+
+@pytest.mark.parametrize("name", ["own_tools", "hierarchy"])
+def test_bases_share_the_example_tools(name):
+    nano, smollm2 = (find_recipe(f"{base}/{name}") for base in ("nano", "smollm2-135m"))
+    assert nano.companions
+    assert [file.read_bytes() for file in nano.companions] == [
+        file.read_bytes() for file in smollm2.companions
+    ]
+
+
 def test_an_unknown_recipe_is_named_with_those_that_are_known():
     with pytest.raises(InputError, match=r"recipe 'nano/none': unknown, .*nano/own_tools"):
         find_recipe("nano/none")
 
 
-@pytest.mark.parametrize("name", ["nano/own_tools", "nano/hierarchy"])
+@pytest.mark.parametrize("name", ["nano/own_tools", "nano/hierarchy", "smollm2-135m/hierarchy"])
 def test_a_written_recipe_finds_its_tools_from_where_its_command_is_run(
     tmp_path, monkeypatch, name
 ):

@@ -11,6 +11,7 @@ from typing import Any, Self, get_args
 import yaml
 from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
+from edgetune.bases.table import KNOWN
 from edgetune.settings import (
     ALTERNATIVES,
     AdapterSettings,
@@ -210,10 +211,13 @@ class TrainConfig(Section):
         for path in tried:
             if path.is_file() or (directory_too and path.is_dir()):
                 return path
-        raise InputError(
-            f"{field}: '{given}' is no {'directory' if directory_too else 'file'}; looked for "
-            f"{' and '.join(str(path) for path in dict.fromkeys(tried))}."
-        )
+        looked_for = " and ".join(str(path) for path in dict.fromkeys(tried))
+        if directory_too:
+            raise InputError(
+                f"{field}: '{given}' is no directory and no GGUF file (looked for {looked_for}), "
+                f"no hub id, and none of the names {', '.join(KNOWN)}; correct it."
+            )
+        raise InputError(f"{field}: '{given}' is no file; looked for {looked_for}.")
 
 
 def read_config(path: Path) -> TrainConfig:

@@ -15,6 +15,8 @@ from typing import Any
 
 import torch
 
+from edgetune.bases.fetch import open_name
+from edgetune.bases.table import EMBEDDED
 from edgetune.data.records import Example
 from edgetune.evaluate.evaluate import evaluate
 from edgetune.train.examples import adapters_data
@@ -109,20 +111,25 @@ def quantize_checkpoint(
     held_out: Records | None = None,
     text: str | None = None,
 ) -> Quantization:
-    """Make the base `output` of `checkpoint` (a Hugging Face directory or a hub id) by `method`.
+    """Make the base `output` of `checkpoint` (a directory, a GGUF file, a hub id or a short name).
 
     `method` and `embedding_bits` are `load_base`'s. Raises InputError for a `checkpoint` that is a
     base already or that no target takes, an `output` that is something else, and whatever is wrong
     with checkpoint, records or `text`. `output` is written whole or not at all, after the float
     checkpoint was measured: what cannot be measured on leaves nothing.
     """
+    if checkpoint == EMBEDDED:
+        raise InputError(
+            f"{EMBEDDED}: is a base already, the embedded one; give the float checkpoint that it "
+            "was made of (checkpoints/nano in a checkout)."
+        )
     if (Path(checkpoint) / "base.json").is_file():
         raise InputError(
             f"{checkpoint}: is a base already, made by {Base(Path(checkpoint)).method}; give the "
             "float checkpoint that it was made of."
         )
     require_own_directory(output, ("base.json", WEIGHTS), "base")
-    source = open_checkpoint(checkpoint)
+    source = open_checkpoint(*open_name(checkpoint, None))
     refusals(source)
     with tempfile.TemporaryDirectory(dir=existing_parent(output), prefix=".float.") as place:
         beside = Path(place)

@@ -46,7 +46,7 @@ class BaseSettings(Section):
     """`base`: the model that all adapters share."""
 
     model: str = "nano"
-    """`nano` (embedded), a directory (quantized base or Hugging Face checkpoint), or a hub id."""
+    """`nano` (embedded), a name of `edgetune base list`, a directory, a GGUF file or a hub id."""
     revision: str | None = None
     """Commit, tag or branch of a hub id."""
     quantization: str | None = None

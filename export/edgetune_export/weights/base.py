@@ -241,8 +241,8 @@ class Base:
 def open_source(source: str | Path, revision: str | None = None) -> Base | Checkpoint:
     """What a base is made of, looked at whole before anything is written.
 
-    `source` is a canonical quantized directory, a Hugging Face directory or a hub id. Raises
-    InputError for whatever would end the making of a base of it, or the training on that.
+    `source` is a canonical quantized directory, a Hugging Face directory, a GGUF file or a hub id.
+    Raises InputError for whatever would end the making of a base of it, or the training on that.
     """
     if not (Path(source) / "base.json").is_file():
         return open_checkpoint(str(source), revision)
@@ -263,11 +263,11 @@ def load_base(
     """Open a base; where `output` is given, the base lies there afterwards.
 
     `source` is a canonical quantized directory (hard-linked into `output` where the disk allows),
-    a Hugging Face directory or a hub id (downloaded, then quantized into `output` by `method`, a
-    quantizer or `float`), or what `open_source` opened of them. `embedding_bits` are 4 or 8. What
-    is left out is chosen by the size of the base (`base_size`). Raises InputError for an unknown
-    method, a family that is not supported, a checkpoint without safetensors, or a tensor that is
-    missing, misshapen or cannot be grouped.
+    a Hugging Face directory, a GGUF file or a hub id, or what `open_source` opened of them: these
+    are quantized into `output` by `method`, a quantizer or `float`. `embedding_bits` are 4 or 8.
+    What is left out is chosen by the size of the base (`base_size`). Raises InputError for an
+    unknown method, a family that is not supported, a checkpoint without safetensors, or a tensor
+    that is missing, misshapen or cannot be grouped.
     """
     if isinstance(source, Base):
         source = source.directory

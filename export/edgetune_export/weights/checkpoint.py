@@ -23,6 +23,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTra
 from transformers.initialization import no_init_weights
 
 from edgetune_export.prompts.template import Template
+from edgetune_export.weights.hub import snapshot
 from edgetune_runtime.errors import InputError
 
 FAMILIES = ("llama", "qwen2", "qwen3")
@@ -34,6 +35,9 @@ SPLIT_SAMPLE = """He's got  12,345 caf\u00e9s; I'LL pay $6.70 (NOW)!
 
 _VOCABULARIES = (("tokenizer.json",), ("vocab.json", "merges.txt"), ("tokenizer.model",))
 """Files of which transformers makes a fast tokenizer; of none it makes an empty one."""
+
+GGUF_MAGIC = b"GGUF"
+"""What a GGUF file begins with."""
 
 _COMPUTED = re.compile(r"\.rotary_emb\.(inv_freq|cos_cached|sin_cached)$")
 """Buffers that older checkpoints hold although the model computes them."""
@@ -55,7 +59,7 @@ class Checkpoint:
         self.config = read_config(directory)
         self.tokenizer = read_tokenizer(directory)
         check_vocabulary(directory, self.tokenizer, self.config)
-        with _told(directory / "config.json"), torch.device("meta"):
+        with told(directory / "config.json"), torch.device("meta"):
             model = AutoModelForCausalLM.from_config(self.config)
         self.shapes = {name: tuple(value.shape) for name, value in model.named_parameters()}
         """Name and shape of every tensor, from the model class (a tied head is no tensor)."""
@@ -164,7 +168,7 @@ class Checkpoint:
 
 
 def open_checkpoint(source: str, revision: str | None = None) -> Checkpoint:
-    """The float checkpoint `source` (a directory or a hub id), checked whole: its first touch.
+    """The float checkpoint `source` (as `find_checkpoint` has it), checked whole: its first touch.
 
     Raises InputError for whatever would end the making of a base, or the training on it.
     """
@@ -174,24 +178,42 @@ def open_checkpoint(source: str, revision: str | None = None) -> Checkpoint:
 
 
 def find_checkpoint(source: str, revision: str | None) -> tuple[Path, str | None]:
-    """The directory of `source` (a directory or a hub id) and, for a hub id, its exact revision."""
-    if Path(source).is_dir():
-        return Path(source), revision
-    from huggingface_hub import snapshot_download
+    """The directory of `source` (a directory, a GGUF file or a hub id) and its exact revision: of a
+    hub id its commit, of a GGUF file its hash."""
+    path = Path(source)
+    if path.is_dir():
+        return path, revision
+    if path.is_file() or path.suffix.lower() == ".gguf":
+        return _convert(path)
+    found = snapshot(source, revision)
+    return found, found.name
 
-    try:
-        path = snapshot_download(
-            source,
-            revision=revision,
-            allow_patterns=["*.json", "*.safetensors", "*.jinja", "merges.txt", "tokenizer.model"],
-        )
-    except Exception as error:
-        # The hub client raises a dozen unrelated types; none of them is worth a traceback.
+
+def _convert(path: Path) -> tuple[Path, str]:
+    """What `path` stands for, if it is a GGUF file."""
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such file; give the path of a GGUF file.")
+    if not is_gguf(path):
         raise InputError(
-            f"The base '{source}' is no directory and could not be downloaded "
-            f"({type(error).__name__}); check the path, the name and the network."
+            f"{path}: is a file, but no GGUF; give a GGUF file or the directory of a checkpoint."
+        )
+    try:
+        from edgetune_export.weights.gguf import converted
+    except ModuleNotFoundError as error:
+        if error.name != "gguf":
+            raise
+        raise InputError(
+            f"{path}: to read GGUF files takes the package gguf; run 'pip install gguf'."
         ) from error
-    return Path(path), Path(path).name
+    return converted(path)
+
+
+def is_gguf(path: Path) -> bool:
+    """Whether `path` is a file that says it is GGUF, by its name or by its first bytes."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return path.suffix.lower() == ".gguf" or file.read(len(GGUF_MAGIC)) == GGUF_MAGIC
 
 
 def build_model(
@@ -225,7 +247,7 @@ def read_config(directory: Path) -> Any:
             f"{path}: the checkpoint is already quantized (quantization_config); choose the float "
             "one."
         )
-    with _told(path):
+    with told(path):
         return AutoConfig.from_pretrained(directory, trust_remote_code=False)
 
 
@@ -293,8 +315,8 @@ def open_weights(file: Path) -> Any:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """Whatever transformers raises over the configuration at `path`, as one sentence."""
+def told(path: Path) -> Iterator[None]:
+    """Whatever transformers raises over a model that `path` describes, as one sentence."""
     try:
         yield
     except Exception as error:  # it raises many unrelated types

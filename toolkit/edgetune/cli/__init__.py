@@ -16,6 +16,7 @@ import typer
 from rich.markup import escape
 
 from edgetune.cli import (
+    base,
     bfcl,
     compare,
     data,
@@ -81,6 +82,7 @@ app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("init")(init.init)
 app.add_typer(data.app, name="data")
+app.add_typer(base.app, name="base")
 app.command("quantize")(quantize.quantize)
 app.command("train")(train.train)
 app.command("export")(export.export)

@@ -18,7 +18,11 @@ _ABOUT = "; ".join(f"{name}: {quantizer.about}" for name, quantizer in QUANTIZER
 
 def quantize(
     checkpoint: Annotated[
-        str, typer.Argument(metavar="CHECKPOINT", help="A Hugging Face directory, or a hub id.")
+        str,
+        typer.Argument(
+            metavar="CHECKPOINT",
+            help="A Hugging Face directory, a GGUF file, a hub id, or a name of `base list`.",
+        ),
     ],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="BASE", help="The base to write.")

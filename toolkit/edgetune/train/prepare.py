@@ -9,13 +9,14 @@ trained here.
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from edgetune.bases.fetch import embedded_base, open_name
+from edgetune.bases.table import EMBEDDED, KNOWN
 from edgetune.config import TrainConfig
 from edgetune.data.copied import copied_parameters
 from edgetune.tools.reader import BUILT_IN, read_tools
@@ -39,7 +40,7 @@ from edgetune_export.run_record import (
     write_run_record,
 )
 from edgetune_export.weights.base import Base, load_base, open_source
-from edgetune_export.weights.checkpoint import Checkpoint
+from edgetune_export.weights.checkpoint import Checkpoint, is_gguf
 from edgetune_runtime.calls import Toolset
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import sha256_file, write_json
@@ -83,7 +84,10 @@ def prepare(config: TrainConfig, output: Path) -> Prepared:
     started = found == "started"
     base_directory = output / "base"
     made = found != "stale" and (base_directory / "base.json").is_file()
-    opened = load_base(base_directory) if made else open_source(base_source, config.base.revision)
+    if made:
+        opened: Base | Checkpoint = load_base(base_directory)
+    else:
+        opened = open_source(*open_name(base_source, config.base.revision))
     _check_targets(opened)
     _check_prompts(config, opened, toolsets)
     if found == "stale":
@@ -272,29 +276,26 @@ def _toolset(config: TrainConfig, index: int) -> Toolset:
 
 
 def _base_source(config: TrainConfig) -> str:
-    """What `load_base` opens: a directory, or a hub id."""
+    """What is opened: a directory, a GGUF file, a hub id, or a short name of one that is not here
+    yet, perhaps."""
     model = config.base.model
-    if model == "nano":
-        embedded = Path(str(resources.files("edgetune.nano"))) / "base"
-        if not (embedded / "base.json").is_file():
-            raise InputError(
-                f"{embedded} is missing: this installation has no embedded base; install edgetune "
-                "again or give another 'base.model'."
-            )
-        return str(embedded)
+    if model == EMBEDDED:
+        return str(embedded_base())
     looks_like_hub_id = model.count("/") == 1 and model[0] not in "./~"
-    try:
-        path = config.locate(model, "base.model")
-    except InputError:
-        if looks_like_hub_id:
-            return model
-        raise
+    if model not in KNOWN:
+        try:
+            path = config.locate(model, "base.model")
+        except InputError:
+            if looks_like_hub_id and not model.lower().endswith(".gguf"):
+                return model
+            raise
     if config.base.revision is not None:
+        what = "a name that edgetune knows" if model in KNOWN else "a directory or a file"
         raise InputError(
-            f"'base.revision' contradicts 'base.model: {model}', which is a directory; remove "
+            f"'base.revision' contradicts 'base.model: {model}', which is {what}; remove "
             "'base.revision'."
         )
-    return str(path)
+    return model if model in KNOWN else str(path)
 
 
 def _paths(config: TrainConfig) -> list[Path]:
@@ -322,4 +323,6 @@ def _sources(config: TrainConfig, toolsets: Sequence[Toolset], base_source: str)
                 sources[prefix + split] = sha256_file(path)
     if (Path(base_source) / "base.json").is_file():
         sources["base"] = Base(Path(base_source)).weights_sha256
+    elif is_gguf(Path(base_source)):
+        sources["base"] = sha256_file(Path(base_source))
     return sources

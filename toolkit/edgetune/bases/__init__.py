@@ -1,0 +1,1 @@
+"""Bases that have a short name: the table of them, and how they come here."""
