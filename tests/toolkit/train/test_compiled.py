@@ -8,12 +8,13 @@ import torch
 from torch._dynamo.utils import counters
 from torch.nn.functional import cross_entropy
 
+from edgetune.machine.precision import keep_in
 from edgetune.settings import AdapterSettings, TrainSettings
 from edgetune.train import compiled
 from edgetune.train.adapter import Job, adapted
 from edgetune.train.batches import collate
 from edgetune.train.examples import AdapterData, Tokens
-from edgetune.train.passes import loss_logits
+from edgetune.train.passes import is_compiled, loss_logits
 from edgetune_export.weights.base import load_base
 from edgetune_runtime.errors import InputError
 
@@ -55,7 +56,7 @@ def test_one_compilation_serves_every_adapter_and_shape(model):
             plain[name] = [loss_and_gradient(model, batch(*size)) for size in ((3, 9), (4, 12))]
     for name in plain:
         with adapted(model, job(name), "tiny"):
-            if not compiled.is_compiled(model):
+            if not is_compiled(model):
                 compiled.compile_layers(model, plain_pass(model), batch(3, 9))
                 graphs = counters["stats"]["unique_graphs"]
             for size, (loss, gradient) in zip(((3, 9), (4, 12)), plain[name], strict=True):
@@ -75,3 +76,23 @@ def test_a_compiler_that_fails_is_one_sentence(model):
 
     with pytest.raises(InputError, match=r"'machine.compile'.*No working C\+\+ compiler found\)"):
         compiled.compile_layers(model, fail, batch(2, 9))
+
+
+def test_matrices_kept_in_bfloat16_give_the_same_gradients(model):
+    found = []
+    for kept in (False, True):
+        if kept:
+            keep_in(model, "bfloat16")
+            layer = model.get_decoder().layers[0]
+            assert layer.mlp.down_proj.weight.dtype == torch.bfloat16
+            assert layer.input_layernorm.weight.dtype == torch.float32
+            assert model.get_input_embeddings().weight.dtype == torch.float32
+        with adapted(model, job("home.one"), "tiny"):
+            loss = cross_entropy(loss_logits(model, batch(3, 9), "bfloat16"), batch(3, 9).targets)
+            loss.backward()
+            trained = [p for p in model.parameters() if p.requires_grad]
+            assert {p.dtype for p in trained} == {torch.float32}
+            found.append([loss.item(), *(p.grad.clone() for p in trained)])
+    plain, same = found
+    assert plain[0] == same[0]
+    assert all(map(torch.equal, plain[1:], same[1:]))

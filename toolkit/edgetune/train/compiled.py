@@ -24,7 +24,9 @@ def compile_layers(model: Any, forward: Forward, batch: Batch) -> None:
     """
     with quiet():
         model.train()
-        model.get_decoder().compile(dynamic=True)
+        # Layer by layer: the code of one serves all, where a whole decoder is compiled for minutes.
+        for layer in model.get_decoder().layers:
+            layer.compile(dynamic=True)
         try:
             cross_entropy(forward(batch), batch.targets).backward()
         except Exception as error:
@@ -34,8 +36,3 @@ def compile_layers(model: Any, forward: Forward, batch: Batch) -> None:
                 "Python's headers, or set it to false."
             ) from error
     model.zero_grad(set_to_none=True)
-
-
-def is_compiled(model: Any) -> bool:
-    """Whether `compile_layers` was called for `model`."""
-    return model.get_decoder()._compiled_call_impl is not None

@@ -57,9 +57,8 @@ def loss_logits(model: Any, batch: Batch, precision: Precision) -> torch.Tensor:
     decoder = model.get_decoder()
     # Where the layers are compiled (`compiled`), then for the usual step alone: each other kind of
     # input would be compiled anew, for minutes.
-    if shared or len(batch.ids) == 1 or not torch.is_grad_enabled():
-        decoder = decoder.forward
-    with autocast(batch.ids.device, precision), attention(batch):
+    usual = not shared and len(batch.ids) > 1 and torch.is_grad_enabled()
+    with autocast(batch.ids.device, precision), attention(batch), _as_compiled(model, usual):
         past = None
         if shared:
             past = decoder(input_ids=batch.ids[:1, :shared], use_cache=True).past_key_values
@@ -69,6 +68,19 @@ def loss_logits(model: Any, batch: Batch, precision: Precision) -> torch.Tensor:
         ).last_hidden_state
         logits = model.get_output_embeddings()(hidden[batch.rows, batch.columns - shared])
     return logits.float()
+
+
+def is_compiled(model: Any) -> bool:
+    """Whether the layers of `model` are compiled (`compiled`)."""
+    return model.get_decoder().layers[0]._compiled_call_impl is not None
+
+
+def _as_compiled(model: Any, usual: bool) -> AbstractContextManager[Any]:
+    """What leaves compiled layers aside unless the pass is a `usual` one."""
+    if usual or not is_compiled(model):
+        return nullcontext()
+    stance: AbstractContextManager[Any] = torch.compiler.set_stance("force_eager")
+    return stance
 
 
 def measure(forward: Forward, examples: Sequence[Tokens], device: torch.device) -> DevMetrics:

@@ -32,13 +32,14 @@ from edgetune.train.adapter import (
     train_adapter,
 )
 from edgetune.train.batches import collate
-from edgetune.train.compiled import compile_layers, is_compiled
+from edgetune.train.compiled import compile_layers
 from edgetune.train.curves import draw_curves
 from edgetune.train.display import Display
 from edgetune.train.examples import AdapterData, adapters_data
 from edgetune.train.hard import HardTail
 from edgetune.train.jobs import plan_jobs
 from edgetune.train.masked_names import mask_names
+from edgetune.train.passes import is_compiled
 from edgetune.train.prepare import Prepared, prepare
 from edgetune.train.report import model_card, report_html
 from edgetune.train.router import router_data
