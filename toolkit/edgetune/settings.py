@@ -281,7 +281,7 @@ class MachineSettings(Section):
     """Of the matrix products; auto takes bfloat16 where the hardware has it. Weights: float32."""
     threads: int | None = Field(default=None, ge=1)
     """CPU threads; by default one for each core."""
-    compile: bool = False
-    """Compile the base's layers first, in two minutes: steps of a small base then take less."""
+    compile: bool | None = None
+    """Compile the layers first, for a minute or two [for a large base that is trained for long]."""
     state_every: float = Field(default=60.0, ge=0)
     """Seconds between two states that an interrupted run resumes from."""

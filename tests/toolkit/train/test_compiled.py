@@ -1,5 +1,6 @@
 """Compiled layers: the loss and gradients are what they are without, for every adapter in turn."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -96,3 +97,20 @@ def test_matrices_kept_in_bfloat16_give_the_same_gradients(model):
     plain, same = found
     assert plain[0] == same[0]
     assert all(map(torch.equal, plain[1:], same[1:]))
+
+
+def test_a_large_base_that_is_trained_for_long_is_compiled_unasked(
+    tiny_checkpoint, tmp_path, monkeypatch
+):
+    base = load_base(tiny_checkpoint("qwen2"), tmp_path / "of")
+    monkeypatch.setattr(compiled.shutil, "which", lambda name: f"/usr/bin/{name}")
+    long, short = ([replace(job("home.one"), plan=[[0]] * steps)] for steps in (200, 199))
+    assert not compiled.pays(None, base, long)
+    monkeypatch.setattr("edgetune_export.base_size.LARGE", 10_000)
+    assert compiled.pays(None, base, long)
+    assert not compiled.pays(None, base, short)
+    assert not compiled.pays(False, base, long)
+    assert not compiled.pays(None, base, [replace(long[0], invocation=(1,))])
+    monkeypatch.setattr(compiled.shutil, "which", lambda name: None)
+    assert not compiled.pays(None, base, long)
+    assert compiled.pays(True, base, long)

@@ -32,7 +32,7 @@ from edgetune.train.adapter import (
     train_adapter,
 )
 from edgetune.train.batches import collate
-from edgetune.train.compiled import compile_layers
+from edgetune.train.compiled import compile_layers, pays
 from edgetune.train.curves import draw_curves
 from edgetune.train.display import Display
 from edgetune.train.examples import AdapterData, adapters_data
@@ -91,6 +91,7 @@ def _train(config: TrainConfig, output: Path, pressed: threading.Event) -> RunSu
     if waiting:
         model = prepared.base.model().to(device)
         keep_in(model, precision)
+        compiling = pays(config.machine.compile, prepared.base, waiting)
         with Display(sum(job.tokens for job in waiting)) as display:
             for index, job in enumerate(jobs, 1):
                 if job.data.name in done:
@@ -99,7 +100,8 @@ def _train(config: TrainConfig, output: Path, pressed: threading.Event) -> RunSu
                 display.begin(job.data.name, len(job.plan), index, len(jobs))
                 tail = tails[job.data.name]
                 done[job.data.name] = _one(
-                    model, job, prepared, config, tail, precision, display, pressed
+                    *(model, job, prepared, config, tail, precision, display, pressed),
+                    compiling=compiling,
                 )
                 _record(output, jobs, prepared, done)
         del model  # calibration needs the memory
@@ -179,6 +181,8 @@ def _one(
     precision: Precision,
     display: Display,
     pressed: threading.Event,
+    *,
+    compiling: bool,
 ) -> dict[str, Any]:
     """Train one adapter and write its directory; its entry for `metrics.json`."""
     state = prepared.directory / "state" / f"{job.data.name}.safetensors"
@@ -186,10 +190,15 @@ def _one(
     if config.arguments.common_epochs and job.data.role == "arguments" and job.data.tool:
         start = prepared.directory / "adapters" / f"{job.data.toolset}.arguments"
     with adapted(model, job, prepared.base.name, start) as peft_model:
-        if config.machine.compile and not is_compiled(model):
+        if compiling and not is_compiled(model):
             console.print("Compiling the base's layers, which takes a minute or two")
             batch = collate([job.data.train[index] for index in job.plan[0]])
-            compile_layers(model, forward_pass(model, job, precision), batch.to(model.device))
+            try:
+                compile_layers(model, forward_pass(model, job, precision), batch.to(model.device))
+            except InputError as error:
+                if config.machine.compile:
+                    raise
+                console.print(f"Going on as it is: {error}", soft_wrap=True, highlight=False)
         trained = train_adapter(
             peft_model,
             job,
