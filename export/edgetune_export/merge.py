@@ -53,4 +53,5 @@ def merge_adapter(base: Base, peft_directory: Path, output: Path) -> Base:
         name=name,
         revision=base.revision,
         embedding_bits=base.embedding_bits,
+        wide=base.wide,
     )

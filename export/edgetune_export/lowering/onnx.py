@@ -44,9 +44,10 @@ much where checks are to tell a wrong scale from a right one, so it is taken for
 INT8_LEVEL = 4
 """The `accuracy_level` of `--int8-activations`, and of a large base where nobody chooses."""
 
-MAX_LENGTH = 4096
-"""Longest sequence that stock onnxruntime-genai reserves a K/V cache for unless it is told another;
-a base's own limit (32k and more) would cost gigabytes."""
+CONTEXT_LENGTH = 4096
+"""The most tokens that the graph has rotations for; also what stock onnxruntime-genai reserves a
+K/V cache for. A base's own limit (8k, 32k and more) would cost megabytes here, and gigabytes there.
+"""
 
 
 def settings(base: Base, wishes: Wishes) -> dict[str, int]:
@@ -61,7 +62,7 @@ def lower(base: Base, bundle: Path, settings: Mapping[str, Any]) -> Target:
     return Target(
         name="onnx",
         model=f"onnx/{MODEL}",
-        context_length=base.shape.context_length,
+        context_length=min(base.shape.context_length, CONTEXT_LENGTH),
         options=options,
     )
 
@@ -161,6 +162,8 @@ def _write_skeleton(base: Base, directory: Path) -> None:
     checkpoint.config.architectures = [MODEL_FOR_CAUSAL_LM_MAPPING_NAMES[base.shape.family]]
     # Norms and biases keep their float32 bits; transformers loads what the configuration says.
     checkpoint.config.dtype = torch.float32
+    longest = min(base.shape.context_length, CONTEXT_LENGTH)
+    checkpoint.config.max_position_embeddings = longest
     checkpoint.save_all_but_weights(directory)
     tensors = {
         name: torch.zeros(shape, dtype=torch.bfloat16)
@@ -173,7 +176,7 @@ def _write_skeleton(base: Base, directory: Path) -> None:
 
 def _adapt_genai_config(path: Path) -> None:
     config = json.loads(path.read_text(encoding="utf-8"))
-    config["search"]["max_length"] = min(config["search"]["max_length"], MAX_LENGTH)
+    config["search"]["max_length"] = config["model"]["context_length"]
     # Rank-0 defaults make onnxruntime warn about every slot.
     config["model"]["decoder"]["session_options"]["log_severity_level"] = 3
     write_json(path, config)

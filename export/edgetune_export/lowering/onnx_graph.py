@@ -17,7 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx.external_data_helper import load_external_data_for_tensor, uses_external_data
 
 from edgetune_export.weights.base import Base
-from edgetune_export.weights.quantize import GROUP, unsigned_bytes
+from edgetune_export.weights.quantize import unsigned_bytes
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.manifest import Slot
 from edgetune_runtime.slots import tensor_names
@@ -43,6 +43,8 @@ class Graph:
         self._directory = directory
         self._weights: dict[str, NDArray[Any]] = {}
         """New initializers; those over the same memory share their bytes in the data file."""
+        self._grids: dict[str, dict[str, int]] = {}
+        """Of each weight, what its op has to be told: `bits` and `block_size`."""
 
     def takes(self, name: str) -> bool:
         """Whether the graph has an input of that name."""
@@ -132,31 +134,25 @@ class Graph:
         if f"{name}.scales" in self._weights:
             return
         quantized = base.quantized()[name]
-        data = unsigned_bytes(quantized).numpy()
+        data, block = unsigned_bytes(quantized).numpy(), quantized.block
         if name == _EMBEDDING:
             self._weights[f"{name}.rows"] = data
         if name != _EMBEDDING or base.shape.tied:
-            blocks = data.reshape(data.shape[0], -1, GROUP * quantized.bits // 8)
+            blocks = data.reshape(data.shape[0], -1, block * quantized.bits // 8)
             self._weights[f"{name}.blocks"] = blocks
-        self._weights[f"{name}.scales"] = quantized.scales_of_32.numpy()
+        self._weights[f"{name}.scales"] = quantized.scales_of(block).numpy()
+        self._grids[name] = {"bits": quantized.bits, "block_size": block}
 
     def _become_matmul(self, node: onnx.NodeProto, name: str, accuracy_level: int) -> None:
-        rows, groups, size = self._weights[f"{name}.blocks"].shape
-        attributes = {
-            "K": groups * GROUP,
-            "N": rows,
-            "bits": size * 8 // GROUP,
-            "block_size": GROUP,
-            "accuracy_level": accuracy_level,
-        }
+        grid = self._grids[name]
+        rows, groups, _ = self._weights[f"{name}.blocks"].shape
+        sizes = {"K": groups * grid["block_size"], "N": rows}
         inputs = [node.input[0], f"{name}.blocks", f"{name}.scales"]
-        _become(node, "MatMulNBits", inputs, attributes)
+        _become(node, "MatMulNBits", inputs, sizes | grid | {"accuracy_level": accuracy_level})
 
     def _become_gather(self, node: onnx.NodeProto, name: str) -> None:
         # Unsigned data without zero points: the op takes half the range off.
-        rows, scales = self._weights[f"{name}.rows"], self._weights[f"{name}.scales"]
-        bits = rows.shape[1] * 8 // (scales.shape[1] * GROUP)
-        attributes = {"bits": bits, "block_size": GROUP, "gather_axis": 0, "quantize_axis": 1}
+        attributes = self._grids[name] | {"gather_axis": 0, "quantize_axis": 1}
         inputs = [f"{name}.rows", node.input[1], f"{name}.scales"]
         _become(node, "GatherBlockQuantized", inputs, attributes)
 

@@ -30,7 +30,7 @@ def embedding_graph(base: Base) -> onnx.ModelProto:
     ids = draft.input("ids", [1, "length"], TensorProto.INT64)
     rows = draft.constant("rows", unsigned_bytes(table).numpy())
     attributes = {"bits": table.bits, "block_size": GROUP, "gather_axis": 0, "quantize_axis": 1}
-    scales = draft.constant("scales", table.scales_of_32.numpy())
+    scales = draft.constant("scales", table.scales_of(GROUP).numpy())
     hidden = draft.node("GatherBlockQuantized", rows, ids, scales, domain=_CONTRIB, **attributes)
     draft.output("hidden", hidden, [1, "length", base.shape.hidden_size])
     return draft.model("embedding")
@@ -222,7 +222,7 @@ class _Decoder:
             "MatMulNBits",
             value,
             draft.constant(f"{module}.blocks", blocks),
-            draft.constant(f"{module}.scales", quantized.scales_of_32.numpy()),
+            draft.constant(f"{module}.scales", quantized.scales_of(GROUP).numpy()),
             domain=_CONTRIB,
             K=columns,
             N=rows,

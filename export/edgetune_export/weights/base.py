@@ -14,7 +14,7 @@ Here a base is opened, and made from a float `checkpoint`. This module knows nei
 """
 
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -39,7 +39,15 @@ from edgetune_export.weights.checkpoint import (
     read_json,
     read_tokenizer,
 )
-from edgetune_export.weights.quantize import GROUP, Quantized, dequantize, pack, quantize, unpack
+from edgetune_export.weights.quantize import (
+    GROUP,
+    Quantized,
+    bits_of,
+    dequantize,
+    pack,
+    quantize,
+    unpack,
+)
 from edgetune_export.weights.quantizers import (
     DEFAULT_QUANTIZER,
     FLOAT,
@@ -59,6 +67,9 @@ EMBEDDING_BITS = (4, 8)
 
 TABLES = ("model.embed_tokens.weight", "lm_head.weight")
 """The embedding and, where it is not tied, the output head."""
+
+WIDE = ("v_proj",)
+"""Projections that have 8 bits in a large base: small ones whose rounding costs most."""
 
 _CODES, _SCALES = ".codes", ".scales"
 _ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
@@ -128,6 +139,8 @@ class Base:
         """The quantizer that it was made by, or `float`."""
         self.embedding_bits: int = grid.get("embedding_bits", 4)
         """Of the codes of the embedding table and the output head."""
+        self.wide: tuple[str, ...] = tuple(grid.get("wide", ()))
+        """Projections whose codes have 8 bits."""
 
     @cached_property
     def config(self) -> Any:
@@ -300,12 +313,13 @@ def load_base(
     large = is_large(checkpoint.parameters)
     method = method or (LARGE_QUANTIZER if large else DEFAULT_QUANTIZER)
     bits = embedding_bits or (8 if large else 4)
+    wide = WIDE if large else ()
     if bits not in EMBEDDING_BITS:
         raise InputError(f"{path}: an embedding of {bits} bits, expected 4 or 8; choose one.")
     done: Mapping[str, Quantized] = {}
     if method != FLOAT and (module := QUANTIZERS[method].module) is not None:
         sequences = calibration_ids(checkpoint.template)
-        done = import_module(module).quantize_layers(checkpoint, sequences, name, bits)
+        done = import_module(module).quantize_layers(checkpoint, sequences, name, bits, wide)
     tensors = ((key, done.get(key, tensor)) for key, tensor in checkpoint.tensors())
     return write_base(
         output,
@@ -315,6 +329,7 @@ def load_base(
         revision=checkpoint.revision,
         method=method,
         embedding_bits=bits,
+        wide=wide,
     )
 
 
@@ -327,21 +342,25 @@ def write_base(
     revision: str | None = None,
     method: str = DEFAULT_QUANTIZER,
     embedding_bits: int = 4,
+    wide: Sequence[str] = (),
 ) -> Base:
     """Quantize `tensors` (those of `checkpoint`, or what became of them) into `output`.
 
     Every two-dimensional weight that is not quantized yet becomes codes and scales, by the scales
     of the quantizer `method`, unless that is `float`; those of the embedding table and the output
-    head have `embedding_bits`. One tensor is held as float at a time.
+    head have `embedding_bits`, those of the projections `wide` 8. One tensor is held as float at a
+    time.
     """
     grid: dict[str, Any] = {"bits": 4, "group_size": GROUP, "symmetric": True}
     if embedding_bits != 4:
         grid["embedding_bits"] = embedding_bits
+    if wide:
+        grid["wide"] = list(wide)
     with replaced_directory(output) as fresh:
         stored: dict[str, torch.Tensor] = {}
         for key, tensor in track(tensors, f"Quantizing {name}", total=len(checkpoint.shapes)):
             if method != FLOAT and isinstance(tensor, torch.Tensor) and tensor.dim() == 2:
-                bits = embedding_bits if key in TABLES else 4
+                bits = embedding_bits if key in TABLES else bits_of(key, wide)
                 tensor = quantize(tensor, f"{name}: {key}", method, bits)
             if isinstance(tensor, Quantized):
                 stored[key + _CODES] = tensor.codes if tensor.bits == 8 else pack(tensor.codes)

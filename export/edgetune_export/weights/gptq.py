@@ -19,6 +19,7 @@ from edgetune_export.weights.checkpoint import Checkpoint, build_model
 from edgetune_export.weights.quantize import (
     GROUP,
     Quantized,
+    bits_of,
     check_groups,
     dequantize,
     quantize,
@@ -47,13 +48,15 @@ def quantize_layers(
     sequences: Sequence[NDArray[np.int32]],
     name: str,
     embedding_bits: int = 4,
+    wide: Sequence[str] = (),
 ) -> dict[str, Quantized]:
     """The projections of all layers of `checkpoint`, by the names of their weights.
 
     `sequences` are token ids, each `[tokens]`. Layer by layer each projection is quantized for the
-    inputs that it has behind the quantized layers before its own. The embedding counts with its
-    codes of least squared error: an output of it is one row and no sum, in which errors could make
-    up for each other. `name` is for people. Raises InputError as `quantize` does.
+    inputs that it has behind the quantized layers before its own; those named in `wide` are rounded
+    to 8 bits by themselves. The embedding counts with its codes of least squared error: an output
+    of it is one row and no sum, in which errors could make up for each other. `name` is for people.
+    Raises InputError as `quantize` does.
     """
     model = build_model(checkpoint.config, checkpoint.tensors())
     table = model.get_input_embeddings().weight
@@ -68,7 +71,10 @@ def quantize_layers(
                 for projection in inputs:
                     key = f"model.layers.{index}.{projection}.weight"
                     weight = layer.get_submodule(projection).weight
-                    done[key] = gptq(weight, moments, f"{name}: {key}")
+                    if bits_of(key, wide) == 8:
+                        done[key] = quantize(weight, f"{name}: {key}", bits=8)
+                    else:
+                        done[key] = gptq(weight, moments, f"{name}: {key}")
                     weight.copy_(dequantize(done[key]))
             for batch in flow:
                 batch.advance(index, layer)

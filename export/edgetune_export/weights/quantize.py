@@ -7,6 +7,7 @@ by what its errors do to a layer's outputs, and no other place rounds a weight. 
 not models or files (`base`), nor how a target lays its codes out (`onnx`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -39,9 +40,13 @@ class Quantized:
         return self.codes.shape[1] // self.scales.shape[1]
 
     @property
-    def scales_of_32(self) -> torch.Tensor:
-        """The scales by groups of 32, `[out, in/32]`: that of a row stands for all its groups."""
-        return self.scales.repeat_interleave(self.group // GROUP, 1)
+    def block(self) -> int:
+        """The largest group that ONNX Runtime's ops take: a power of two, up to 256."""
+        return min(256, self.group & -self.group)
+
+    def scales_of(self, inputs: int) -> torch.Tensor:
+        """The scales by groups of so many `inputs`: that of a row stands for all its groups."""
+        return self.scales.repeat_interleave(self.group // inputs, 1)
 
 
 def quantize(
@@ -67,6 +72,11 @@ def quantize(
         codes[part] = to_codes(groups, best.unsqueeze(-1), bits).to(torch.int8).flatten(1)
         scales[part] = best
     return Quantized(codes, scales, bits)
+
+
+def bits_of(projection: str, wide: Sequence[str]) -> int:
+    """8 for the weight of one of the projections `wide`, by its checkpoint name; 4 for another."""
+    return 8 if projection.removesuffix(".weight").endswith(tuple(wide)) else 4
 
 
 def check_groups(weight: torch.Tensor, name: str) -> None:

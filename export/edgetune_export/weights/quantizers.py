@@ -18,9 +18,9 @@ class Quantizer:
     """Scales tried for each group of a weight that is rounded by itself: its largest magnitude over
     one of these; the one of least squared error is taken. Over 7 nothing is clipped."""
     module: str | None = None
-    """Of one that reads texts: has `quantize_layers(checkpoint, sequences, name, embedding_bits)`,
-    which rounds the projections of all layers by what that does to outputs. Other weights are
-    rounded by themselves."""
+    """Of one that reads texts: has `quantize_layers(checkpoint, sequences, name, embedding_bits,
+    wide)`, which rounds the projections of all layers by what that does to outputs. Other weights
+    are rounded by themselves."""
 
 
 _LEAST_ERROR = (7.0, 7.5, 8.0, 8.5, 9.0)

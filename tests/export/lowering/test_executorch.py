@@ -102,8 +102,7 @@ def test_the_programs_codes_are_the_canonical_ones(both, tiny_run):
 @pytest.mark.slow
 def test_tables_of_bytes_are_in_the_program_as_they_are(tiny_base, tmp_path):
     base = tiny_base("llama", embedding_bits=8)
-    options = export_executorch(base, tmp_path, slots=False, context_length=64)
-    assert options["context_length"] == 64
+    export_executorch(base, tmp_path, slots=False, context_length=64)
     codes = base.quantized()["model.embed_tokens.weight"].codes
     # Once to look up, once to multiply by.
     assert (tmp_path / "model.pte").read_bytes().count(codes.numpy().tobytes()) == 2

@@ -74,7 +74,15 @@ def test_a_large_base_has_tables_of_bytes_unless_told_otherwise(
     assert load_base(tiny_checkpoint("llama"), tmp_path / "small").embedding_bits == 4
     monkeypatch.setattr("edgetune_export.base_size.LARGE", 10_000)
     large = load_base(tiny_checkpoint("llama"), tmp_path / "large")
-    assert (large.embedding_bits, large.method) == (8, "gptq")
+    assert (large.embedding_bits, large.method, large.wide) == (8, "gptq", ("v_proj",))
+    weights = large.quantized()
+    wide = {name for name in weights if weights[name].bits == 8}
+    assert wide == {
+        "model.embed_tokens.weight",
+        *(f"model.layers.{layer}.self_attn.v_proj.weight" for layer in range(2)),
+    }
+    mixed = load_base(tiny_checkpoint("llama"), tmp_path / "rtn", method="rtn")
+    assert mixed.quantized()["model.layers.0.self_attn.v_proj.weight"].bits == 8
     assert large.parameters == Checkpoint(tiny_checkpoint("llama")).parameters
     told = load_base(tiny_checkpoint("llama"), tmp_path / "told", embedding_bits=4)
     assert told.embedding_bits == 4
