@@ -11,7 +11,6 @@ from safetensors.torch import load_file
 
 from edgetune.settings import AdapterSettings, TrainSettings
 from edgetune.train.adapter import (
-    Interrupted,
     Job,
     adapted,
     forward_pass,
@@ -20,6 +19,7 @@ from edgetune.train.adapter import (
 )
 from edgetune.train.batches import BatchSize, collate, plan_steps
 from edgetune.train.examples import AdapterData, Tokens
+from edgetune.train.interrupt import Interrupted
 from edgetune.train.passes import loss_logits, measure
 from edgetune_export.weights.base import load_base
 from edgetune_runtime.errors import InputError

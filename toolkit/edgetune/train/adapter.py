@@ -26,16 +26,13 @@ from edgetune.settings import AdapterSettings, TrainSettings
 from edgetune.train.activated import ActivatedPass
 from edgetune.train.batches import collate
 from edgetune.train.examples import AdapterData
+from edgetune.train.interrupt import Interrupted
 from edgetune.train.passes import DevMetrics, Forward, loss_logits, measure
 from edgetune.train.state import Progress, load_state, save_state
 from edgetune_runtime.errors import InputError
 
 _CURVE_POINTS = 200
 """The most points of a training curve."""
-
-
-class Interrupted(Exception):
-    """Training was asked to stop; its state is written."""
 
 
 class Tail(Protocol):
