@@ -275,12 +275,14 @@ class MonolithicSettings(RoleSettings):
 class MachineSettings(Section):
     """`machine`: what the run uses of the computer."""
 
+    engine: Literal["local", "ray"] = Field(default="local", exclude=True)
+    """local trains adapters in turn, ray side by side on a cluster; a run does not keep which."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to train; auto takes a GPU where there is one."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Of the matrix products; auto takes bfloat16 where the hardware has it. Weights: float32."""
     threads: int | None = Field(default=None, ge=1)
-    """CPU threads; by default one for each core."""
+    """CPU threads; by default one for each core, on a cluster one for each adapter."""
     compile: bool | None = None
     """Compile the layers first, for a minute or two [for a large base that is trained for long]."""
     state_every: float = Field(default=60.0, ge=0)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import json
 
 import numpy as np
 import pytest
@@ -10,7 +11,6 @@ from safetensors.torch import load_file
 
 from edgetune.settings import AdapterSettings, TrainSettings
 from edgetune.train.adapter import (
-    Interrupted,
     Job,
     adapted,
     forward_pass,
@@ -19,6 +19,7 @@ from edgetune.train.adapter import (
 )
 from edgetune.train.batches import BatchSize, collate, plan_steps
 from edgetune.train.examples import AdapterData, Tokens
+from edgetune.train.interrupt import Interrupted
 from edgetune.train.passes import loss_logits, measure
 from edgetune_export.weights.base import load_base
 from edgetune_runtime.errors import InputError
@@ -154,6 +155,8 @@ def test_what_is_saved_is_a_plain_peft_directory(base, model, tmp_path):
             expected = loss_logits(peft_model.base_model.model, batch, "float32")
     stored = load_file(tmp_path / "peft" / "adapter_model.safetensors")
     assert len(stored) == 2 * len(base.slots())
+    written = json.loads((tmp_path / "peft" / "adapter_config.json").read_text())
+    assert written["target_modules"] == list(what.adapter.targets)  # in every process
     loaded = PeftModel.from_pretrained(base.model(), tmp_path / "peft").eval()
     with torch.inference_mode():
         torch.testing.assert_close(loss_logits(loaded.base_model.model, batch, "float32"), expected)

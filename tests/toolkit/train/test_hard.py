@@ -9,10 +9,11 @@ import torch
 
 from edgetune.settings import AdapterSettings, HardNegatives, TrainSettings
 from edgetune.train import hard
-from edgetune.train.adapter import Interrupted, Job, adapted, train_adapter
+from edgetune.train.adapter import Job, adapted, train_adapter
 from edgetune.train.batches import BatchSize, plan_steps
 from edgetune.train.examples import AdapterData, Tokens
 from edgetune.train.hard import HardTail, confusions
+from edgetune.train.interrupt import Interrupted
 from edgetune.train.passes import loss_logits
 from edgetune_runtime.errors import InputError
 

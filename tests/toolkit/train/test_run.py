@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from edgetune.evaluate.system import open_system
-from edgetune.train import run as run_module
+from edgetune.train import local_engine
 from edgetune.train.run import TrainingStopped, train
 from edgetune_export.bundle import write_bundle
 from edgetune_export.run import open_run
@@ -36,14 +36,14 @@ def assert_same_weights(one: Path, other: Path) -> None:
 def press_ctrl_c_at(monkeypatch, number: int) -> None:
     """Send SIGINT in the `number`th step that is trained from now on."""
     steps = iter(range(1, 10_000))
-    original = run_module.Display.step
+    original = local_engine.Display.step
 
     def step(self, tokens, loss):
         if next(steps) == number:
             signal.raise_signal(signal.SIGINT)
         original(self, tokens, loss)
 
-    monkeypatch.setattr(run_module.Display, "step", step)
+    monkeypatch.setattr(local_engine.Display, "step", step)
 
 
 def test_a_run_holds_all_that_export_needs(recipe, tmp_path):
@@ -147,7 +147,7 @@ def test_ctrl_c_is_as_before_after_a_run(recipe, tmp_path):
 
 def test_a_finished_run_is_not_trained_again(recipe, tmp_path, monkeypatch):
     first = train(recipe(), tmp_path / "run")
-    monkeypatch.setattr(run_module, "train_adapter", None)
+    monkeypatch.setattr(local_engine, "train_task", None)
     assert train(recipe(), tmp_path / "run").as_json() == first.as_json()
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from edgetune.data.records import Example, read_records
 from edgetune.train import temperature as module
-from edgetune.train.adapter import Interrupted
+from edgetune.train.interrupt import Interrupted
 from edgetune.train.temperature import Choice, calibrate, choices_towards, fit_temperature, loss
 from edgetune_export.run import open_run
 from edgetune_runtime.prompt import User

@@ -26,16 +26,13 @@ from edgetune.settings import AdapterSettings, TrainSettings
 from edgetune.train.activated import ActivatedPass
 from edgetune.train.batches import collate
 from edgetune.train.examples import AdapterData
+from edgetune.train.interrupt import Interrupted
 from edgetune.train.passes import DevMetrics, Forward, loss_logits, measure
 from edgetune.train.state import Progress, load_state, save_state
 from edgetune_runtime.errors import InputError
 
 _CURVE_POINTS = 200
 """The most points of a training curve."""
-
-
-class Interrupted(Exception):
-    """Training was asked to stop; its state is written."""
 
 
 class Tail(Protocol):
@@ -111,10 +108,13 @@ def adapted(model: Any, job: Job, base_name: str, start: Path | None = None) -> 
                 bias="none",
             ),
         )
-        peft_model.peft_config["default"].base_model_name_or_path = base_name
+        described = peft_model.peft_config["default"]
+        described.base_model_name_or_path = base_name
+        # Of a set, whose order differs from process to process, PEFT writes a list.
+        described.target_modules = list(settings.targets)
         if job.invocation:
             # Said once the layers are made, so that they stay plain ones: see `activated`.
-            peft_model.peft_config["default"].alora_invocation_tokens = list(job.invocation)
+            described.alora_invocation_tokens = list(job.invocation)
         if start is not None:
             set_peft_model_state_dict(peft_model, load_file(start / "adapter_model.safetensors"))
         try:

@@ -1,49 +1,41 @@
-"""A whole training run: one base in memory, its adapters in turn, everything written to one folder.
+"""A whole training run: its adapters trained by an engine, everything written to one folder.
 
     run.json  metrics.json  curves.png  report.html  tools.json  base/  data/
     adapters/<name>/   PEFT directories
     state/             what an interrupted run resumes from
 
 The same command on the same folder goes on where it stopped. How an adapter is trained is
-`adapter`'s; what a run starts from is `prepare`'s.
+`task`'s, in which order and where the engine's; what a run starts from is `prepare`'s.
 """
 
 import json
+import os
 import shutil
-import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from edgetune.config import TrainConfig
 from edgetune.machine.allocator import keep_freed_memory
 from edgetune.machine.device import best_device
-from edgetune.machine.precision import Precision, best_precision, keep_in
-from edgetune.train.adapter import (
-    Interrupted,
-    Job,
-    Trained,
-    adapted,
-    forward_pass,
-    train_adapter,
-)
-from edgetune.train.batches import collate
-from edgetune.train.compiled import compile_layers, pays
+from edgetune.machine.precision import best_precision
+from edgetune.settings import MachineSettings
+from edgetune.train.adapter import Job
+from edgetune.train.compiled import pays
 from edgetune.train.curves import draw_curves
-from edgetune.train.display import Display
 from edgetune.train.examples import AdapterData, adapters_data
 from edgetune.train.hard import HardTail
+from edgetune.train.interrupt import Interrupted, ctrl_c
 from edgetune.train.jobs import plan_jobs
+from edgetune.train.local_engine import train_here
 from edgetune.train.masked_names import mask_names
-from edgetune.train.passes import is_compiled
 from edgetune.train.prepare import Prepared, prepare
-from edgetune.train.report import model_card, report_html
+from edgetune.train.report import report_html
 from edgetune.train.router import router_data
-from edgetune.train.summary import RunSummary, adapter_metrics
+from edgetune.train.summary import RunSummary
+from edgetune.train.task import Engine, Metrics, Task
 from edgetune.train.temperature import calibrate
 from edgetune_export.progress import console
 from edgetune_export.prompts.invocation import invocation_tokens
@@ -51,7 +43,7 @@ from edgetune_export.prompts.prefixes import router_prompts, toolset_prompts
 from edgetune_export.run_record import AdapterRecord, read_run_record, write_run_record
 from edgetune_runtime.engines import check_threads
 from edgetune_runtime.errors import InputError
-from edgetune_runtime.files import replaced_directory, write_bytes, write_json
+from edgetune_runtime.files import write_bytes, write_json
 
 
 class TrainingStopped(SystemExit):
@@ -67,7 +59,7 @@ def train(config: TrainConfig, output: Path) -> RunSummary:
     Raises InputError for a recipe, data or base that cannot be used, or an `output` that is
     another's; TrainingStopped after Ctrl-C, with a state that resumes.
     """
-    with _ctrl_c() as pressed:
+    with ctrl_c() as pressed:
         try:
             return _train(config, output, pressed)
         except Interrupted:
@@ -77,34 +69,36 @@ def train(config: TrainConfig, output: Path) -> RunSummary:
 
 
 def _train(config: TrainConfig, output: Path, pressed: threading.Event) -> RunSummary:
-    check_threads(config.machine.threads, "machine.threads")
+    engine = _engine(config.machine)
     keep_freed_memory()
-    if config.machine.threads is not None:
-        torch.set_num_threads(config.machine.threads)
     device = best_device(config.machine.device)
     precision = best_precision(config.machine.precision, device)
     prepared = prepare(config, output)
     jobs = _jobs(config, prepared)
-    tails = {job.data.name: _hard_tail(job, prepared, config) for job in jobs}
+    compiling = pays(config.machine.compile, prepared.base, jobs)
+    tasks = [
+        Task(
+            job,
+            _hard_tail(job, prepared, config),
+            output.absolute(),
+            prepared.base.name,
+            prepared.base.weights_sha256,
+            config,
+            str(device),
+            precision,
+            compiling,
+        )
+        for job in jobs
+    ]
     done = _finished(output, jobs)
-    waiting = [job for job in jobs if job.data.name not in done]
+    waiting = [task for task in tasks if task.name not in done]
     if waiting:
-        model = prepared.base.model().to(device)
-        keep_in(model, precision)
-        compiling = pays(config.machine.compile, prepared.base, waiting)
-        with Display(sum(job.tokens for job in waiting)) as display:
-            for index, job in enumerate(jobs, 1):
-                if job.data.name in done:
-                    continue
-                _stop_if(pressed)
-                display.begin(job.data.name, len(job.plan), index, len(jobs))
-                tail = tails[job.data.name]
-                done[job.data.name] = _one(
-                    *(model, job, prepared, config, tail, precision, display, pressed),
-                    compiling=compiling,
-                )
-                _record(output, jobs, prepared, done)
-        del model  # calibration needs the memory
+        with closing(engine(waiting, len(done), pressed.is_set)) as trained:
+            for task, metrics in trained:
+                done[task.name] = metrics
+                _record(output, jobs, done)
+                line = f"{len(done)}/{len(tasks)} {_line(task.name, metrics)}"
+                console.print(line, highlight=False)
     summary = RunSummary(
         output,
         prepared.base.name,
@@ -118,6 +112,20 @@ def _train(config: TrainConfig, output: Path, pressed: threading.Event) -> RunSu
     dev = {each.toolset.name: each.dev for each in prepared.toolsets}
     calibrate(output, dev, pressed.is_set)
     return summary
+
+
+def _engine(machine: MachineSettings) -> Engine:
+    """What trains the adapters. Raises InputError for more threads than there are cores."""
+    engine: Engine = train_here
+    if machine.engine == "ray":
+        from edgetune.train import ray_engine  # its package is an extra
+
+        engine = ray_engine.train_on_cluster
+    else:
+        check_threads(machine.threads, "machine.threads")
+    if machine.threads is not None:
+        torch.set_num_threads(min(machine.threads, os.cpu_count() or 1))
+    return engine
 
 
 def _jobs(config: TrainConfig, prepared: Prepared) -> list[Job]:
@@ -172,70 +180,24 @@ def _data(config: TrainConfig, prepared: Prepared, longest: int) -> list[Adapter
     return data
 
 
-def _one(
-    model: Any,
-    job: Job,
-    prepared: Prepared,
-    config: TrainConfig,
-    tail: HardTail | None,
-    precision: Precision,
-    display: Display,
-    pressed: threading.Event,
-    *,
-    compiling: bool,
-) -> dict[str, Any]:
-    """Train one adapter and write its directory; its entry for `metrics.json`."""
-    state = prepared.directory / "state" / f"{job.data.name}.safetensors"
-    start = None
-    if config.arguments.common_epochs and job.data.role == "arguments" and job.data.tool:
-        start = prepared.directory / "adapters" / f"{job.data.toolset}.arguments"
-    with adapted(model, job, prepared.base.name, start) as peft_model:
-        if compiling and not is_compiled(model):
-            console.print("Compiling the base's layers, which takes a minute or two")
-            batch = collate([job.data.train[index] for index in job.plan[0]])
-            try:
-                compile_layers(model, forward_pass(model, job, precision), batch.to(model.device))
-            except InputError as error:
-                if config.machine.compile:
-                    raise
-                console.print(f"Going on as it is: {error}", soft_wrap=True, highlight=False)
-        trained = train_adapter(
-            peft_model,
-            job,
-            precision,
-            state,
-            state_every=config.machine.state_every,
-            watcher=display,
-            tail=tail,
-            stop=pressed.is_set,
-        )
-        metrics = adapter_metrics(job, trained)
-        with replaced_directory(prepared.directory / "adapters" / job.data.name) as fresh:
-            peft_model.save_pretrained(fresh, save_embedding_layers=False)
-            card = model_card(job.data.name, metrics, prepared.base.name, config)
-            (fresh / "README.md").write_text(card, encoding="utf-8")
-    console.print(_line(job, trained, metrics), highlight=False)
-    return metrics
-
-
 def _hard_tail(job: Job, prepared: Prepared, config: TrainConfig) -> HardTail | None:
     settings = config.selector.hard_negatives
     if settings is None or job.data.role != "selector":
         return None
-    path = prepared.directory / "data" / f"{job.data.name}.hard_negatives.json"
+    path = prepared.directory.absolute() / "data" / f"{job.data.name}.hard_negatives.json"
     return HardTail(settings, job, path)
 
 
-def _line(job: Job, trained: Trained, metrics: dict[str, Any]) -> str:
-    dev = trained.dev
+def _line(name: str, metrics: Metrics) -> str:
+    dev = metrics["dev"]
     return (
-        f"{job.data.name}: {metrics['steps']} steps in {metrics['seconds']:.0f} s "
+        f"{name}: {metrics['steps']} steps in {metrics['seconds']:.0f} s "
         f"({metrics['tokens_per_s']:.0f} tokens/s), loss {metrics['train_loss']:.4f}"
-        + (f", dev {dev.loss:.4f}, exact {dev.exact_match:.3f}" if dev else "")
+        + (f", dev {dev['loss']:.4f}, exact {dev['exact_match']:.3f}" if dev else "")
     )
 
 
-def _finished(output: Path, jobs: list[Job]) -> dict[str, dict[str, Any]]:
+def _finished(output: Path, jobs: list[Job]) -> dict[str, Metrics]:
     """The metrics of the adapters that are done already."""
     listed = {
         entry.name: entry
@@ -255,7 +217,7 @@ def _finished(output: Path, jobs: list[Job]) -> dict[str, dict[str, Any]]:
     return {name: metrics[name] for name in listed}
 
 
-def _metrics(output: Path) -> dict[str, dict[str, Any]]:
+def _metrics(output: Path) -> dict[str, Metrics]:
     """What `metrics.json` says of each adapter."""
     path = output / "metrics.json"
     try:
@@ -267,9 +229,7 @@ def _metrics(output: Path) -> dict[str, dict[str, Any]]:
         ) from error
 
 
-def _record(
-    output: Path, jobs: list[Job], prepared: Prepared, done: dict[str, dict[str, Any]]
-) -> None:
+def _record(output: Path, jobs: list[Job], done: dict[str, Metrics]) -> None:
     """Write down which adapters are done: metrics first, since `run.json` is what is believed."""
     mine = [job for job in jobs if job.data.name in done]
     write_json(
@@ -304,28 +264,3 @@ def _complete(summary: RunSummary, config: TrainConfig) -> None:
     record = read_run_record(output)
     write_run_record(output, record.model_copy(update={"complete": True}))
     shutil.rmtree(output / "state", ignore_errors=True)
-
-
-def _stop_if(pressed: threading.Event) -> None:
-    if pressed.is_set():
-        raise Interrupted
-
-
-@contextmanager
-def _ctrl_c() -> Iterator[threading.Event]:
-    """Set by the first Ctrl-C; a second one ends at once. Only the main thread may listen."""
-    pressed = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield pressed
-        return
-    before = signal.getsignal(signal.SIGINT)
-
-    def press(_number: int, _frame: Any) -> None:
-        pressed.set()
-        signal.signal(signal.SIGINT, before)
-
-    signal.signal(signal.SIGINT, press)
-    try:
-        yield pressed
-    finally:
-        signal.signal(signal.SIGINT, before)

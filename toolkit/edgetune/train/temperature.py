@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgetune.data.records import Example
-from edgetune.train.adapter import Interrupted
+from edgetune.train.interrupt import Interrupted
 from edgetune_export.progress import console, track
 from edgetune_export.run import open_run, run_assets
 from edgetune_export.run_record import AdapterRecord, read_run_record, write_run_record
