@@ -55,6 +55,12 @@ def test_a_wrong_option_is_one_sentence(monkeypatch, capsys, arguments, sentence
     assert (len(printed.err.splitlines()), printed.out) == (1, "")
 
 
+def test_the_demo_tells_the_bases_that_it_has_recipes_for(monkeypatch, capsys, tmp_path):
+    assert run(monkeypatch, "demo", "--base", "gpt-7", "-o", tmp_path / "demo") == 2
+    assert "--base gpt-7: unknown, expected one of nano, " in capsys.readouterr().err
+    assert not (tmp_path / "demo").exists()
+
+
 def test_a_group_alone_shows_its_verbs(monkeypatch, capsys):
     assert run(monkeypatch, "data") == 2
     printed = capsys.readouterr()

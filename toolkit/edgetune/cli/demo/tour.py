@@ -24,7 +24,7 @@ from edgetune.evaluate.evaluate import EvalResult, evaluate, request_text
 from edgetune.evaluate.report import is_report, write_report
 from edgetune.evaluate.system import open_system
 from edgetune.evaluate.table import result_view, systems_view
-from edgetune.recipes import find_recipe
+from edgetune.recipes import find_recipe, list_recipes
 from edgetune.train.prepare import OtherRun
 from edgetune.train.run import train
 from edgetune_export.bundle import write_bundle
@@ -34,24 +34,32 @@ from edgetune_export.run_record import RUN
 from edgetune_export.verify.ladder import climb
 from edgetune_runtime.bundle import DIGEST, MANIFEST
 from edgetune_runtime.calls import RESPOND
-from edgetune_runtime.errors import InputError
+from edgetune_runtime.errors import InputError, unknown
 from edgetune_runtime.files import require_own_directory, require_replaceable
 from edgetune_runtime.options import Options, System
 
-RECIPE = "nano/phone_actions"
+RECIPE = "phone_actions"
+"""Of the base's folder of recipes."""
 SYSTEMS: tuple[System, ...] = ("base", "monolithic", "decoupled")
 SHOWN_CALLS = 6
 EDGETUNE = Path(sys.executable).with_name("edgetune")
 """The command line of this very installation."""
 
 
-def run_tour(output: Path, *, fresh: bool = False, force: bool = False) -> dict[str, Any]:
-    """Run the whole way into `output` (`run/`, `bundle/`, `report.html`); the figures as JSON.
+def run_tour(
+    output: Path, base: str = "nano", *, fresh: bool = False, force: bool = False
+) -> dict[str, Any]:
+    """Run the whole way on `base` into `output` (`run/`, `bundle/`, `report.html`); the figures as
+    JSON.
 
-    A demo that was stopped goes on where it stopped. Raises InputError where `output` holds another
-    run, or something else in the place of one of the three; `force` replaces another report.
+    A demo that was stopped goes on where it stopped. Raises InputError for a base that has no such
+    recipe, where `output` holds another run, or something else in the place of one of the three;
+    `force` replaces another report.
     """
     start = time.monotonic()
+    shown = [each.name.removesuffix(f"/{RECIPE}") for each in list_recipes() if RECIPE in each.name]
+    if base not in shown:
+        raise unknown("--base", base, shown)
     run_path, bundle_path = output / "run", output / "bundle"
     report_path = output / "report.html"
     require_own_directory(run_path, (RUN,), "training run")
@@ -67,7 +75,7 @@ def run_tour(output: Path, *, fresh: bool = False, force: bool = False) -> dict[
         "for the test. One adapter learns to select the tool, one for each tool learns to write "
         "its arguments; a single adapter that learns both at once is the baseline.",
     )
-    config = read_config(find_recipe(RECIPE).path)
+    config = read_config(find_recipe(f"{base}/{RECIPE}").path)
     try:
         summary = train(config, run_path).as_json()
     except OtherRun as error:
