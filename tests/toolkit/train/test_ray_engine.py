@@ -102,6 +102,9 @@ def dying(marker: Path, deaths: int):
             save(path, progress, *state)
             times = len(list(marker.parent.glob(f"{marker.name}.*")))
             if task.name == FAILING and progress.step and times < deaths:
+                half_written = Path(task.run, "adapters", f".{task.name}.{times}")
+                half_written.mkdir(parents=True)
+                (half_written / "README.md").touch()
                 marker.with_suffix(f".{times}").touch()
                 os.kill(os.getpid(), signal.SIGKILL)
 
@@ -112,6 +115,13 @@ def dying(marker: Path, deaths: int):
             adapter.save_state = save
 
     return work
+
+
+def test_where_nothing_listens_no_cluster_answers(recipe, tmp_path, monkeypatch):
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    with pytest.raises(InputError, match=r"no cluster answers \(.*refused.*correct RAY_ADDRESS"):
+        train(recipe(", engine: ray"), tmp_path / "run")
 
 
 def test_two_workers_write_what_one_process_writes(alone, recipe, cluster, tmp_path, capsys):

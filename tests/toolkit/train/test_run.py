@@ -3,12 +3,15 @@
 import json
 import shutil
 import signal
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
+import edgetune.train
+from edgetune.cli import main
 from edgetune.evaluate.system import open_system
 from edgetune.train import local_engine
 from edgetune.train.run import TrainingStopped, train
@@ -158,6 +161,22 @@ def test_the_report_loads_nothing_from_elsewhere(recipe, tmp_path):
     assert "http" not in report
     assert "home.arguments.set_alarm" in report
     assert "monolithic" not in json.dumps([p.name for p in (tmp_path / "run/adapters").iterdir()])
+
+
+def test_a_cluster_is_refused_without_its_package_before_anything_is_written(
+    recipe, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.delitem(sys.modules, "edgetune.train.ray_engine", raising=False)
+    monkeypatch.delattr(edgetune.train, "ray_engine", raising=False)
+    config = recipe("machine: {engine: ray}\n")
+    command = ["edgetune", "train", str(config.source), "--output", str(tmp_path / "run")]
+    monkeypatch.setattr("sys.argv", command)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert "this needs the package 'ray', which is not installed" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_on_a_float_base_is_not_exported_but_evaluated(recipe, tmp_path, tiny_bundle):

@@ -9,11 +9,13 @@ import logging
 import os
 import platform
 import signal
+import socket
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from functools import lru_cache
 from typing import Any
+from urllib.parse import urlsplit
 
 import ray
 import torch
@@ -29,6 +31,9 @@ from edgetune_runtime.errors import EdgetuneError, InputError
 
 RETRIES = 3
 """How often a task is begun again after its worker died."""
+
+KNOCK = 10.0
+"""Seconds in which a cluster has to answer."""
 
 LOOK = 0.5
 """Seconds between two looks at whether to stop."""
@@ -126,6 +131,7 @@ def _cluster() -> Iterator[None]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent to anyone
     on_end = signal.getsignal(signal.SIGTERM)
     try:
+        _knock(os.environ.get("RAY_ADDRESS", ""))
         ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     except (OSError, ValueError, RuntimeError) as error:
         raise InputError(
@@ -138,6 +144,13 @@ def _cluster() -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Raise OSError where nothing listens at `HOST:PORT`, for which Ray would wait minutes."""
+    parts = urlsplit(address if "://" in address else f"//{address}")
+    if parts.hostname and parts.port:
+        socket.create_connection((parts.hostname, parts.port), timeout=KNOCK).close()
 
 
 def _needs(task: Task) -> tuple[int, int]:

@@ -123,8 +123,8 @@ def _engine(machine: MachineSettings) -> Engine:
         engine = ray_engine.train_on_cluster
     else:
         check_threads(machine.threads, "machine.threads")
-    if machine.threads is not None:
-        torch.set_num_threads(min(machine.threads, os.cpu_count() or 1))
+    if machine.threads is not None and machine.threads <= (os.cpu_count() or 1):
+        torch.set_num_threads(machine.threads)  # a cluster's nodes may have more
     return engine
 
 
@@ -264,3 +264,5 @@ def _complete(summary: RunSummary, config: TrainConfig) -> None:
     record = read_run_record(output)
     write_run_record(output, record.model_copy(update={"complete": True}))
     shutil.rmtree(output / "state", ignore_errors=True)
+    for half_written in (output / "adapters").glob(".*"):  # by a process that was killed
+        shutil.rmtree(half_written, ignore_errors=True)
