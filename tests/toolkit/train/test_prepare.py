@@ -9,8 +9,8 @@ from edgetune.config import read_config
 from edgetune.data import copied
 from edgetune.data.records import read_records
 from edgetune.tools.reader import read_tools
+from edgetune.train import local_engine
 from edgetune.train import prepare as prepare_module
-from edgetune.train import run as run_module
 from edgetune.train.records import write_records
 from edgetune.train.run import train
 from edgetune_export.run import open_run
@@ -46,7 +46,7 @@ def test_a_run_from_before_a_key_of_recipes_goes_on(recipe, tmp_path, monkeypatc
     for key in ("toolsets", "router"):
         del about["config"][key]
     (tmp_path / "run" / "run.json").write_text(json.dumps(about))
-    monkeypatch.setattr(run_module, "train_adapter", None)
+    monkeypatch.setattr(local_engine, "train_task", None)
     assert train(recipe(), tmp_path / "run").as_json() == first.as_json()
 
 
