@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import threading
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from edgetune.config import TrainConfig
 from edgetune.machine.allocator import keep_freed_memory
 from edgetune.machine.device import best_device
 from edgetune.machine.precision import best_precision
+from edgetune.machine.speed import training_seconds
 from edgetune.settings import MachineSettings
 from edgetune.train.adapter import Job
 from edgetune.train.compiled import pays
@@ -37,10 +39,11 @@ from edgetune.train.router import router_data
 from edgetune.train.summary import RunSummary
 from edgetune.train.task import Engine, Metrics, Task
 from edgetune.train.temperature import calibrate
-from edgetune_export.progress import console
+from edgetune_export.progress import clock_text, console
 from edgetune_export.prompts.invocation import invocation_tokens
 from edgetune_export.prompts.prefixes import router_prompts, toolset_prompts
 from edgetune_export.run_record import AdapterRecord, read_run_record, write_run_record
+from edgetune_export.weights.base import Base
 from edgetune_runtime.engines import check_threads
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import write_bytes, write_json
@@ -93,6 +96,7 @@ def _train(config: TrainConfig, output: Path, pressed: threading.Event) -> RunSu
     done = _finished(output, jobs)
     waiting = [task for task in tasks if task.name not in done]
     if waiting:
+        console.print(_outlook(waiting, prepared.base), highlight=False, soft_wrap=True)
         with closing(engine(waiting, len(done), pressed.is_set)) as trained:
             for task, metrics in trained:
                 done[task.name] = metrics
@@ -178,6 +182,20 @@ def _data(config: TrainConfig, prepared: Prepared, longest: int) -> list[Adapter
         dev = [(each.toolset, each.dev) for each in prepared.toolsets]
         data.append(router_data(template, prompts, train, dev, max_length=longest))
     return data
+
+
+def _outlook(tasks: Sequence[Task], base: Base) -> str:
+    """What is going to be trained, and on a CPU about how long that takes."""
+    first, tokens = tasks[0], sum(task.job.tokens for task in tasks)
+    told = f"{len(tasks)} adapters, {tokens:,} tokens, on {first.device} in {first.precision}"
+    if first.device != "cpu" or first.config.machine.engine != "local":
+        return told
+    sizes = [(slot.in_features, slot.out_features) for slot in base.slots()]
+    seconds = training_seconds(tokens, sizes, first.precision, compiled=first.compiling)
+    told += f": about {clock_text(seconds)}"
+    if first.precision == "float32" and first.config.machine.precision == "auto":
+        told += " (several times as long as on a processor with bfloat16 instructions)"
+    return told
 
 
 def _hard_tail(job: Job, prepared: Prepared, config: TrainConfig) -> HardTail | None:
