@@ -26,7 +26,7 @@ def demo(
         str,
         typer.Option(
             metavar="NAME",
-            help="The base: nano, or smollm2-135m, a real one that takes an hour or more.",
+            help="The base: nano, or a real one, smollm2-135m, which takes far longer.",
         ),
     ] = EMBEDDED,
     fresh: Annotated[
