@@ -13,7 +13,6 @@ Here a base is opened, and made from a float `checkpoint`. This module knows nei
 (`slots`) nor targets.
 """
 
-import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -56,7 +55,7 @@ from edgetune_export.weights.quantizers import (
     methods,
 )
 from edgetune_runtime.errors import InputError, unknown
-from edgetune_runtime.files import replaced_directory, sha256_file, write_json
+from edgetune_runtime.files import link, replaced_directory, sha256_file, write_json
 from edgetune_runtime.manifest import Slot
 from edgetune_runtime.slots import slot_name, split_slot_name
 
@@ -298,7 +297,7 @@ def load_base(
         with replaced_directory(output) as fresh:
             for file in sorted(path.iterdir()):
                 if file.is_file():
-                    _link(file, fresh / file.name)
+                    link(file, fresh / file.name)
         return Base(output)
     if output is None:
         raise InputError(
@@ -399,11 +398,3 @@ def _shape(config: Any) -> Shape:
         context_length=normalized.max_position_embeddings,
         tied=bool(config.tie_word_embeddings),
     )
-
-
-def _link(source: Path, target: Path) -> None:
-    """A hard link, or a copy where the file system has none."""
-    try:
-        target.hardlink_to(source.resolve())
-    except OSError:
-        shutil.copyfile(source, target)
