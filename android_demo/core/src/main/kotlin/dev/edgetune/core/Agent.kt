@@ -159,7 +159,14 @@ public class Agent(
         turns: List<Turn>,
         options: Options = Options(),
         said: (String) -> Unit = {},
-    ): String = alone { buildString { steps.reply(turns, options) { append(it).also { _ -> said(it) } } } }
+    ): String = alone {
+        buildString {
+            steps.reply(turns, options) {
+                append(it)
+                said(it)
+            }
+        }
+    }
 
     /** [work] on the engine, alone, told what happens by [watch]. */
     internal fun <T> watched(watch: Watch, work: (Stages) -> T): T = alone {
@@ -207,7 +214,13 @@ public class Agent(
             maxResident: Int? = null,
         ): Agent {
             val bundle = openBundle(folder)
-            return Agent(bundle, bundle.openEngine(factory, threads, contextLength), maxResident)
+            val engine = bundle.openEngine(factory, threads, contextLength)
+            try {
+                return Agent(bundle, engine, maxResident)
+            } catch (error: EdgetuneException) {
+                engine.close()
+                throw error
+            }
         }
     }
 }

@@ -37,6 +37,9 @@ public class Bundle internal constructor(
     /** The file of [target] that an engine loads. */
     public fun model(target: Target): File = inside(folder, target.model)
 
+    /** The tensors of an adapter's blob, mapped: pages come in as they are read. */
+    public fun tensors(adapter: Adapter): Tensors = readBlob(inside(folder, adapter.file)).tensors
+
     /** Every file of [target] is there as the manifest says. Throws [BundleException] naming one. */
     internal fun checkTarget(target: Target) {
         checkFiles(folder, manifest, target.name, hashes)

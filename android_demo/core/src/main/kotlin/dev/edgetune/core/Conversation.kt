@@ -81,7 +81,11 @@ internal fun converse(
         emit(Event.Decided(step))
         if (step.tool == RESPOND) {
             val reply = StringBuilder()
-            if (words) telling { agent.watched(it) { stages -> stages.reply(said, options, reply::append) } }
+            if (words) {
+                telling {
+                    agent.watched(it) { stages -> stages.reply(said, options) { piece -> reply.append(piece) } }
+                }
+            }
             emit(Event.Finished(said + Turn.Assistant(reply.toString()), Because.REPLIED))
             return@flow
         }

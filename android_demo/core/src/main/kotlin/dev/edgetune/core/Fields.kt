@@ -45,15 +45,15 @@ internal class Fields private constructor(
     }
 
     fun <T> objects(key: String, read: Fields.() -> T): List<T> =
-        list(key) { place, each -> read(each, place, strict, read) }
+        list(key) { place, each -> within(each, place, strict, read) }
 
     fun <T> obj(key: String, read: Fields.() -> T): T =
-        read(required(key, "an object"), "$where.$key", strict, read)
+        within(required(key, "an object"), place(key), strict, read)
 
     /** An object whose keys are names: each with its value. */
     fun <T> map(key: String, read: Fields.(key: String) -> T): Map<String, T> {
         val found = required(key, "an object")
-        return read(found, "$where.$key", strict) { value.keys.associateWith { read(it) } }
+        return within(found, place(key), strict) { value.keys.associateWith { read(it) } }
     }
 
     /** What [read] gives, or null where the field is missing or null. */
@@ -69,33 +69,36 @@ internal class Fields private constructor(
         if (!holds) throw BundleException("$where: ${sentence()}; export the bundle again.")
     }
 
+    /** Where a field stands: `FILE: a.b[0].c`. */
+    private fun place(key: String) = if (where.endsWith(":")) "$where $key" else "$where.$key"
+
     private fun whole(found: JsonPrimitive): Long? =
         found.takeIf { !it.isString }?.longOrNull?.takeIf { it in Int.MIN_VALUE..Int.MAX_VALUE }
 
     private fun <T> primitive(key: String, expected: String, read: (JsonPrimitive) -> T?): T {
         val found = required(key, expected)
-        return (found as? JsonPrimitive)?.let(read) ?: throw wrong("$where.$key", found, expected)
+        return (found as? JsonPrimitive)?.let(read) ?: throw wrong(place(key), found, expected)
     }
 
     private fun <T> list(key: String, read: (place: String, JsonElement) -> T): List<T> {
         val found = required(key, "a list")
-        if (found !is JsonArray) throw wrong("$where.$key", found, "a list")
-        return found.mapIndexed { index, each -> read("$where.$key[$index]", each) }
+        if (found !is JsonArray) throw wrong(place(key), found, "a list")
+        return found.mapIndexed { index, each -> read("${place(key)}[$index]", each) }
     }
 
     private fun required(key: String, expected: String): JsonElement {
         asked.add(key)
         return value[key] ?: throw BundleException(
-            "$where.$key: missing where $expected was expected; export the bundle again.",
+            "${place(key)}: missing where $expected was expected; export the bundle again.",
         )
     }
 
     companion object {
         /** The object in [file], read by [read]. */
         fun <T> read(file: File, value: JsonElement, strict: Boolean = true, read: Fields.() -> T): T =
-            read(value, "$file: ", strict, read)
+            within(value, "$file:", strict, read)
 
-        private fun <T> read(
+        private fun <T> within(
             value: JsonElement,
             where: String,
             strict: Boolean,
@@ -106,7 +109,7 @@ internal class Fields private constructor(
             val found = fields.read()
             val unknown = value.keys.firstOrNull { strict && it !in fields.asked } ?: return found
             throw BundleException(
-                "$where.${unknown.take(60)}: a field that is not known here; export the bundle again " +
+                "${fields.place(unknown.take(60))}: a field that is not known here; export the bundle again " +
                     "with this version of edgetune.",
             )
         }

@@ -27,7 +27,7 @@ internal class Stages(
         val chosen = toolset(route?.name ?: named)
         val routeMs = millisSince(begin) - prefill.swapMs
         val selection = select(turns, chosen, options, route?.probability ?: 1.0)
-        watch.selected(chosen.toolset.name, public(chosen, selection))
+        watch.selected(chosen.toolset.name, publicly(chosen, selection))
         val selectMs = millisSince(begin) - routeMs - prefill.swapMs
         var decoded = NOTHING_DECODED
         if (options.system == Options.System.DECOUPLED) {
@@ -38,7 +38,7 @@ internal class Stages(
             decoded = decode(chosen, selection.name, turns, IntArray(0), options)
         }
         val total = millisSince(begin)
-        val told = public(chosen, selection)
+        val told = publicly(chosen, selection)
         return Step(
             chosen.toolset.name,
             told.name,
@@ -176,7 +176,7 @@ internal class Stages(
 }
 
 /** [selection] with the names that its tools' server has for them. */
-internal fun public(toolset: ToolsetAssets, selection: Selection): Selection = selection.copy(
+private fun publicly(toolset: ToolsetAssets, selection: Selection): Selection = selection.copy(
     name = toolset.toolset.publicName(selection.name),
     probabilities = selection.probabilities.mapKeys { toolset.toolset.publicName(it.key) },
     abstainedFrom = selection.abstainedFrom?.let(toolset.toolset::publicName),

@@ -56,10 +56,13 @@ private fun dumpTool(tool: Tool): JsonElement {
 }
 
 private fun parseToolset(value: JsonElement, where: String): Toolset {
-    val tools = (value as? JsonObject)?.get("tools") as? JsonArray
-        ?: throw BundleException(
+    val entry = value as? JsonObject
+    val tools = entry?.get("tools") as? JsonArray
+    if (entry == null || tools == null) {
+        throw BundleException(
             "$where: expected an object with 'name', 'description' and 'tools'; export again.",
         )
+    }
     val parsed = tools.mapIndexed { index, tool -> parseTool(tool, "$where.tools[$index]") }
     val known = parsed.flatMap { setOf(it.original ?: it.name, it.name) }
     val doubled = known.groupingBy { it }.eachCount().entries.firstOrNull { it.value > 1 }?.key
@@ -69,7 +72,7 @@ private fun parseToolset(value: JsonElement, where: String): Toolset {
                 "'${doubled ?: RESPOND}'; export the bundle again.",
         )
     }
-    return Toolset(text(value, "name", where), text(value, "description", where, ""), parsed)
+    return Toolset(text(entry, "name", where), text(entry, "description", where, ""), parsed)
 }
 
 private fun parseTool(value: JsonElement, where: String): Tool {
