@@ -2,10 +2,10 @@
 
     python android_demo/check.py [BUNDLE] [--keep]
 
-Makes a bundle (unless one is given) and golden vectors, by the release of ONNX Runtime that the Kotlin
-side has, in an environment of its own; runs every Kotlin test through Maven; writes
-`android_demo/build/parity.json`; and ends with one line of counts. With `--keep`, bundle and vectors
-of the last run are taken again.
+Makes a bundle (unless one is given) and golden vectors, by the release of ONNX Runtime that the
+Kotlin side has, in an environment of its own; runs every Kotlin test through Maven; writes
+`android_demo/build/parity.json`; and ends with one line of counts. With `--keep`, bundle and
+vectors of the last run are taken again.
 """
 
 import json
@@ -87,7 +87,10 @@ def _vectors(bundle: Path, keep: bool) -> None:
         if golden["bundle"]["manifest_sha256"] == digest:
             return
     shutil.rmtree(folder, ignore_errors=True)
-    paths = [str(onnxruntime_folder()), *(str(ROOT / each) for each in ("toolkit", "export", "runtime_py"))]
+    paths = [
+        str(onnxruntime_folder()),
+        *(str(ROOT / each) for each in ("toolkit", "export", "runtime_py")),
+    ]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     _run([sys.executable, str(HERE / "vectors.py"), str(bundle), str(folder)], environment)
 
@@ -136,7 +139,9 @@ def _counts() -> tuple[int, int]:
     passed = failed = 0
     for file in HERE.glob("*/target/surefire-reports/TEST-*.xml"):
         suite = ElementTree.parse(file).getroot()
-        total, *other = (int(suite.get(key, 0)) for key in ("tests", "failures", "errors", "skipped"))
+        total, *other = (
+            int(suite.get(key, 0)) for key in ("tests", "failures", "errors", "skipped")
+        )
         failed += other[0] + other[1]
         passed += total - sum(other)
     return passed, failed

@@ -2,9 +2,9 @@
 
     python android_demo/vectors.py BUNDLE FOLDER
 
-writes `golden.json` (`edgetune golden`'s format, docs/bundle.md) and, for the tokenizer of a base that
-is not the bundle's, `tokens.json`: `{"tokenizer": path, "tokens": [...]}`. Run it with the release of
-ONNX Runtime that the Kotlin side has: what an engine says is its release's.
+writes `golden.json` (`edgetune golden`'s format, docs/bundle.md) and, for the tokenizer of a base
+that is not the bundle's, `tokens.json`: `{"tokenizer": path, "tokens": [...]}`. Run it with the
+release of ONNX Runtime that the Kotlin side has: what an engine says is its release's.
 """
 
 import random
@@ -26,7 +26,16 @@ TEXTS, PROMPTS, WALKS, SELECTIONS = 6000, 500, 200, 200
 
 OTHER_BASE = "smollm2-135m"
 
-VALUES = ("Oslo", "7:30", "half past seven tomorrow", "8 minutes", "3", "Zoë O'Brien", "50 %", "home")
+VALUES = (
+    "Oslo",
+    "7:30",
+    "half past seven tomorrow",
+    "8 minutes",
+    "3",
+    "Zoë O'Brien",
+    "50 %",
+    "home",
+)
 
 
 def main(path: Path, folder: Path) -> None:

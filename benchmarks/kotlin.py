@@ -2,8 +2,8 @@
 
     python benchmarks/kotlin.py BUNDLE --threads N [--json FILE]
 
-Both sides answer the same requests in turn, by the release of ONNX Runtime that android_demo has, and
-tell the median of each request's times; `python_ms` and `kotlin_ms` are the means of those medians.
+Both sides answer the same requests in turn, by the release of ONNX Runtime that android_demo has,
+and tell the median of each request's times; `python_ms` and `kotlin_ms` are the means of those.
 The Kotlin side is `dev.edgetune.onnx.Benchmark`, built by Maven first.
 """
 

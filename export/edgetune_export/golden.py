@@ -80,8 +80,8 @@ class Amounts:
     texts: int = 20
     """Random ones, beside the nasty ones."""
     tools: int | None = 4
-    """Of each toolset, those whose calls are walked, and whose prompts are rendered beside the first
-    one's where there are more requests; None is all of them."""
+    """Of each toolset, those whose calls are walked, and whose prompts are rendered where there
+    are more requests; None is all of them."""
     walks: int = 1
     """Random calls of each tool."""
     requests: Sequence[str] = ()
@@ -104,7 +104,9 @@ def make_golden(
         },
         "engine": engine.name,
         "seed": seed,
-        "tokens": [{"text": text, "ids": template.ids(text)} for text in texts(seed, amounts.texts)],
+        "tokens": [
+            {"text": text, "ids": template.ids(text)} for text in texts(seed, amounts.texts)
+        ],
         "prompts": list(_prompts(bundle, template, amounts)),
         "masks": list(_masks(bundle, seed, amounts)),
         "selections": list(_selections(bundle, engine, amounts)),
