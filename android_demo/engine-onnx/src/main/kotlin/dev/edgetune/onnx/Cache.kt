@@ -1,6 +1,8 @@
 package dev.edgetune.onnx
 
 import ai.onnxruntime.OnnxJavaType
+import ai.onnxruntime.OnnxTensor
+import ai.onnxruntime.OrtEnvironment
 import dev.edgetune.core.Snapshot
 import java.nio.ByteBuffer
 
@@ -17,7 +19,7 @@ internal class Cache(
     kvType: String,
 ) {
     val type: OnnxJavaType = if (kvType == "float16") OnnxJavaType.FLOAT16 else OnnxJavaType.FLOAT
-    val shape: LongArray =
+    private val shape =
         longArrayOf(1, heads.toLong(), contextLength.toLong(), headDim.toLong())
 
     /** Bytes of one token in one head. */
@@ -31,6 +33,14 @@ internal class Cache(
 
     /** What all of them occupy. */
     val bytes: Long = buffers.values.sumOf { it.capacity().toLong() }
+
+    /** [buffer] as ONNX Runtime reads and writes it. */
+    fun tensor(environment: OrtEnvironment, buffer: ByteBuffer): OnnxTensor =
+        if (type == OnnxJavaType.FLOAT) {
+            OnnxTensor.createTensor(environment, buffer.asFloatBuffer(), shape)
+        } else {
+            OnnxTensor.createTensor(environment, buffer, shape, type)
+        }
 
     /** What the first [tokens] positions hold. */
     class Copy(val tokens: Int, val content: ByteBuffer) : Snapshot

@@ -106,7 +106,7 @@ internal class OnnxEngine(
                         "${cache.layers} layers; export the bundle again.",
                 )
             }
-            val tensor = OnnxTensor.createTensor(environment, buffer, cache.shape, cache.type)
+            val tensor = cache.tensor(environment, buffer)
             inputs["past_key_values.$name"] = tensor
             outputs["present.$name"] = tensor
         }

@@ -15,7 +15,7 @@ import org.junit.Assume.assumeTrue
 import org.junit.Test
 
 class OnnxEngineTest {
-    private val ids = intArrayOf(20, 300, 41, 500, 62)
+    private val ids = intArrayOf(20, 300, 41, 250, 62)
 
     private fun <T> withEngine(context: Int? = 64, work: (Engine) -> T): T =
         givenBundle.openEngine(OnnxEngines, threads = 1, contextLength = context).use(work)
