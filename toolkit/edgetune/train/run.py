@@ -194,7 +194,7 @@ def _outlook(tasks: Sequence[Task], base: Base) -> str:
     seconds = training_seconds(tokens, sizes, first.precision, compiled=first.compiling)
     told += f": about {clock_text(seconds)}"
     if first.precision == "float32" and first.config.machine.precision == "auto":
-        told += " (several times as long as on a processor with bfloat16 instructions)"
+        told += " (several times as long as on a processor that multiplies bfloat16 fast, with AMX)"
     return told
 
 
