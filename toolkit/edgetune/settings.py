@@ -98,6 +98,8 @@ class DataSettings(Section):
     """JSONL file of records to train on."""
     dev: str | None = None
     """JSONL file of records that measure progress."""
+    per_tool: int | None = Field(default=None, ge=1)
+    """At most so many training records that first call the same tool, drawn by `train.seed`."""
     generate: GenerateSettings | None = None
     """Have the records generated."""
     swap_values: int = Field(default=0, ge=0)
@@ -280,7 +282,7 @@ class MachineSettings(Section):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to train; auto takes a GPU where there is one."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Of the matrix products; auto takes bfloat16 where the hardware has it. Weights: float32."""
+    """Of the matrix products; auto takes bfloat16 where that is faster. Weights: float32."""
     threads: int | None = Field(default=None, ge=1)
     """CPU threads; by default one for each core, on a cluster one for each adapter."""
     compile: bool | None = None
