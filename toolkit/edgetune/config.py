@@ -31,7 +31,7 @@ from edgetune.settings import (
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.manifest import Role
 
-_ROLES: tuple[Role, ...] = get_args(Role)
+ROLES: tuple[Role, ...] = get_args(Role)
 
 
 class TrainConfig(Section):
@@ -106,7 +106,7 @@ class TrainConfig(Section):
 
     def _check_adapters(self) -> None:
         """All adapters are of one kind, and act where their kind does."""
-        for role in _ROLES:
+        for role in ROLES:
             for key in ("kind", "invocation"):
                 common = getattr(self.adapter, key)
                 if getattr(self.adapter_of(role), key) != common:
@@ -132,7 +132,7 @@ class TrainConfig(Section):
             for each in self.listed
         )
         settings = [self.train_of("arguments", tool) for tool in self.arguments.tools]
-        settings += [self.train_of(role) for role in _ROLES]
+        settings += [self.train_of(role) for role in ROLES]
         if no_dev and any(of.keep == "best" for of in settings):
             raise ValueError(
                 "'train.keep: best' contradicts 'data' without dev records: nothing says which "
@@ -187,8 +187,13 @@ class TrainConfig(Section):
         """The shape of this role's adapters: `adapter` with the role's own keys."""
         changes: Mapping[str, Any] = getattr(self, role).adapter
         if role == "monolithic":
-            others = [self.adapter_of(other).rank for other in ("selector", "arguments")]
-            changes = {**changes, "rank": max(others)}
+            others = [self.adapter_of(other) for other in ("selector", "arguments")]
+            layers = [other.layers for other in others if other.layers is not None]
+            changes = {
+                **changes,
+                "rank": max(other.rank for other in others),
+                "layers": max(layers) if len(layers) == len(others) else None,
+            }
         return _changed(self.adapter, changes, f"{role}.adapter")
 
     def train_of(self, role: Role, tool: str | None = None) -> TrainSettings:

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from edgetune.bases.fetch import embedded_base, open_name
 from edgetune.bases.table import EMBEDDED, KNOWN
-from edgetune.config import TrainConfig
+from edgetune.config import ROLES, TrainConfig
 from edgetune.data.copied import copied_parameters
 from edgetune.tools.reader import BUILT_IN, read_tools
 from edgetune.train.records import (
@@ -89,6 +89,7 @@ def prepare(config: TrainConfig, output: Path) -> Prepared:
     else:
         opened = open_source(*open_name(base_source, config.base.revision))
     _check_targets(opened)
+    _check_layers(config, opened)
     _check_prompts(config, opened, toolsets)
     if found == "stale":
         _clear(output)
@@ -167,6 +168,17 @@ def _check_targets(base: Described) -> None:
     where = base.directory / "config.json"
     for target, why in refusals(base).items():
         console.print(f"{where}: --target {target} will refuse this base: {why}", soft_wrap=True)
+
+
+def _check_layers(config: TrainConfig, base: Base | Checkpoint) -> None:
+    layers = base.config.num_hidden_layers
+    for role in ROLES:
+        wanted = config.adapter_of(role).layers
+        if wanted is not None and wanted > layers:
+            raise InputError(
+                f"'adapter.layers: {wanted}' contradicts 'base.model: {config.base.model}', which "
+                f"has {layers} layers; lower it, or remove it to adapt all."
+            )
 
 
 def _check_prompts(

@@ -191,11 +191,18 @@ def _outlook(tasks: Sequence[Task], base: Base) -> str:
     if first.device != "cpu" or first.config.machine.engine != "local":
         return told
     sizes = [(slot.in_features, slot.out_features) for slot in base.slots()]
-    seconds = training_seconds(tokens, sizes, first.precision, compiled=first.compiling)
+    work = sum(task.job.tokens * _work(task.job, base) for task in tasks)
+    seconds = training_seconds(round(work), sizes, first.precision, compiled=first.compiling)
     told += f": about {clock_text(seconds)}"
     if first.precision == "float32" and first.config.machine.precision == "auto":
         told += " (several times as long as on a processor with bfloat16 instructions)"
     return told
+
+
+def _work(job: Job, base: Base) -> float:
+    """Share of a token's matrix products: below the adapter's layers there are those forward."""
+    layers = base.shape.layers
+    return (1 + (job.adapter.layers or layers) / layers) / 2
 
 
 def _hard_tail(job: Job, prepared: Prepared, config: TrainConfig) -> HardTail | None:
