@@ -59,6 +59,14 @@ def test_a_recipe_of_toolset_and_data_is_enough(tmp_path):
         ("selector: {adapter: {kind: alora}}", ["selector.adapter.kind", "adapter.kind: lora"]),
         ("monolithic: {adapter: {rank: 3}}", ["monolithic.adapter.rank", "contradicts"]),
         ("monolithic: {adapter: {layers: 3}}", ["monolithic.adapter.layers", "contradicts"]),
+        (
+            "train: {start: runs/a}\narguments: {common_epochs: 1}",
+            ["train.start", "arguments.common_epochs"],
+        ),
+        (
+            "arguments: {common_epochs: 1, tools: {get_weather: {start: runs/a}}}",
+            ["train.start", "arguments.common_epochs"],
+        ),
         ("adapter: {layers: 0}", ["adapter.layers", "0", "greater than or equal to 1"]),
         ("monolithic: {train: {epochs: 3}}", ["monolithic.train.epochs", "contradicts"]),
         (

@@ -133,6 +133,12 @@ class TrainConfig(Section):
         )
         settings = [self.train_of("arguments", tool) for tool in self.arguments.tools]
         settings += [self.train_of(role) for role in ROLES]
+        arguments = [self.train_of("arguments", tool) for tool in (None, *self.arguments.tools)]
+        if self.arguments.common_epochs and any(of.start for of in (self.train, *arguments)):
+            raise ValueError(
+                "'train.start' and 'arguments.common_epochs' contradict each other: both say what "
+                "arguments adapters start from; keep one of them, or give 'selector.train.start'."
+            )
         if no_dev and any(of.keep == "best" for of in settings):
             raise ValueError(
                 "'train.keep: best' contradicts 'data' without dev records: nothing says which "
@@ -207,22 +213,25 @@ class TrainConfig(Section):
     def locate(self, given: str, field: str) -> Path:
         """A path of the recipe: as seen from the current directory, else from the recipe's folder.
 
+        `base.model` and `train.start` may be directories.
+
         Raises InputError, which says where it was looked for.
         """
         tried = [Path(given).absolute()]
         if self._source is not None and not Path(given).is_absolute():
             tried.append((self._source.parent / given).absolute())
-        directory_too = field == "base.model"
+        directory_too = field in ("base.model", "train.start")
         for path in tried:
             if path.is_file() or (directory_too and path.is_dir()):
                 return path
         looked_for = " and ".join(str(path) for path in dict.fromkeys(tried))
-        if directory_too:
+        if field == "base.model":
             raise InputError(
                 f"{field}: '{given}' is no directory and no GGUF file (looked for {looked_for}), "
                 f"no hub id, and none of the names {', '.join(KNOWN)}; correct it."
             )
-        raise InputError(f"{field}: '{given}' is no file; looked for {looked_for}.")
+        what = "directory" if directory_too else "file"
+        raise InputError(f"{field}: '{given}' is no {what}; looked for {looked_for}.")
 
 
 def read_config(path: Path) -> TrainConfig:

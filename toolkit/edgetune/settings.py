@@ -179,6 +179,8 @@ class TrainSettings(Section):
     """Seed of initial weights, order and dropout."""
     evaluations: int = Field(default=4, ge=1)
     """How often an adapter is measured on the dev records, evenly spread, the last at its end."""
+    start: str | None = None
+    """A run whose adapters of the same names these start from, or an adapter's directory in one."""
     keep: Literal["last", "best"] = "last"
     """Which weights stay: the last, or those of the evaluation with the most exact matches."""
 

@@ -67,6 +67,8 @@ class Job:
     """Indices into `data.train` for each step."""
     invocation: tuple[int, ...] = ()
     """Ids from which on an activated LoRA acts; none for a plain one, which acts everywhere."""
+    start_base_sha256: str | None = None
+    """The base that its initial weights, in the run's `start/`, were trained on; None: random."""
 
     @property
     def tokens(self) -> int:

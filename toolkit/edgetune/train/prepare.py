@@ -26,12 +26,14 @@ from edgetune.train.records import (
     require_records,
     write_records,
 )
+from edgetune.train.start import STARTS, Start, check_starts, find_starts, keep_starts
 from edgetune_export.grammar.arguments import narrowing
 from edgetune_export.lowering.requirements import Described
 from edgetune_export.lowering.targets import refusals
 from edgetune_export.progress import console
 from edgetune_export.prompts.invocation import invocation_tokens
 from edgetune_export.prompts.prefixes import reply_prefix, router_prompts, toolset_prompts
+from edgetune_export.run import WEIGHTS
 from edgetune_export.run_record import (
     RUN,
     BaseRecord,
@@ -46,7 +48,7 @@ from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import sha256_file, write_json
 from edgetune_runtime.toolsets import dump_toolsets, toolset_sha256
 
-_WRITTEN = (RUN, "tools.json", "base", "data")
+_WRITTEN = (RUN, "tools.json", "base", "data", STARTS)
 """What a run consists of before anything is trained."""
 
 
@@ -62,6 +64,8 @@ class Prepared:
     base: Base
     toolsets: list[ToolsetRecords]
     """In the order of the recipe."""
+    starts: dict[str, Start]
+    """By name, what adapters start from, of those that do not start anew."""
 
 
 def prepare(config: TrainConfig, output: Path) -> Prepared:
@@ -79,7 +83,10 @@ def prepare(config: TrainConfig, output: Path) -> Prepared:
                 console.print(held, highlight=False, soft_wrap=True)
     base_source = _base_source(config)
     _check_quantization(config, Path(base_source))
+    starts = find_starts(config, toolsets)
     sources = _sources(config, toolsets, base_source)
+    for name, start in starts.items():
+        sources[f"start.{name}"] = sha256_file(start.directory / WEIGHTS)
     found = _reopen(output, config, sources, [Path(base_source), *_paths(config)])
     started = found == "started"
     base_directory = output / "base"
@@ -90,6 +97,7 @@ def prepare(config: TrainConfig, output: Path) -> Prepared:
         opened = open_source(*open_name(base_source, config.base.revision))
     _check_targets(opened)
     _check_layers(config, opened)
+    check_starts(starts, opened, config.base.model)
     _check_prompts(config, opened, toolsets)
     if found == "stale":
         _clear(output)
@@ -106,6 +114,7 @@ def prepare(config: TrainConfig, output: Path) -> Prepared:
         write_run_record(output, begun)
         write_json(output / "tools.json", dump_toolsets(toolsets))
         write_records(config, toolsets, output)
+        keep_starts(starts, output)
     records = read_run_records(config, toolsets, output)
 
     if made and isinstance(opened, Base):
@@ -118,11 +127,14 @@ def prepare(config: TrainConfig, output: Path) -> Prepared:
             method=config.base.quantization,
             embedding_bits=config.base.embedding_bits,
         )
-    prepared = Prepared(output, base, records)
+    prepared = Prepared(output, base, records, starts)
     if not started:
         # Written last: a run with a base in its run.json has all that it starts from.
         about = BaseRecord(
-            name=base.name, revision=base.revision, weights_sha256=base.weights_sha256
+            name=base.name,
+            revision=base.revision,
+            weights_sha256=base.weights_sha256,
+            checkpoint_sha256=base.checkpoint_sha256,
         )
         copied = {
             each.toolset.name: {

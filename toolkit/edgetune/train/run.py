@@ -2,6 +2,7 @@
 
     run.json  metrics.json  curves.png  report.html  tools.json  base/  data/
     adapters/<name>/   PEFT directories
+    start/             weights that adapters start from, where these are an earlier run's
     state/             what an interrupted run resumes from
 
 The same command on the same folder goes on where it stopped. How an adapter is trained is
@@ -140,7 +141,8 @@ def _jobs(config: TrainConfig, prepared: Prepared) -> list[Job]:
             console.print(
                 f"{adapter.name}: left out {adapter.dropped} examples of more than {longest} tokens"
             )
-    return plan_jobs(config, data, longest, _invocation(config, prepared))
+    starts = {name: start.base.weights_sha256 for name, start in prepared.starts.items()}
+    return plan_jobs(config, data, longest, _invocation(config, prepared), starts)
 
 
 def _invocation(config: TrainConfig, prepared: Prepared) -> tuple[int, ...]:
@@ -271,6 +273,7 @@ def _record(output: Path, jobs: list[Job], done: dict[str, Metrics]) -> None:
             data_sha256=job.data.sha256,
             examples=len(job.data.train),
             steps=len(job.plan),
+            start_base_sha256=job.start_base_sha256,
         )
         for job in mine
     )
