@@ -165,6 +165,7 @@ def _write_adapter(run: Run, adapter: RunAdapter, fresh: Path, dtype: str, genai
         data_sha256=adapter.data_sha256,
         onnx_adapter=onnx_file,
         selection_temperature=adapter.selection_temperature,
+        start_base_sha256=adapter.start_base_sha256,
     )
 
 

@@ -35,6 +35,12 @@ def test_settings_of_an_unknown_tool_are_refused_before_anything_is_written(reci
     assert not (tmp_path / "run").exists()
 
 
+def test_more_layers_than_the_base_has_are_refused_before_anything_is_written(recipe, tmp_path):
+    with pytest.raises(InputError, match=r"'adapter\.layers: 3' .* has 2 layers"):
+        train(recipe("selector: {adapter: {layers: 3}}\n"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_another_recipes_run_is_refused(recipe, tmp_path):
     train(recipe(), tmp_path / "run")
     with pytest.raises(InputError, match=r"'adapter\.rank' is 4 there and 8 here"):
