@@ -108,6 +108,8 @@ def lower_traced(methods: Mapping[str, torch.export.ExportedProgram]) -> bytes:
     )
     from executorch.exir.passes import MemoryPlanningPass
 
+    from edgetune_export.lowering.shared_constants import share_constants
+
     with stage("Lowering the base to XNNPACK (minutes)"):
         edge = to_edge_transform_and_lower(
             dict(methods),
@@ -128,4 +130,4 @@ def lower_traced(methods: Mapping[str, torch.export.ExportedProgram]) -> bytes:
                 ),
             )
         )
-    return bytes(program.buffer)
+        return share_constants(bytes(program.buffer))
