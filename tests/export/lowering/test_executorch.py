@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from edgetune_export.bundle import write_bundle
 from edgetune_export.listing import write_manifest
 from edgetune_export.lowering import executorch_model, shared_constants
 from edgetune_export.lowering.executorch import export_executorch
@@ -43,11 +42,8 @@ def test_the_decoder_computes_what_transformers_does(tiny_base, monkeypatch, fam
 
 
 @pytest.fixture(scope="module")
-def both(tiny_run, tmp_path_factory):
-    """One bundle for two engines."""
-    path = tmp_path_factory.mktemp("both") / "home"
-    write_bundle(open_run(tiny_run()), path, ["onnx", "executorch"])
-    return path
+def both(both_bundle):
+    return both_bundle
 
 
 @pytest.fixture(scope="module")
