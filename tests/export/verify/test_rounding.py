@@ -189,7 +189,7 @@ def test_the_effect_tells_a_scale_where_the_logits_cannot(tiny_bundle, scale, ce
     stand = Stand(replace(opened, manifest=manifest), engine, {ADAPTER: object()}, reference)
     if scale == 1.0 or not certain:
         detail, _ = check_logits(stand, ADAPTER)
-        assert ("effect 1.0" if certain else "too small beside the engine's rounding") in detail
+        assert ("times PEFT's" if certain else "too small beside the engine's rounding") in detail
     else:
         with pytest.raises(BundleError, match="times PEFT's"):
             check_logits(stand, ADAPTER)
