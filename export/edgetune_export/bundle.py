@@ -111,7 +111,7 @@ def write_bundle(
         toolsets = _write_toolsets(run, assets, fresh)
         if merged is not None:
             _write_merged(run, merged, fresh, int8_activations)
-        compute_reference(run, assets).save(fresh / REFERENCE)
+        compute_reference(run, assets, lowered).save(fresh / REFERENCE)
         write_manifest(
             fresh,
             Manifest(
