@@ -3,11 +3,12 @@
     python benchmarks/train_step.py BASE --threads 1 --tokens 1536 --length 96
 
 BASE is a canonical base (`edgetune quantize`). A step is `train_adapter`'s own: forward, backward,
-clipping and AdamW, with a LoRA on every projection (`--layers K`: of the upper K layers alone). Its
+clipping and AdamW, with a LoRA on every projection (`--layers 30 15`: of that many of the upper
+layers alone, one measurement each; what is below is computed once, in the first step's time). Its
 products are those that it cannot do without, of the same shapes, in the same dtype and by as many
-threads: each projection forward and backward to its inputs, the LoRA's, the output head's at the
-positions with loss, and attention's. Prints seconds, their ratio, tokens a second and resident
-memory, early and late, since memory that grows ends long runs.
+threads: each adapted projection forward and backward to its inputs, the LoRA's, the output head's
+at the positions with loss, and attention's. Prints seconds, their ratio, tokens a second and
+resident memory, early and late, since memory that grows ends long runs.
 """
 
 import argparse
@@ -46,6 +47,7 @@ def main() -> None:
     parser.add_argument("--rank", type=int, default=16)
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--layers", type=int, nargs="+", help="that are adapted, of the upper ones")
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto")
     parser.add_argument("--json", type=Path)
@@ -53,17 +55,22 @@ def main() -> None:
     torch.set_num_threads(given.threads)
     keep_freed_memory()
     precision = best_precision(given.precision, torch.device("cpu"))
-    found = measured(load_base(given.base), given, precision)
-    for key, value in found.items():
-        print(f"{key:<26} {value}")
+    base = load_base(given.base)
+    found = [
+        measured(base, given, precision, layers) for layers in given.layers or [base.shape.layers]
+    ]
+    for key in found[0]:
+        print(f"{key:<26} {'  '.join(f'{each[key]!s:>9}' for each in found)}")
     if given.json:
         given.json.write_text(json.dumps(found, indent=2) + "\n")
 
 
-def measured(base: Base, given: argparse.Namespace, precision: Precision) -> dict[str, Any]:
-    """Medians over the steps, and the least of the products."""
+def measured(
+    base: Base, given: argparse.Namespace, precision: Precision, layers: int
+) -> dict[str, Any]:
+    """Medians over the steps, and the least of the products, of the upper `layers` adapted."""
     count = max(1, given.tokens // given.length)
-    job = _job(base, count, given)
+    job = _job(base, count, given, layers)
     model = base.model().to(best_device("cpu"))
     keep_in(model, precision)
     began = time.perf_counter()
@@ -77,8 +84,9 @@ def measured(base: Base, given: argparse.Namespace, precision: Precision) -> dic
         clock.last = time.perf_counter()
         train_adapter(peft_model, job, precision, Path(place) / "state", watcher=clock)
     step = statistics.median(clock.seconds[WARM:])
-    products = _products(base, count, given.length, given.rank, precision)
+    products = _products(base, count, given.length, given.rank, precision, layers)
     return {
+        "layers adapted": layers,
         "precision": precision,
         "threads": given.threads,
         "tokens a step": count * given.length,
@@ -113,7 +121,7 @@ class _Clock:
         self.resident.append(round(pages * 4096 / 1e9, 2))
 
 
-def _job(base: Base, count: int, given: argparse.Namespace) -> Job:
+def _job(base: Base, count: int, given: argparse.Namespace, layers: int) -> Job:
     rng = np.random.default_rng(0)
     steps = WARM + given.steps
     learnt = np.arange(given.length) >= given.length - LEARNT
@@ -123,10 +131,13 @@ def _job(base: Base, count: int, given: argparse.Namespace) -> Job:
     )
     data = AdapterData("bench.selector", "selector", None, examples, (), 0, "", "bench")
     plan = [list(range(count))] * steps
-    return Job(data, AdapterSettings(rank=given.rank, alpha=given.rank), TrainSettings(), plan)
+    shape = AdapterSettings(rank=given.rank, alpha=given.rank, layers=layers)
+    return Job(data, shape, TrainSettings(), plan)
 
 
-def _products(base: Base, count: int, length: int, rank: int, precision: Precision) -> float:
+def _products(
+    base: Base, count: int, length: int, rank: int, precision: Precision, layers: int
+) -> float:
     """Seconds of the matrix products that a step cannot do without."""
     shape, tokens = base.shape, count * length
     seconds = 0.0
@@ -144,7 +155,7 @@ def _products(base: Base, count: int, length: int, rank: int, precision: Precisi
     learnt = count * LEARNT
     head = _timed(precision, learnt, shape.hidden_size, shape.vocab_size)
     head += _timed(precision, learnt, shape.vocab_size, shape.hidden_size)
-    return seconds * shape.layers + head
+    return seconds * layers + head
 
 
 def _timed(precision: Precision, m: int, k: int, n: int, batch: tuple[int, ...] = ()) -> float:

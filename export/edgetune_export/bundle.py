@@ -111,7 +111,7 @@ def write_bundle(
         toolsets = _write_toolsets(run, assets, fresh)
         if merged is not None:
             _write_merged(run, merged, fresh, int8_activations)
-        compute_reference(run, assets).save(fresh / REFERENCE)
+        compute_reference(run, assets, lowered).save(fresh / REFERENCE)
         write_manifest(
             fresh,
             Manifest(
@@ -165,6 +165,7 @@ def _write_adapter(run: Run, adapter: RunAdapter, fresh: Path, dtype: str, genai
         data_sha256=adapter.data_sha256,
         onnx_adapter=onnx_file,
         selection_temperature=adapter.selection_temperature,
+        start_base_sha256=adapter.start_base_sha256,
     )
 
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgetune_export.prompts.prefixes import as_tools, show_tool
+from edgetune_export.prompts.prefixes import as_tools, bare_prefix, reply_prefix, show_tool
 from edgetune_export.prompts.template import Template
 from edgetune_runtime.agent import Agent, Step
 from edgetune_runtime.automaton import Automaton
@@ -190,17 +190,32 @@ def _prompts(bundle: Bundle, template: Template, amounts: Amounts) -> Iterator[d
             alone = every if served.prompts.shared else (each,)
             stages.append((f"arguments.{each.name}", alone, shown))
         for stage, listed, how in stages:
-            openai = None if how == "none" else [show_tool(each, how) for each in listed]
             for turns in _conversations(tool, template.alternating, amounts.requests):
-                text = template.conversation(turns, openai, words=stage == "reply")
+                text = _conversation(template, turns, listed, how, words=stage == "reply")
                 yield _prompt(name, stage, turns, text, template)
     if bundle.assets.router is not None:
         listed = as_tools(each.toolset for each in bundle.assets.toolsets.values())
         shown = next(iter(bundle.assets.toolsets.values())).prompts.tools_shown
         for stage, how in (("base", "full"), ("router", shown)):
-            openai = None if how == "none" else [show_tool(each, how) for each in listed]
             for turns in _conversations(None, template.alternating, amounts.requests):
-                yield _prompt(None, stage, turns, template.conversation(turns, openai), template)
+                text = _conversation(template, turns, listed, how)
+                yield _prompt(None, stage, turns, text, template)
+
+
+def _conversation(
+    template: Template,
+    turns: Sequence[Turn],
+    listed: Sequence[Tool],
+    how: ToolsShown,
+    *,
+    words: bool = False,
+) -> str:
+    """The chat template's own text; where nothing is shown, without the system message that it puts
+    in by itself."""
+    if how != "none":
+        return template.conversation(turns, [show_tool(tool, how) for tool in listed])
+    text = template.conversation(turns, words=words)
+    return text if words else bare_prefix(template) + text.removeprefix(reply_prefix(template))
 
 
 def _prompt(

@@ -42,6 +42,8 @@ class RunAdapter:
     data_sha256: str
     selection_temperature: float = 1.0
     """What training fitted on the dev records; 1 for a run that has none."""
+    start_base_sha256: str | None = None
+    """The base that its initial weights were trained on; None where they were random."""
 
 
 @dataclass(frozen=True)
@@ -191,6 +193,7 @@ def _adapter(path: Path, entry: AdapterRecord) -> RunAdapter:
         path / entry.directory,
         entry.data_sha256,
         entry.selection_temperature or 1.0,
+        entry.start_base_sha256,
     )
 
 

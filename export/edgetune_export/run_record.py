@@ -37,6 +37,8 @@ class BaseRecord(_Kept):
     name: str | None = None
     revision: str | None = None
     weights_sha256: str
+    checkpoint_sha256: str | None = None
+    """Of the float checkpoint that it was made of (`Base.checkpoint_sha256`)."""
 
 
 class AdapterRecord(_Kept):
@@ -57,12 +59,15 @@ class AdapterRecord(_Kept):
     steps: int
     selection_temperature: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """What was fitted on the dev records; left out until then, and of one that selects nothing."""
+    start_base_sha256: str | None = None
+    """The base that its initial weights were trained on; left out where they are random."""
 
     @model_serializer(mode="wrap")
     def _written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         written: dict[str, Any] = write(self)
-        if self.selection_temperature is None:
-            del written["selection_temperature"]
+        for key in ("selection_temperature", "start_base_sha256"):
+            if written[key] is None:
+                del written[key]
         return written
 
 

@@ -4,9 +4,17 @@ Data only: reading files and comparing hashes is `bundle`'s. The format is descr
 `docs/bundle.md`; a change that an older reader cannot understand raises `SCHEMA_VERSION`.
 """
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from edgetune_runtime.blob_types import BLOB_TYPES, DEFAULT_BLOB_TYPE
 
@@ -97,6 +105,9 @@ class Adapter(_Strict):
     onnx_adapter: str | None = None
     selection_temperature: float = Field(1.0, gt=0, allow_inf_nan=False)
     """What the logits of a selection are divided by for its probabilities (Guo et al. 2017)."""
+    start_base_sha256: str | None = None
+    """The base that it was begun on, another quantization of the same checkpoint perhaps; left out
+    where its first weights were random."""
 
     @field_validator("dtype")
     @classmethod
@@ -104,6 +115,13 @@ class Adapter(_Strict):
         if dtype not in BLOB_TYPES:
             raise ValueError(f"found '{dtype}', expected one of {', '.join(BLOB_TYPES)}")
         return dtype
+
+    @model_serializer(mode="wrap")
+    def _written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = write(self)
+        if self.start_base_sha256 is None:
+            del written["start_base_sha256"]
+        return written
 
     @model_validator(mode="after")
     def _invoked(self) -> Self:

@@ -111,8 +111,8 @@ class ArmMachine:
 
     def _fetch_python(self) -> None:
         """The emulator for this machine, and what Python needs for the other one."""
-        _unpack(["qemu-user-static"], self.place / "emulator", self.place / "apt-here", None)
-        _unpack(DEBIAN, self._root, self.place / "apt-arm", "arm64")
+        unpack_debian(["qemu-user-static"], self.place / "emulator", self.place / "apt-here", None)
+        unpack_debian(DEBIAN, self._root, self.place / "apt-arm", "arm64")
         (self._root / "proc").mkdir(exist_ok=True)
         (self._root / "proc" / "cpuinfo").write_text(CPUINFO)
 
@@ -125,7 +125,9 @@ class ArmMachine:
         _run([*pip, *wheels, *platforms, *where, *versions, *packages])
 
 
-def _unpack(packages: Sequence[str], target: Path, state: Path, architecture: str | None) -> None:
+def unpack_debian(
+    packages: Sequence[str], target: Path, state: Path, architecture: str | None
+) -> None:
     """Fetch Debian packages with lists of our own, and unpack them into `target`."""
     debs = state / "debs"
     for folder in (debs, state / "lists" / "partial", state / "cache" / "archives" / "partial"):

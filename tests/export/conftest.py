@@ -66,3 +66,14 @@ def peft_logits() -> Callable[..., torch.Tensor]:
             return model(torch.tensor([ids])).logits[0]
 
     return run
+
+
+@pytest.fixture(scope="session")
+def both_bundle(tiny_run, tmp_path_factory) -> Path:
+    """One bundle for ONNX Runtime and ExecuTorch; copy it to change it."""
+    from edgetune_export.bundle import write_bundle
+    from edgetune_export.run import open_run
+
+    path = tmp_path_factory.mktemp("both") / "home"
+    write_bundle(open_run(tiny_run()), path, ["onnx", "executorch"])
+    return path

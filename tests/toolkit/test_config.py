@@ -58,6 +58,16 @@ def test_a_recipe_of_toolset_and_data_is_enough(tmp_path):
         ("adapter: {invocation: turn}", ["adapter.invocation: turn", "adapter.kind: lora"]),
         ("selector: {adapter: {kind: alora}}", ["selector.adapter.kind", "adapter.kind: lora"]),
         ("monolithic: {adapter: {rank: 3}}", ["monolithic.adapter.rank", "contradicts"]),
+        ("monolithic: {adapter: {layers: 3}}", ["monolithic.adapter.layers", "contradicts"]),
+        (
+            "train: {start: runs/a}\narguments: {common_epochs: 1}",
+            ["train.start", "arguments.common_epochs"],
+        ),
+        (
+            "arguments: {common_epochs: 1, tools: {get_weather: {start: runs/a}}}",
+            ["train.start", "arguments.common_epochs"],
+        ),
+        ("adapter: {layers: 0}", ["adapter.layers", "0", "greater than or equal to 1"]),
         ("monolithic: {train: {epochs: 3}}", ["monolithic.train.epochs", "contradicts"]),
         (
             "monolithic: {enabled: false, train: {learning_rate: 1}}",
@@ -194,6 +204,19 @@ def test_a_tool_changes_its_own_adapter_alone(tmp_path):
     assert other == config.train_of("arguments")
     assert (other.epochs, other.steps) == (None, 9)
     assert config.train_of("selector") == config.train
+
+
+@pytest.mark.parametrize(
+    ("text", "layers"),
+    [
+        ("adapter: {layers: 9}", 9),
+        ("adapter: {layers: 9}\nselector: {adapter: {layers: 12}}", 12),
+        ("selector: {adapter: {layers: 12}}", None),
+    ],
+)
+def test_the_baseline_has_the_most_layers_of_the_others(tmp_path, text, layers):
+    config = read_config(written(tmp_path, GOOD + text))
+    assert config.adapter_of("monolithic").layers == layers
 
 
 def test_the_baseline_has_the_largest_rank(tmp_path):

@@ -31,7 +31,7 @@ from edgetune.settings import (
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.manifest import Role
 
-_ROLES: tuple[Role, ...] = get_args(Role)
+ROLES: tuple[Role, ...] = get_args(Role)
 
 
 class TrainConfig(Section):
@@ -106,7 +106,7 @@ class TrainConfig(Section):
 
     def _check_adapters(self) -> None:
         """All adapters are of one kind, and act where their kind does."""
-        for role in _ROLES:
+        for role in ROLES:
             for key in ("kind", "invocation"):
                 common = getattr(self.adapter, key)
                 if getattr(self.adapter_of(role), key) != common:
@@ -132,7 +132,13 @@ class TrainConfig(Section):
             for each in self.listed
         )
         settings = [self.train_of("arguments", tool) for tool in self.arguments.tools]
-        settings += [self.train_of(role) for role in _ROLES]
+        settings += [self.train_of(role) for role in ROLES]
+        arguments = [self.train_of("arguments", tool) for tool in (None, *self.arguments.tools)]
+        if self.arguments.common_epochs and any(of.start for of in (self.train, *arguments)):
+            raise ValueError(
+                "'train.start' and 'arguments.common_epochs' contradict each other: both say what "
+                "arguments adapters start from; keep one of them, or give 'selector.train.start'."
+            )
         if no_dev and any(of.keep == "best" for of in settings):
             raise ValueError(
                 "'train.keep: best' contradicts 'data' without dev records: nothing says which "
@@ -187,8 +193,13 @@ class TrainConfig(Section):
         """The shape of this role's adapters: `adapter` with the role's own keys."""
         changes: Mapping[str, Any] = getattr(self, role).adapter
         if role == "monolithic":
-            others = [self.adapter_of(other).rank for other in ("selector", "arguments")]
-            changes = {**changes, "rank": max(others)}
+            others = [self.adapter_of(other) for other in ("selector", "arguments")]
+            layers = [other.layers for other in others if other.layers is not None]
+            changes = {
+                **changes,
+                "rank": max(other.rank for other in others),
+                "layers": max(layers) if len(layers) == len(others) else None,
+            }
         return _changed(self.adapter, changes, f"{role}.adapter")
 
     def train_of(self, role: Role, tool: str | None = None) -> TrainSettings:
@@ -202,22 +213,25 @@ class TrainConfig(Section):
     def locate(self, given: str, field: str) -> Path:
         """A path of the recipe: as seen from the current directory, else from the recipe's folder.
 
+        `base.model` and `train.start` may be directories.
+
         Raises InputError, which says where it was looked for.
         """
         tried = [Path(given).absolute()]
         if self._source is not None and not Path(given).is_absolute():
             tried.append((self._source.parent / given).absolute())
-        directory_too = field == "base.model"
+        directory_too = field in ("base.model", "train.start")
         for path in tried:
             if path.is_file() or (directory_too and path.is_dir()):
                 return path
         looked_for = " and ".join(str(path) for path in dict.fromkeys(tried))
-        if directory_too:
+        if field == "base.model":
             raise InputError(
                 f"{field}: '{given}' is no directory and no GGUF file (looked for {looked_for}), "
                 f"no hub id, and none of the names {', '.join(KNOWN)}; correct it."
             )
-        raise InputError(f"{field}: '{given}' is no file; looked for {looked_for}.")
+        what = "directory" if directory_too else "file"
+        raise InputError(f"{field}: '{given}' is no {what}; looked for {looked_for}.")
 
 
 def read_config(path: Path) -> TrainConfig:

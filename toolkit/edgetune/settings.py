@@ -98,6 +98,8 @@ class DataSettings(Section):
     """JSONL file of records to train on."""
     dev: str | None = None
     """JSONL file of records that measure progress."""
+    per_tool: int | None = Field(default=None, ge=1)
+    """At most so many training records that first call the same tool, drawn by `train.seed`."""
     generate: GenerateSettings | None = None
     """Have the records generated."""
     swap_values: int = Field(default=0, ge=0)
@@ -150,6 +152,8 @@ class AdapterSettings(Section):
     """Share of a LoRA's inputs that are dropped in training."""
     targets: tuple[Projection, ...] = Field(default=PROJECTIONS, min_length=1)
     """Projections of every layer that get a LoRA."""
+    layers: int | None = Field(default=None, ge=1)
+    """Adapt so many of the upper layers alone [all]: those below are the bare base's."""
 
 
 class TrainSettings(Section):
@@ -177,6 +181,8 @@ class TrainSettings(Section):
     """Seed of initial weights, order and dropout."""
     evaluations: int = Field(default=4, ge=1)
     """How often an adapter is measured on the dev records, evenly spread, the last at its end."""
+    start: str | None = None
+    """A run whose adapters of the same names these start from, or an adapter's directory in one."""
     keep: Literal["last", "best"] = "last"
     """Which weights stay: the last, or those of the evaluation with the most exact matches."""
 
@@ -254,14 +260,15 @@ class MonolithicSettings(RoleSettings):
         for section, key in (
             ("adapter", "rank"),
             ("adapter", "targets"),
+            ("adapter", "layers"),
             ("train", "epochs"),
             ("train", "steps"),
         ):
             if key in getattr(self, section):
                 raise ValueError(
                     f"'monolithic.{section}.{key}' contradicts what the baseline is: it has the "
-                    "largest rank of the other adapters and as many examples as all of them "
-                    "together; remove it."
+                    "largest rank and the most layers of the other adapters and as many examples "
+                    "as all of them together; remove it."
                 )
         for section in ("adapter", "train"):
             if getattr(self, section) and not self.enabled:
@@ -280,7 +287,7 @@ class MachineSettings(Section):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to train; auto takes a GPU where there is one."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Of the matrix products; auto takes bfloat16 where the hardware has it. Weights: float32."""
+    """Of the matrix products; auto takes bfloat16 where that is faster. Weights: float32."""
     threads: int | None = Field(default=None, ge=1)
     """CPU threads; by default one for each core, on a cluster one for each adapter."""
     compile: bool | None = None

@@ -100,7 +100,6 @@ def lower_decoder(model: "Decoder", slots: Any, dynamic: Any) -> bytes:
 
 def lower_traced(methods: Mapping[str, torch.export.ExportedProgram]) -> bytes:
     """A program of `methods`, which share their mutable buffers of the same names."""
-    from executorch.backends.xnnpack.partition.config.xnnpack_config import ConfigPrecisionType
     from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
     from executorch.exir import (
         EdgeCompileConfig,
@@ -109,15 +108,14 @@ def lower_traced(methods: Mapping[str, torch.export.ExportedProgram]) -> bytes:
     )
     from executorch.exir.passes import MemoryPlanningPass
 
-    with stage("Lowering the base to XNNPACK (a minute for each four layers)"):
+    from edgetune_export.lowering.shared_constants import share_constants
+
+    with stage("Lowering the base to XNNPACK (minutes)"):
         edge = to_edge_transform_and_lower(
             dict(methods),
-            partitioner=[
-                XnnpackPartitioner(
-                    config_precisions=ConfigPrecisionType.DYNAMIC_QUANT, per_op_mode=True
-                ),
-                XnnpackPartitioner(),
-            ],
+            # One for all: to take the products by codes first, each as a delegate of its own, makes
+            # three times as many delegates, and takes as long again for each that there is.
+            partitioner=[XnnpackPartitioner()],
             compile_config=EdgeCompileConfig(_check_ir_validity=False, _skip_dim_order=True),
         )
     with stage("Writing the ExecuTorch program"):
@@ -132,4 +130,4 @@ def lower_traced(methods: Mapping[str, torch.export.ExportedProgram]) -> bytes:
                 ),
             )
         )
-    return bytes(program.buffer)
+        return share_constants(bytes(program.buffer))

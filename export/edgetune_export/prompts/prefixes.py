@@ -57,8 +57,20 @@ def router_prompts(
 
 
 def reply_prefix(template: Template) -> str:
-    """The static prefix where the base answers in words: without any tools."""
-    return _prefix(template, [], "none")
+    """The static prefix where the base answers in words: the template's own, without any tools."""
+    return _own_prefix(template, None)
+
+
+def bare_prefix(template: Template) -> str:
+    """The static prefix that shows nothing: the mark that begins every text, where a base has one.
+
+    The system message that some templates put in by themselves is left out: it tells a trained
+    adapter nothing, and has to be read with every request.
+    """
+    mark = template.special_tokens.get("bos_token", "")
+    if template.pieces.user[0].startswith(mark) or not reply_prefix(template).startswith(mark):
+        return ""
+    return mark
 
 
 def as_tools(toolsets: Iterable[Toolset]) -> tuple[Tool, ...]:
@@ -98,8 +110,15 @@ def _without_descriptions(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _prefix(template: Template, tools: Sequence[Tool], shown: ToolsShown) -> str:
-    """What stands before the first user turn, checked to be tokenized, and prefilled, by itself."""
-    listed = None if shown == "none" else [show_tool(tool, shown) for tool in tools]
+    """What stands before the first user turn, with as much of `tools` as is `shown`."""
+    if shown == "none":
+        return bare_prefix(template)
+    return _own_prefix(template, [show_tool(tool, shown) for tool in tools])
+
+
+def _own_prefix(template: Template, listed: Sequence[Mapping[str, Any]] | None) -> str:
+    """What the template puts before the first user turn, checked to be tokenized, and prefilled, by
+    itself."""
     text = template.render([user_message(ASK)], listed)
     try:
         prefix = stripped(text.split(ASK)[0], after=template.pieces.user[0])

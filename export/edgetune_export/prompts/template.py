@@ -77,7 +77,8 @@ class Template:
         self.tokenizer = tokenizer
         """Without padding and truncation."""
         self._source = source or CHATML
-        self._special_tokens = dict(special_tokens or {})
+        self.special_tokens = dict(special_tokens or {})
+        """Those that the template may name, by their use (`bos_token`)."""
         self._check_syntax()
         self._form, self.pieces = self._cut(has_own=bool(source))
         own = self._source
@@ -173,7 +174,7 @@ class Template:
             messages,
             tools,
             generate=generate,
-            special_tokens=self._special_tokens,
+            special_tokens=self.special_tokens,
         )
 
     def _check_syntax(self) -> None:

@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 
 from edgetune_export.listing import file_entry
 from edgetune_export.lowering.slotless import write_slotless
-from edgetune_export.verify.reference import BASE, DIRECTORY, Prefill, Reference
+from edgetune_export.verify.reference import (
+    BASE,
+    DIRECTORY,
+    Prefill,
+    Reference,
+    rounds_activations,
+)
+from edgetune_export.verify.rounding import Rounding, effect_share, relative
 from edgetune_runtime.agent import Agent
 from edgetune_runtime.assets import Tensors
 from edgetune_runtime.bundle import Bundle
@@ -32,9 +39,13 @@ from edgetune_runtime.slots import slots_of, tensor_names
 
 LAYER_TOLERANCE = 0.03
 """Relative RMS difference to PEFT in float32, times the square root of the layers, of a graph whose
-int4 kernels round activations to int8 (ONNX at `accuracy_level` 4, ExecuTorch; differently on each
+int4 kernels round activations to int8 in blocks (ONNX at `accuracy_level` 4; differently on each
 processor): about 1 % a layer was measured, and the layers' errors are independent. Another base
 differs by 100 %."""
+
+ROUNDING_TOLERANCE = 2.0
+"""The same for kernels that round activations to int8, a scale a token (ExecuTorch's), over all
+rows: times what that rounding does to this base and adapter in torch (`rounding`)."""
 
 FLOAT16_TOLERANCE = 0.01
 """The same for a graph that computes in float16 (QNN)."""
@@ -48,6 +59,10 @@ A scale that is off by sqrt(r) is off by 0.41 at the least (rank 2) or 0.29 (its
 
 EFFECT_VISIBLE = 4.0
 """An effect is judged where it is this many times as large as the engine's own rounding."""
+
+EFFECT_CERTAIN = 3.0
+"""Or, where activations are rounded a token: where this many times what that makes of the effect in
+torch is within the tolerance."""
 
 PROBE_TOKENS = 6
 """Tokens that show a change of bits: with a single one, attention has no choice to make."""
@@ -100,11 +115,18 @@ class Stand:
         """The lowered base that the engine runs."""
         return next(t for t in self.bundle.manifest.targets if t.name == self.engine.name)
 
-    @property
-    def tolerance(self) -> float:
+    def rounding(self, name: str) -> Rounding | None:
+        """What the engine may make of adapter `name`, or the base, by rounding each token's
+        activations; None for an engine that does not."""
+        return self.wanted.rounding[name] if rounds_activations(self.target) else None
+
+    def tolerance(self, name: str) -> float:
         """How far the engine's logits may be from PEFT's (see `LAYER_TOLERANCE`)."""
+        rounding = self.rounding(name)
+        if rounding is not None:
+            return ROUNDING_TOLERANCE * rounding.logits
         options = self.target.options
-        if options.get("accuracy_level") == 4 or options.get("activations") == "int8":
+        if options.get("accuracy_level") == 4:
             tolerance = LAYER_TOLERANCE
         elif options.get("activations") == "float16":
             tolerance = FLOAT16_TOLERANCE
@@ -124,7 +146,14 @@ def open_stand(bundle: Bundle, engine_name: str, wanted: Reference) -> Stand:
         )
     sources = bundle.assets.adapters
     handles = {name: engine.prepare(source.load()) for name, source in sources.items()}
-    return Stand(bundle, engine, handles, wanted)
+    stand = Stand(bundle, engine, handles, wanted)
+    missing = set(wanted.prefills) - set(wanted.rounding)
+    if missing and rounds_activations(stand.target):
+        raise BundleError(
+            f"{bundle.path / DIRECTORY}: does not say what rounding activations does to the logits "
+            f"of {sorted(missing)}, which {engine.name} is judged by; export the bundle again."
+        )
+    return stand
 
 
 def check_base_bits(stand: Stand) -> str:
@@ -189,23 +218,41 @@ def check_swaps(stand: Stand) -> str:
 
 
 def check_slots(stand: Stand, name: str) -> tuple[str, float]:
-    """Each slot of adapter `name`, alone, changes the base's logits; the share untrained."""
+    """Each slot of adapter `name`, alone, changes the base's logits; the share that only does so
+    with made-up values.
+
+    A slot that is not trained yet holds zeros, and what a few steps taught it can be lost where an
+    engine rounds.
+    """
     probe = stand.probe(name)
     plain = stand.run(BASE, probe)
     blob = stand.bundle.assets.adapters[name].load()
     slots = slots_of(blob)
-    untrained = 0
+
+    def changes(tensors: Tensors) -> bool:
+        stand.engine.activate(stand.engine.prepare(tensors))
+        return not np.array_equal(_run(stand.engine, probe), plain)
+
+    zeros = small = 0
     for slot in slots:
-        pair, made_up = _pair(blob, slot)
-        untrained += made_up
-        stand.engine.activate(stand.engine.prepare(pair))
-        if np.array_equal(_run(stand.engine, probe), plain):
+        pair = {side: blob[side] for side in tensor_names(slot)}
+        trained = all(side.any() for side in pair.values())
+        if trained and changes(pair):
+            continue
+        zeros, small = zeros + (not trained), small + trained
+        if not changes(_made_up(pair)):
             raise BundleError(
                 f"{stand.file(name)}: slot '{slot}' changes nothing; the graph does not use it, "
                 "export the bundle again."
             )
-    note = f" ({untrained} hold zeros: tried with made-up values)" if untrained else ""
-    return f"each of {len(slots)} slots changes the logits{note}", untrained / max(1, len(slots))
+    kinds = (
+        f"{zeros} hold zeros" if zeros else "",
+        f"{small} are lost in rounding" if small else "",
+    )
+    said = " and ".join(filter(None, kinds))
+    note = f" ({said}: tried with made-up values)" if said else ""
+    share = (zeros + small) / max(1, len(slots))
+    return f"each of {len(slots)} slots changes the logits{note}", share
 
 
 def check_logits(stand: Stand, name: str) -> tuple[str, float]:
@@ -221,15 +268,19 @@ def check_logits(stand: Stand, name: str) -> tuple[str, float]:
             f"{bool(np.isfinite(found).all())}, where {prefill.logits.shape} finite ones were "
             "expected; export the bundle again."
         )
-    error = _relative(found - prefill.logits, prefill.logits)
-    tolerance = stand.tolerance
+    rows = relative(found - prefill.logits, prefill.logits)
+    # Rounding makes single rows of a few large, as it happens.
+    rounded = stand.rounding(name) is not None
+    error = float(np.sqrt(np.mean(rows**2)) if rounded else rows.max())
+    tolerance = stand.tolerance(name)
     if error > tolerance:
         raise BundleError(
             f"{stand.file(name)}: the logits of '{name}' differ from PEFT's by {error:.3%} "
             f"(tolerance {tolerance:.2%}); the file belongs to another base or adapter, or "
             "its scale is wrong."
         )
-    detail = f"within {error:.3%} of PEFT (tolerance {tolerance:.2%})"
+    why = ", twice what rounding does in torch" if rounded else ""
+    detail = f"within {error:.3%} of PEFT (tolerance {tolerance:.2%}{why})"
     used = error / tolerance
     if name == BASE:
         return detail, used
@@ -245,10 +296,15 @@ def _check_effect(
     wanted_plain = stand.wanted.plain[name]
     plain = stand.run(BASE, prefill)
     effect = prefill.logits - wanted_plain
-    rounding = np.sqrt(np.mean((plain - wanted_plain) ** 2))
-    if np.sqrt(np.mean(effect**2)) < EFFECT_VISIBLE * rounding:
+    rounding = stand.rounding(name)
+    if rounding is not None:
+        visible = EFFECT_CERTAIN * rounding.effect <= EFFECT_TOLERANCE
+    else:
+        own = np.sqrt(np.mean((plain - wanted_plain) ** 2))
+        visible = bool(np.sqrt(np.mean(effect**2)) >= EFFECT_VISIBLE * own)
+    if not visible:
         return "its effect is too small beside the engine's rounding to be judged", 0.0
-    share = float(np.vdot(found - plain, effect) / np.vdot(effect, effect))
+    share = effect_share(found - plain, effect)
     if abs(share - 1) > EFFECT_TOLERANCE:
         raise BundleError(
             f"{stand.file(name)}: the effect of '{name}' is {share:.2f} times PEFT's (tolerance "
@@ -288,20 +344,7 @@ def _rows(engine: Engine, prefill: Prefill) -> Iterator[NDArray[np.float32]]:
         yield engine.forward([token]).copy()
 
 
-def _relative(difference: NDArray[np.float32], wanted: NDArray[np.float32]) -> float:
-    """RMS of `difference` over the RMS of `wanted` about each row's mean, the worst row's."""
-    centred = wanted - wanted.mean(axis=1, keepdims=True)
-    size = np.sqrt(np.mean(centred**2, axis=1))
-    return float((np.sqrt(np.mean(difference**2, axis=1)) / np.maximum(size, 1e-12)).max())
-
-
-def _pair(blob: Tensors, slot: str) -> tuple[Tensors, bool]:
-    """A and B of one slot; made-up values, and True, where they are zeros (not trained yet)."""
-    names = tensor_names(slot)
-    a, b = (blob[name] for name in names)
-    made_up = not (a.any() and b.any())
-    if made_up:
-        rng = np.random.default_rng(0)
-        a = rng.standard_normal(a.shape).astype(np.float32)
-        b = rng.standard_normal(b.shape).astype(np.float32)
-    return dict(zip(names, (a, b), strict=True)), made_up
+def _made_up(pair: Tensors) -> Tensors:
+    """Values as large as activations are, in the shapes of `pair`."""
+    rng = np.random.default_rng(0)
+    return {name: rng.standard_normal(side.shape).astype(np.float32) for name, side in pair.items()}

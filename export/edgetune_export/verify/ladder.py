@@ -6,9 +6,10 @@ PEFT and the torch engine (`reference`), or is computed anew from a run. What an
 judged in `engine`.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 import numpy as np
@@ -157,16 +158,34 @@ def _climb(ladder: _Ladder, engine: str | None, run: Run | None) -> None:
     for target in manifest.targets:
         if engine is None and not has_engine(target):
             ladder.check(f"{target.name}: structure", _check_structure, bundle, target)
-    for name in runnable if engine is None else [engine]:
-        stand = ladder.open(f"engine: {name}", partial(_open, bundle, name, wanted))
-        if stand is not None:
-            _climb_engine(ladder, stand)
+    for target in manifest.targets:
+        if target.name in (runnable if engine is None else [engine]):
+            for name, chosen in _chips(target).items():
+                alone = manifest.model_copy(update={"targets": (chosen,)})
+                judged = partial(_open, replace(bundle, manifest=alone), target.name, wanted)
+                stand = ladder.open(f"engine: {name}", judged)
+                if stand is not None:
+                    _climb_engine(ladder, stand, name)
     return None
 
 
-def _climb_engine(ladder: _Ladder, stand: Stand) -> None:
-    """What one engine makes of the bundle."""
-    engine = stand.engine.name
+def _chips(target: Target) -> Mapping[str, Target]:
+    """What an engine runs of `target`, by the engine's name; of what was compiled for several chips
+    the graphs of each, by that and the chip's."""
+    chips = str(target.options.get("socs", "")).split(",")
+    if len(chips) < 2:
+        return {target.name: target}
+    model = PurePosixPath(target.model)
+    return {
+        f"{target.name} {chip}": target.model_copy(
+            update={"model": str(model.parent.with_name(chip) / model.name)}
+        )
+        for chip in chips
+    }
+
+
+def _climb_engine(ladder: _Ladder, stand: Stand, engine: str) -> None:
+    """What one engine, called `engine`, makes of the bundle."""
     ladder.check(f"{engine}: no adapter is the base, bit for bit", check_base_bits, stand)
     for name in stand.handles:
         ladder.measure(f"{engine}: slots", check_slots, stand, name, adapter=name)
@@ -288,7 +307,7 @@ def _recomputed(run: Run, manifest: Manifest) -> Reference:
             f"{run.path}: its base is {run.base.weights_sha256[:12]}…, the bundle's is "
             f"{manifest.base.weights_sha256[:12]}…; give the run that the bundle was made from."
         )
-    return compute_reference(run, run_assets(run))
+    return compute_reference(run, run_assets(run), manifest.targets)
 
 
 def _check_scale(path: Path, adapter: Adapter, wanted: Reference) -> str:

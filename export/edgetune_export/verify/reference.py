@@ -4,6 +4,7 @@
                                    adapter <name>.plain, the base's logits for the same ids
     reference/deltas.json          adapter -> slot -> Frobenius norm of PEFT's own scale * B A
     reference/calls.json           greedy calls of the torch engine on a few held-out requests
+    reference/rounding.json        <name> -> what rounding activations does, if a target rounds them
 
 `<name>` is an adapter's, or `base`. Nothing here reads slot tensors or graphs, so that a mistake in
 those cannot hide. Comparing is `verify`'s.
@@ -12,7 +13,8 @@ those cannot hide. Comparing is `verify`'s.
 import json
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -25,12 +27,14 @@ from edgetune_export.grammar.order import arguments_json
 from edgetune_export.progress import track
 from edgetune_export.prompts.prefixes import as_tools
 from edgetune_export.run import Run, RunAdapter, Sample, read_adapter, samples
+from edgetune_export.verify.rounding import Rounder, Rounding, measure
 from edgetune_runtime.agent import Agent
 from edgetune_runtime.assets import Assets
 from edgetune_runtime.calls import RESPOND_CALL, RESPOND_TOOL, Call
 from edgetune_runtime.engine import Engine
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import write_bytes, write_json
+from edgetune_runtime.manifest import Target
 from edgetune_runtime.options import Options
 from edgetune_runtime.prompt import User, render_call, render_prompt
 
@@ -45,9 +49,11 @@ CALL_TOKENS = 64
 """Token budget of these calls."""
 JITTER = 0.15
 """Noise that must not change a reference call, in standard deviations of the logits: what engines
-may differ by (`engine.LAYER_TOLERANCE`) must not decide between calls."""
+may differ by (`engine.LAYER_TOLERANCE`) must not decide between calls. It is uniform, and as large
+as what rounding does (`Rounding.logits`) where that is more."""
 JITTER_ROUNDS = 2
 DIRECTORY = "reference"
+_ROUNDING = "rounding.json"
 
 
 @dataclass(frozen=True)
@@ -90,9 +96,11 @@ class Reference:
     call_tokens: int
     left_out: int
     """Calls that noise as small as two engines' difference changes."""
+    rounding: Mapping[str, Rounding] = field(default_factory=dict)
+    """For each adapter and the base; empty where no target rounds activations."""
 
     def save(self, directory: Path) -> None:
-        """Write the three files."""
+        """Write the files."""
         tensors: dict[str, NDArray[Any]] = {}
         for name, prefill in self.prefills.items():
             tensors[f"{name}.ids"] = prefill.ids
@@ -106,6 +114,9 @@ class Reference:
             "calls": [asdict(call) for call in self.calls],
         }
         write_json(directory / "calls.json", calls)
+        if self.rounding:
+            rounding = {name: asdict(found) for name, found in self.rounding.items()}
+            write_json(directory / _ROUNDING, rounding)
 
     @classmethod
     def load(cls, directory: Path) -> "Reference":
@@ -113,6 +124,8 @@ class Reference:
         tensors = load_file(directory / "logits.safetensors")
         names = [name.removesuffix(".ids") for name in tensors if name.endswith(".ids")]
         calls = json.loads((directory / "calls.json").read_bytes())
+        path = directory / _ROUNDING
+        rounding = json.loads(path.read_bytes()) if path.is_file() else {}
         return cls(
             {name: Prefill(tensors[f"{name}.ids"], tensors[f"{name}.logits"]) for name in names},
             {name: tensors[f"{name}.plain"] for name in names if f"{name}.plain" in tensors},
@@ -120,51 +133,69 @@ class Reference:
             tuple(ReferenceCall(**call) for call in calls["calls"]),
             calls["max_tokens"],
             calls["left_out"],
+            {name: Rounding(**found) for name, found in rounding.items()},
         )
 
 
-def compute_reference(run: Run, assets: Assets) -> Reference:
-    """The reference of a run. `assets` are the run's own, which its calls are made with.
+def rounds_activations(target: Target) -> bool:
+    """Whether the target's kernels round activations to int8, with one scale for each token."""
+    return target.options.get("activations") == "int8"
+
+
+def compute_reference(run: Run, assets: Assets, targets: Sequence[Target]) -> Reference:
+    """The reference of a run for a bundle with `targets`. `assets` are the run's own, which its
+    calls are made with.
 
     Needs the base's dequantized weights in memory once, as float32.
     """
     import torch
 
     model = run.base.model()
-    prefills, plain, deltas = {}, {}, {}
+    rounder = Rounder(model) if any(rounds_activations(target) for target in targets) else None
+    prefills, plain, deltas, rounding = {}, {}, {}, {}
     with torch.no_grad():
         ids, count = _sample_ids(run, assets, None)
         prefills[BASE] = Prefill(ids, _logits(model, ids, count))
+        if rounder is not None:
+            draws = rounder.draws(partial(_logits, model, ids, count))
+            rounding[BASE] = measure(prefills[BASE].logits, draws)
         for adapter in track(run.adapters, "Computing the reference"):
+            name = adapter.name
             ids, count = _sample_ids(run, assets, adapter)
-            plain[adapter.name] = _logits(model, ids, count)
-            prefills[adapter.name], deltas[adapter.name], model = _with_peft(
-                run, adapter, model, ids, count
-            )
+            plain[name] = _logits(model, ids, count)
+            plain_draws = rounder.draws(partial(_logits, model, ids, count)) if rounder else []
+            peft = _with_peft(model, adapter)
+            logits = _logits(peft, ids, count)
+            prefills[name], deltas[name] = Prefill(ids, logits), _delta_norms(run, peft)
+            if rounder is not None:
+                draws = rounder.draws(partial(_logits, peft, ids, count))
+                rounding[name] = measure(logits, draws, plain[name], plain_draws)
+            model = peft.unload()
     del model
-    calls, tokens, left_out = _calls(run, assets)
-    return Reference(prefills, plain, deltas, tuple(calls), tokens, left_out)
+    moved = max((found.logits for found in rounding.values()), default=0.0)
+    calls, tokens, left_out = _calls(run, assets, max(JITTER, moved * 3**0.5))
+    return Reference(prefills, plain, deltas, tuple(calls), tokens, left_out, rounding)
 
 
-def _with_peft(
-    run: Run, adapter: RunAdapter, model: Any, ids: NDArray[np.int64], count: int
-) -> tuple[Prefill, dict[str, float], Any]:
-    """Logits and delta norms of an adapter, as PEFT computes them; and the model without it."""
+def _with_peft(model: Any, adapter: RunAdapter) -> Any:
+    """`model` with an adapter, as PEFT puts it on."""
     from peft import PeftModel
 
     with warnings.catch_warnings():
         # PEFT asks transformers for something by its old name, each time.
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
-        peft = PeftModel.from_pretrained(model, str(adapter.directory)).eval()
-    prefill = Prefill(ids, _logits(peft, ids, count))
+        return PeftModel.from_pretrained(model, str(adapter.directory)).eval()
+
+
+def _delta_norms(run: Run, peft: Any) -> dict[str, float]:
+    """How much the adapter changes each slot's weight, as PEFT computes it."""
     modules = dict(peft.base_model.model.named_modules())
-    norms = {
+    return {
         # In float64: float32 sums of millions of squares are off in the fourth digit.
         slot: float(modules[module].get_delta_weight("default").double().norm())
         for slot, module in run.base.slot_modules.items()
         if hasattr(modules[module], "get_delta_weight")
     }
-    return prefill, norms, peft.unload()
 
 
 def _logits(model: Any, ids: NDArray[np.int64], count: int) -> NDArray[np.float32]:
@@ -220,8 +251,8 @@ def _encode(assets: Assets, text: str) -> list[int]:
     return assets.tokenizer.encode(text, add_special_tokens=False).ids
 
 
-def _calls(run: Run, assets: Assets) -> tuple[list[ReferenceCall], int, int]:
-    """Calls of the decoupled adapters that jitter does not change, their budget, and how many it
+def _calls(run: Run, assets: Assets, jitter: float) -> tuple[list[ReferenceCall], int, int]:
+    """Calls of the decoupled adapters that `jitter` does not change, their budget, and how many it
     does."""
     from edgetune_export.torch_engine import TorchEngine
 
@@ -234,7 +265,7 @@ def _calls(run: Run, assets: Assets) -> tuple[list[ReferenceCall], int, int]:
         for sample in islice(_spread(run, toolset.toolset), CALLS)
     ]
     engine = TorchEngine(run.base)
-    engines: list[Engine] = [engine, *(_Jittered(engine, n) for n in range(JITTER_ROUNDS))]
+    engines: list[Engine] = [engine, *(_Jittered(engine, jitter, n) for n in range(JITTER_ROUNDS))]
     rounds = []
     for each in track(engines if chosen else [], "Making reference calls"):
         agent = Agent(assets, each)
@@ -277,8 +308,9 @@ def _spread(run: Run, toolset: Any) -> Iterator[Sample]:
 class _Jittered:
     """An engine whose logits carry noise, the same at every run."""
 
-    def __init__(self, engine: Engine, seed: int) -> None:
+    def __init__(self, engine: Engine, jitter: float, seed: int) -> None:
         self._engine = engine
+        self._jitter = jitter
         self._rng = np.random.default_rng(seed)
 
     def __getattr__(self, name: str) -> Any:
@@ -287,4 +319,4 @@ class _Jittered:
     def forward(self, ids: Sequence[int]) -> NDArray[np.float32]:
         logits = self._engine.forward(ids)
         noise = self._rng.uniform(-1, 1, logits.shape).astype(np.float32)
-        return logits + JITTER * logits.std() * noise
+        return logits + self._jitter * logits.std() * noise

@@ -4,7 +4,8 @@
     quantized.safetensors            <weight>.codes uint8 [out, in/2], <weight>.scales bf16
                                      [out, in/32], or of 8 bits int8 [out, in] and [out, 1];
                                      norms and biases under their own names
-    base.json                        name, revision, hash of quantized.safetensors, how it was made
+    base.json                        name, revision, hashes of quantized.safetensors and of the
+                                     float checkpoint's values, how it was made
 
 A *float base* has the same files, but no codes: every tensor is as the checkpoint has it. It is
 there to be trained and measured beside a quantized one; no target takes it.
@@ -133,6 +134,9 @@ class Base:
         self.name: str = about["name"]
         self.revision: str | None = about["revision"]
         self.weights_sha256: str = about["weights_sha256"]
+        self.checkpoint_sha256: str | None = about.get("checkpoint_sha256")
+        """Of the float checkpoint that it was made of (`Checkpoint.sha256`); None for a merged one,
+        and for one that is older than this hash."""
         grid = about.get("quantization", {})
         self.method: str = grid.get("method", DEFAULT_QUANTIZER)
         """The quantizer that it was made by, or `float`."""
@@ -326,6 +330,7 @@ def load_base(
         tensors,
         name=name,
         revision=checkpoint.revision,
+        checkpoint_sha256=checkpoint.sha256,
         method=method,
         embedding_bits=bits,
         wide=wide,
@@ -339,6 +344,7 @@ def write_base(
     *,
     name: str,
     revision: str | None = None,
+    checkpoint_sha256: str | None = None,
     method: str = DEFAULT_QUANTIZER,
     embedding_bits: int = 4,
     wide: Sequence[str] = (),
@@ -377,6 +383,7 @@ def write_base(
                 "name": name,
                 "revision": revision,
                 "weights_sha256": sha256_file(fresh / WEIGHTS),
+                "checkpoint_sha256": checkpoint_sha256,
                 "quantization": {"method": method, **({} if method == FLOAT else grid)},
             },
         )

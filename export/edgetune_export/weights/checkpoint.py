@@ -6,6 +6,7 @@ here, before anything is made of them; no remote code is run. What becomes of th
 `base`'s; this module knows no targets.
 """
 
+import hashlib
 import json
 import math
 import re
@@ -68,6 +69,16 @@ class Checkpoint:
     def parameters(self) -> int:
         """How many numbers the matrices have."""
         return sum(math.prod(shape) for shape in self.shapes.values() if len(shape) == 2)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the names, shapes and values of all tensors, in float32: the same whatever files hold
+        them, and in whatever type. Reads the weights once, one tensor at a time."""
+        digest = hashlib.sha256()
+        for name, tensor in self.tensors():
+            digest.update(f"{name} {list(tensor.shape)}".encode())
+            digest.update(tensor.float().contiguous().numpy().data)
+        return digest.hexdigest()
 
     @cached_property
     def template(self) -> Template:

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from edgetune_export.bundle import write_bundle
 from edgetune_export.listing import write_manifest
-from edgetune_export.lowering import executorch_model
+from edgetune_export.lowering import executorch_model, shared_constants
 from edgetune_export.lowering.executorch import export_executorch
 from edgetune_export.lowering.executorch_model import Decoder
 from edgetune_export.run import open_run
@@ -43,11 +42,8 @@ def test_the_decoder_computes_what_transformers_does(tiny_base, monkeypatch, fam
 
 
 @pytest.fixture(scope="module")
-def both(tiny_run, tmp_path_factory):
-    """One bundle for two engines."""
-    path = tmp_path_factory.mktemp("both") / "home"
-    write_bundle(open_run(tiny_run()), path, ["onnx", "executorch"])
-    return path
+def both(both_bundle):
+    return both_bundle
 
 
 @pytest.fixture(scope="module")
@@ -99,15 +95,14 @@ def test_the_programs_codes_are_the_canonical_ones(both, tiny_run):
         assert packed(weights[name].codes.numpy()) in program, name
 
 
-@pytest.mark.slow
-def test_tables_of_bytes_are_in_the_program_as_they_are(tiny_base, tmp_path):
-    base = tiny_base("llama", embedding_bits=8)
-    export_executorch(base, tmp_path, slots=False, context_length=64)
-    codes = base.quantized()["model.embed_tokens.weight"].codes
-    # Once to look up, once to multiply by.
-    assert (tmp_path / "model.pte").read_bytes().count(codes.numpy().tobytes()) == 2
-    engine = ExecuTorchEngine(
-        tmp_path / "model.pte",
+def program_of(base, directory):
+    export_executorch(base, directory, slots=False, context_length=64)
+    return (directory / "model.pte").read_bytes()
+
+
+def opened_program(base, path):
+    return ExecuTorchEngine(
+        path,
         context_length=64,
         kv_bytes=0,
         vocab_size=base.shape.vocab_size,
@@ -115,6 +110,44 @@ def test_tables_of_bytes_are_in_the_program_as_they_are(tiny_base, tmp_path):
         max_rank=4,
         threads=1,
     )
+
+
+@pytest.mark.slow
+def test_a_tied_table_of_bytes_is_in_the_program_once(tiny_base, tmp_path, monkeypatch):
+    """What looks up in it and what multiplies by it give the bits that two copies give."""
+    base = tiny_base("llama", embedding_bits=8)
+    table = base.quantized()["model.embed_tokens.weight"]
+    codes, scales = table.codes.numpy().tobytes(), table.scales.numpy().tobytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(shared_constants, "share_constants", lambda content: content)
+        twice = program_of(base, tmp_path / "twice")
+    once = shared_constants.share_constants(twice)
+    (tmp_path / "once").mkdir()
+    (tmp_path / "once" / "model.pte").write_bytes(once)
+    for content in (codes, scales):
+        assert (twice.count(content), once.count(content)) == (2, 1)
+    assert len(twice) - len(once) == pytest.approx(len(codes) + len(scales), abs=512)
+    found = []
+    for name in ("twice", "once"):
+        engine = opened_program(base, tmp_path / name / "model.pte")
+        found.append([engine.forward(IDS), *(engine.forward([token]) for token in IDS[:8])])
+    np.testing.assert_array_equal(*found)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("tied", "bits"), [(True, 4), (False, 8)])
+def test_tables_that_are_not_the_same_bytes_stay_apart(tiny_base, tmp_path, tied, bits):
+    program = program_of(tiny_base("llama", tied=tied, embedding_bits=bits), tmp_path)
+    assert shared_constants.share_constants(program) is program
+
+
+@pytest.mark.slow
+def test_tables_of_bytes_are_in_the_program_as_they_are(tiny_base, tmp_path):
+    base = tiny_base("llama", embedding_bits=8)
+    codes = base.quantized()["model.embed_tokens.weight"].codes
+    # Once, to look up and to multiply by.
+    assert program_of(base, tmp_path).count(codes.numpy().tobytes()) == 1
+    engine = opened_program(base, tmp_path / "model.pte")
     with torch.inference_mode():
         wanted = base.model()(torch.tensor([IDS])).logits[0, -1].numpy()
     # Activations are rounded to int8.

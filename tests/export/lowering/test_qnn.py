@@ -15,11 +15,13 @@ from edgetune_export.lowering.chips import CHIPS, find_chips
 from edgetune_export.lowering.qnn import export_qnn
 from edgetune_export.lowering.static_graph import embedding_graph, static_graph
 from edgetune_export.run import open_run
+from edgetune_export.verify import engine as judged_engine
 from edgetune_export.verify.engine import BASE, check_logits, open_stand
+from edgetune_export.verify.ladder import climb
 from edgetune_export.verify.reference import DIRECTORY, Reference
 from edgetune_runtime import qnn_engine
 from edgetune_runtime.bundle import open_bundle
-from edgetune_runtime.engines import open_engine
+from edgetune_runtime.engines import find_target, open_engine
 from edgetune_runtime.errors import AdapterError, BundleError, InputError
 from edgetune_runtime.qnn_engine import DECODE, EMBEDDING, PREFILL, QnnEngine
 
@@ -113,6 +115,20 @@ def test_the_emulated_npu_gives_pefts_logits_with_an_adapter_and_without(bundle)
     first = stand.run(name, probe)
     assert not np.array_equal(first, stand.run(BASE, probe))
     np.testing.assert_array_equal(stand.run(name, probe), first)
+
+
+def test_verify_runs_what_was_compiled_for_each_chip(bundle, monkeypatch):
+    models = []
+
+    def refuse(opened, name):
+        models.append(find_target(opened, name).model)
+        raise BundleError("not today")
+
+    monkeypatch.setattr(judged_engine, "open_engine", refuse)
+    found = climb(bundle, "qnn").as_json()["checks"]
+    assert models == [f"qnn/sm8650/{DECODE}", f"qnn/sm8550/{DECODE}"]
+    failed = [check["name"] for check in found if not check["ok"]]
+    assert failed == ["engine: qnn sm8650", "engine: qnn sm8550"]
 
 
 def test_a_rank_above_the_compiled_one_is_refused(bundle):

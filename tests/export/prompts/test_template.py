@@ -188,6 +188,30 @@ def test_less_of_the_tools_is_a_shorter_prompt_and_base_stays_full(template, wea
     assert full.base == compact.base == names.base == none.base
 
 
+def _with_marks(source, tokenizer, **marks):
+    return Template("marked", Template.of(tokenizer).tokenizer, source, marks)
+
+
+def test_where_nothing_is_shown_the_templates_own_system_message_is_left_out(
+    with_template, weather_toolset
+):
+    template = Template.of(with_template(QWEN25_LIKE))
+    assert "helpful assistant" in reply_prefix(template)
+    assert toolset_prompts(template, weather_toolset, "none").selector == ""
+
+
+def test_where_nothing_is_shown_the_mark_that_begins_every_text_stays(
+    with_template, weather_toolset
+):
+    source = "{{ bos_token }}" + QWEN25_LIKE
+    tokenizer = with_template(source)
+    marked = _with_marks(source, tokenizer, bos_token="<|im_end|>")
+    assert toolset_prompts(marked, weather_toolset, "none").selector == "<|im_end|>"
+    # SmolLM2's is what each turn begins with: nothing has to stand before.
+    same = _with_marks(QWEN25_LIKE, tokenizer, bos_token="<|im_start|>")
+    assert toolset_prompts(same, weather_toolset, "none").selector == ""
+
+
 def test_compact_keeps_a_parameter_that_is_called_description(weather_toolset):
     from edgetune_runtime.calls import Tool
 

@@ -230,3 +230,17 @@ def test_a_float_source_needs_a_place_to_be_quantized_to(tiny_checkpoint):
 def test_a_base_that_is_neither_here_nor_on_the_hub_is_refused(tmp_path):
     with pytest.raises(InputError, match="is no directory and could not be downloaded"):
         load_base("edgetune-tests/no-such-base", tmp_path / "base")
+
+
+def test_the_checkpoints_hash_is_of_its_values_in_whatever_files(tiny_checkpoint, tmp_path):
+    source = tiny_checkpoint("qwen2")
+    shutil.copytree(source, tmp_path / "sharded", ignore=shutil.ignore_patterns("*.safetensors"))
+    model = AutoModelForCausalLM.from_pretrained(source)
+    model.save_pretrained(tmp_path / "sharded", max_shard_size="50KB")
+    assert len(list((tmp_path / "sharded").glob("*.safetensors"))) > 1
+    bases = [
+        load_base(checkpoint, tmp_path / method, method=method)
+        for checkpoint, method in ((source, "rtn"), (tmp_path / "sharded", "float"))
+    ]
+    assert bases[0].checkpoint_sha256 == bases[1].checkpoint_sha256 == Checkpoint(source).sha256
+    assert Checkpoint(tiny_checkpoint("qwen2", seed=3)).sha256 != bases[0].checkpoint_sha256

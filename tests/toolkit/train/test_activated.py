@@ -40,11 +40,12 @@ def model(request, tiny_checkpoint, tmp_path):
     return load_base(tiny_checkpoint(request.param), tmp_path / "base").model()
 
 
-@pytest.mark.parametrize("shared", [0, 40])
-def test_logits_and_gradients_are_those_of_pefts_own_activated_lora(model, shared):
+@pytest.mark.parametrize(("shared", "layers"), [(0, None), (40, None), (40, [1])])
+def test_logits_and_gradients_are_those_of_pefts_own_activated_lora(model, shared, layers):
     items = examples(5, 1, shared)
     batch = collate(items)
     options = {"r": 4, "lora_alpha": 8, "target_modules": ["q_proj", "v_proj", "down_proj"]}
+    options["layers_to_transform"] = layers
     config = LoraConfig(task_type="CAUSAL_LM", alora_invocation_tokens=[CALL], **options)
     theirs = get_peft_model(model, config)
     torch.manual_seed(0)

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from collections import Counter
 
 import pytest
 
@@ -31,6 +32,12 @@ def test_a_run_says_which_values_are_copied(recipe, tmp_path, monkeypatch, hold)
 def test_settings_of_an_unknown_tool_are_refused_before_anything_is_written(recipe, tmp_path):
     with pytest.raises(InputError, match=r"arguments\.tools\.set_alarms: .* set_alarm\)"):
         train(recipe("arguments: {tools: {set_alarms: {epochs: 4}}}\n"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_more_layers_than_the_base_has_are_refused_before_anything_is_written(recipe, tmp_path):
+    with pytest.raises(InputError, match=r"'adapter\.layers: 3' .* has 2 layers"):
+        train(recipe("selector: {adapter: {layers: 3}}\n"), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
@@ -167,6 +174,16 @@ def test_a_run_from_before_a_key_of_the_recipe_was_known_is_still_the_same_run(r
     del run["config"]["data"]["swap_values"]
     path.write_text(json.dumps(run))
     assert train(recipe(), tmp_path / "run").as_json()["complete"]
+
+
+def test_at_most_so_many_records_of_each_tool_are_kept(recipe, tmp_path, weather_toolset):
+    config = recipe("monolithic: {enabled: false}\n", data=", per_tool: 2")
+    train(config, tmp_path / "run")
+    kept = read_records(tmp_path / "run" / "data" / "train.jsonl", weather_toolset)
+    assert Counter(each.calls[0].tool for each in kept).most_common(1)[0][1] == 2
+    order = [each.source for each in read_records(tmp_path / "train.jsonl", weather_toolset)]
+    places = [order.index(each.source) for each in kept]
+    assert places == sorted(places)
 
 
 def test_requests_that_no_tool_serves_join_where_tools_are_selected(recipe, tmp_path):

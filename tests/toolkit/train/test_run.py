@@ -191,6 +191,19 @@ def test_a_run_on_a_float_base_is_not_exported_but_evaluated(recipe, tmp_path, t
     assert step.tool in ("get_weather", "set_alarm", "cancel_alarms", "respond")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["lora", "alora"])
+def test_adapters_of_the_upper_layers_alone_are_exported_and_verified(recipe, tmp_path, kind):
+    config = recipe("arguments: {common_epochs: 2, adapter: {layers: 1}}\n")
+    shape = config.adapter.model_copy(update={"kind": kind})
+    train(config.model_copy(update={"adapter": shape}), tmp_path / "run")
+    found = weights(tmp_path / "run")
+    own = len(found["home.arguments.set_alarm"])
+    assert own == len(found["home.arguments"]) == len(found["home.monolithic"]) // 2
+    write_bundle(open_run(tmp_path / "run"), tmp_path / "bundle", ["onnx"])
+    assert climb(tmp_path / "bundle").as_json()["ok"]
+
+
 def test_a_base_is_never_exchanged_under_its_adapters(recipe, tmp_path):
     """That float adapters can be laid on the int4 base is the benchmark's own doing."""
     train(recipe("monolithic: {enabled: false}\n"), tmp_path / "int4")

@@ -30,6 +30,7 @@ from edgetune.cli import (
     profile,
     quantize,
     run,
+    sideload,
     targets,
     train,
     verify,
@@ -55,7 +56,7 @@ app = typer.Typer(
         "`edgetune demo` shows the whole way; with your own tools it is\n\n"
         "`edgetune init DIR`, `edgetune train CONFIG --output RUN`, "
         "`edgetune export RUN -o BUNDLE --target onnx`, then "
-        '`verify`, `eval`, `profile` and `run BUNDLE "request"`.'
+        '`verify`, `eval`, `profile`, `run BUNDLE "request"` and `sideload BUNDLE`.'
     ),
 )
 
@@ -93,6 +94,7 @@ app.command("compare")(compare.compare)
 app.command("bfcl")(bfcl.bfcl)
 app.command("run")(run.run)
 app.command("profile")(profile.profile)
+app.command("sideload")(sideload.sideload)
 app.command("golden")(golden.golden)
 app.add_typer(nano.app, name="nano")
 

@@ -125,6 +125,15 @@ ContextOption = Annotated[
         help=f"How long prompt and call may be together [{CONTEXT_LIMIT}, or the base's own].",
     ),
 ]
+SerialOption = Annotated[
+    str | None,
+    typer.Option(
+        "--serial",
+        metavar="SERIAL",
+        envvar="ANDROID_SERIAL",
+        help="Which phone, where several are connected; `adb devices` tells.",
+    ),
+]
 MaxTokensOption = Annotated[
     int, typer.Option("--max-tokens", min=8, help="The most tokens that the arguments may take.")
 ]

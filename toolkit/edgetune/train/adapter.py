@@ -27,6 +27,7 @@ from edgetune.train.activated import ActivatedPass
 from edgetune.train.batches import collate
 from edgetune.train.examples import AdapterData
 from edgetune.train.interrupt import Interrupted
+from edgetune.train.lower import LowerLayers
 from edgetune.train.passes import DevMetrics, Forward, loss_logits, measure
 from edgetune.train.state import Progress, load_state, save_state
 from edgetune_runtime.errors import InputError
@@ -66,6 +67,8 @@ class Job:
     """Indices into `data.train` for each step."""
     invocation: tuple[int, ...] = ()
     """Ids from which on an activated LoRA acts; none for a plain one, which acts everywhere."""
+    start_base_sha256: str | None = None
+    """The base that its initial weights, in the run's `start/`, were trained on; None: random."""
 
     @property
     def tokens(self) -> int:
@@ -105,6 +108,7 @@ def adapted(model: Any, job: Job, base_name: str, start: Path | None = None) -> 
                 use_rslora=settings.rslora,
                 lora_dropout=settings.dropout,
                 target_modules=list(settings.targets),
+                layers_to_transform=_upper_layers(model, settings.layers),
                 bias="none",
             ),
         )
@@ -146,7 +150,8 @@ def train_adapter(
     """
     model = peft_model.base_model.model
     device = next(model.parameters()).device
-    forward = forward_pass(model, job, precision)
+    lower = lower_layers(model, job, precision)
+    forward = forward_pass(model, job, precision, lower)
     weights = {name: p for name, p in peft_model.named_parameters() if p.requires_grad}
     parameters = list(weights.values())
     optimizer = torch.optim.AdamW(parameters, weight_decay=job.train.weight_decay, fused=True)
@@ -155,6 +160,8 @@ def train_adapter(
         progress, best = load_state(state, job.data.sha256, weights, optimizer)
         if watcher is not None:
             watcher.resumed(progress.step, progress.tokens)
+    if lower is not None and progress.step < len(job.plan):
+        _keep(lower, job, state, stop)
     plan, steps, seed = job.plan, len(job.plan), _seed(job)
     every = max(1, math.ceil(steps / _CURVE_POINTS))
     evaluate_at = _evaluation_steps(steps, job.train.evaluations) if job.data.dev else set()
@@ -211,14 +218,43 @@ def train_adapter(
             save()
             saved = time.monotonic()
     save()
+    if lower is not None:
+        lower.forget()
     return _finish(peft_model, progress, weights, best)
 
 
-def forward_pass(model: Any, job: Job, precision: Precision) -> Forward:
-    """How the job's adapter, which is on `model`, is trained and measured."""
+def forward_pass(
+    model: Any, job: Job, precision: Precision, lower: LowerLayers | None = None
+) -> Forward:
+    """How the job's adapter, which is on `model`, is trained and measured; `lower` are the
+    `lower_layers` that keep what they have computed."""
     if job.invocation:
         return ActivatedPass(model, precision, (*job.data.train, *job.data.dev), job.invocation)
-    return partial(loss_logits, model, precision=precision)
+    below = lower or lower_layers(model, job, precision)
+    return partial(loss_logits, model, precision=precision, below=below)
+
+
+def lower_layers(model: Any, job: Job, precision: Precision) -> LowerLayers | None:
+    """What is below the job's adapter; None where that is on all layers, or is an activated one,
+    whose pass has its own way to spare the prompt's gradients."""
+    layers = len(model.get_decoder().layers)
+    count = layers - (job.adapter.layers or layers)
+    return LowerLayers(model, count, precision) if count and not job.invocation else None
+
+
+def _keep(lower: LowerLayers, job: Job, state: Path, stop: Callable[[], bool]) -> None:
+    """Keep the lower layers' states where a step would compute some of them again."""
+    drawn = [index for step in job.plan for index in step]
+    wanted = sorted(set(drawn))
+    if len(drawn) > len(wanted):
+        examples = [*(job.data.train[index] for index in wanted), *job.data.dev]
+        lower.keep(examples, state, stop)
+
+
+def _upper_layers(model: Any, count: int | None) -> list[int] | None:
+    """The numbers of the upper `count` layers, as PEFT takes them; None for all."""
+    layers = range(len(model.get_decoder().layers))
+    return None if count is None else list(layers[-count:])
 
 
 def learning_rate(settings: TrainSettings, step: int, steps: int) -> float:

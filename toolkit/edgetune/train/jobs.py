@@ -1,6 +1,6 @@
 """Which adapters a run trains, on how many examples and in what steps."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from edgetune.config import TrainConfig
 from edgetune.settings import TrainSettings
@@ -15,10 +15,12 @@ def plan_jobs(
     adapters: Sequence[AdapterData],
     longest: int,
     invocation: tuple[int, ...] = (),
+    starts: Mapping[str, str] | None = None,
 ) -> list[Job]:
     """A job for each adapter, in order; `longest` is the most tokens that an example may have.
 
-    `invocation` are the ids from which on the adapters act, where their kind is alora. A toolset's
+    `invocation` are the ids from which on the adapters act, where their kind is alora; `starts` the
+    bases that adapters, by name, were begun on, of those that do not start anew. A toolset's
     monolithic baseline draws as many examples as all its others together (design, section 3).
     Raises InputError where an adapter has no example left to train on.
     """
@@ -44,7 +46,8 @@ def plan_jobs(
             plan = plan_steps(lengths, size, settings.seed, steps=settings.steps)
         else:
             plan = plan_steps(lengths, size, settings.seed, examples=_examples(settings, lengths))
-        jobs.append(Job(data, config.adapter_of(data.role), settings, plan, invocation))
+        start = (starts or {}).get(data.name)
+        jobs.append(Job(data, config.adapter_of(data.role), settings, plan, invocation, start))
     return jobs
 
 

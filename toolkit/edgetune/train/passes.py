@@ -4,10 +4,11 @@ The output head, whose products are the dearest of a small model, sees no other 
 module knows neither optimizers nor files.
 """
 
+import copy
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -48,26 +49,66 @@ class DevMetrics:
         return asdict(self)
 
 
-def loss_logits(model: Any, batch: Batch, precision: Precision) -> torch.Tensor:
+class Below(Protocol):
+    """The layers below an adapter of the upper ones."""
+
+    count: int
+    """How many there are."""
+
+    def __call__(self, batch: Batch, shared: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Hidden states above them, without gradients: `[1, shared, hidden]` of the tokens that all
+        examples begin with, and `[batch, longest - shared, hidden]` of the others."""
+
+
+def loss_logits(
+    model: Any, batch: Batch, precision: Precision, below: Below | None = None
+) -> torch.Tensor:
     """Logits `[loss tokens, vocabulary]`, float32, of a causal LM for a batch's targets.
 
-    What all examples begin with, the list of tools, is computed once, and so are its gradients.
+    What all examples begin with, the list of tools, is computed once, and so are its gradients. Of
+    the layers `below` the adapter the hidden states are taken as they are given.
     """
-    shared = _shared(batch)
-    decoder = model.get_decoder()
+    shared = shared_tokens(batch)
     # Where the layers are compiled (`compiled`), then for the usual step alone: each other kind of
     # input would be compiled anew, for minutes.
     usual = not shared and len(batch.ids) > 1 and torch.is_grad_enabled()
-    with autocast(batch.ids.device, precision), attention(batch), _as_compiled(model, usual):
-        past = None
-        if shared:
-            past = decoder(input_ids=batch.ids[:1, :shared], use_cache=True).past_key_values
-            past.batch_repeat_interleave(len(batch.ids))
-        hidden = decoder(
-            input_ids=batch.ids[:, shared:], past_key_values=past, use_cache=False
-        ).last_hidden_state
+    with autocast(batch.ids.device, precision), attention(batch):
+        decoder, first = model.get_decoder(), 0
+        beginning, rest = batch.ids[:1, :shared], batch.ids[:, shared:]
+        if below is not None:
+            decoder, first = _above(decoder, below.count), below.count
+            beginning, rest = below(batch, shared)
+        with nullcontext() if usual else eager(model):
+            _, hidden = through(decoder, beginning, rest, first)
         logits = model.get_output_embeddings()(hidden[batch.rows, batch.columns - shared])
     return logits.float()
+
+
+def through(
+    decoder: Any, beginning: torch.Tensor, rest: torch.Tensor, first: int = 0
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """What `decoder` makes of a beginning that all examples share, and of the rest of each.
+
+    Both are ids, `[1, shared]` and `[batch, tokens]`, or hidden states, `[…, hidden]`, and come
+    back as hidden states. `first` is the number of the decoder's first layer.
+    """
+    given = "input_ids" if rest.dim() == 2 else "inputs_embeds"
+    past, begun = None, rest.new_empty(1, 0, decoder.config.hidden_size, dtype=torch.float32)
+    if beginning.shape[1]:
+        output = decoder(**{given: beginning}, use_cache=True)
+        past, begun = output.past_key_values, output.last_hidden_state
+        past.batch_repeat_interleave(len(rest))
+        # The mask is made for as many tokens as the cache of layer 0 holds, here that of no layer.
+        past.layers[:first] = [past.layers[first]] * first
+    output = decoder(**{given: rest}, past_key_values=past, use_cache=False)
+    return begun, output.last_hidden_state
+
+
+def _above(decoder: Any, count: int) -> Any:
+    """`decoder` without its lower `count` layers; the others are the same modules."""
+    upper = copy.copy(decoder)
+    upper._modules = decoder._modules | {"layers": decoder.layers[count:]}
+    return upper
 
 
 def is_compiled(model: Any) -> bool:
@@ -75,9 +116,9 @@ def is_compiled(model: Any) -> bool:
     return model.get_decoder().layers[0]._compiled_call_impl is not None
 
 
-def _as_compiled(model: Any, usual: bool) -> AbstractContextManager[Any]:
-    """What leaves compiled layers aside unless the pass is a `usual` one."""
-    if usual or not is_compiled(model):
+def eager(model: Any) -> AbstractContextManager[Any]:
+    """What leaves the layers of `model` as they are, where they are compiled."""
+    if not is_compiled(model):
         return nullcontext()
     stance: AbstractContextManager[Any] = torch.compiler.set_stance("force_eager")
     return stance
@@ -104,7 +145,7 @@ def measured_batches(examples: Sequence[Tokens]) -> list[list[int]]:
     return plan_all([len(item.ids) for item in examples], BatchSize(0, _MEASURED_TOKENS))
 
 
-def _shared(batch: Batch) -> int:
+def shared_tokens(batch: Batch) -> int:
     """How many tokens all examples begin with, up to the first that predicts a target."""
     first = int(batch.columns.min())
     same = (batch.ids[:, :first] == batch.ids[0, :first]).all(0)

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from edgetune.bases.fetch import embedded_base, open_name
 from edgetune.bases.table import EMBEDDED, KNOWN
-from edgetune.config import TrainConfig
+from edgetune.config import ROLES, TrainConfig
 from edgetune.data.copied import copied_parameters
 from edgetune.tools.reader import BUILT_IN, read_tools
 from edgetune.train.records import (
@@ -26,12 +26,14 @@ from edgetune.train.records import (
     require_records,
     write_records,
 )
+from edgetune.train.start import STARTS, Start, check_starts, find_starts, keep_starts
 from edgetune_export.grammar.arguments import narrowing
 from edgetune_export.lowering.requirements import Described
 from edgetune_export.lowering.targets import refusals
 from edgetune_export.progress import console
 from edgetune_export.prompts.invocation import invocation_tokens
 from edgetune_export.prompts.prefixes import reply_prefix, router_prompts, toolset_prompts
+from edgetune_export.run import WEIGHTS
 from edgetune_export.run_record import (
     RUN,
     BaseRecord,
@@ -46,7 +48,7 @@ from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import sha256_file, write_json
 from edgetune_runtime.toolsets import dump_toolsets, toolset_sha256
 
-_WRITTEN = (RUN, "tools.json", "base", "data")
+_WRITTEN = (RUN, "tools.json", "base", "data", STARTS)
 """What a run consists of before anything is trained."""
 
 
@@ -62,6 +64,8 @@ class Prepared:
     base: Base
     toolsets: list[ToolsetRecords]
     """In the order of the recipe."""
+    starts: dict[str, Start]
+    """By name, what adapters start from, of those that do not start anew."""
 
 
 def prepare(config: TrainConfig, output: Path) -> Prepared:
@@ -79,7 +83,10 @@ def prepare(config: TrainConfig, output: Path) -> Prepared:
                 console.print(held, highlight=False, soft_wrap=True)
     base_source = _base_source(config)
     _check_quantization(config, Path(base_source))
+    starts = find_starts(config, toolsets)
     sources = _sources(config, toolsets, base_source)
+    for name, start in starts.items():
+        sources[f"start.{name}"] = sha256_file(start.directory / WEIGHTS)
     found = _reopen(output, config, sources, [Path(base_source), *_paths(config)])
     started = found == "started"
     base_directory = output / "base"
@@ -89,6 +96,8 @@ def prepare(config: TrainConfig, output: Path) -> Prepared:
     else:
         opened = open_source(*open_name(base_source, config.base.revision))
     _check_targets(opened)
+    _check_layers(config, opened)
+    check_starts(starts, opened, config.base.model)
     _check_prompts(config, opened, toolsets)
     if found == "stale":
         _clear(output)
@@ -105,6 +114,7 @@ def prepare(config: TrainConfig, output: Path) -> Prepared:
         write_run_record(output, begun)
         write_json(output / "tools.json", dump_toolsets(toolsets))
         write_records(config, toolsets, output)
+        keep_starts(starts, output)
     records = read_run_records(config, toolsets, output)
 
     if made and isinstance(opened, Base):
@@ -117,11 +127,14 @@ def prepare(config: TrainConfig, output: Path) -> Prepared:
             method=config.base.quantization,
             embedding_bits=config.base.embedding_bits,
         )
-    prepared = Prepared(output, base, records)
+    prepared = Prepared(output, base, records, starts)
     if not started:
         # Written last: a run with a base in its run.json has all that it starts from.
         about = BaseRecord(
-            name=base.name, revision=base.revision, weights_sha256=base.weights_sha256
+            name=base.name,
+            revision=base.revision,
+            weights_sha256=base.weights_sha256,
+            checkpoint_sha256=base.checkpoint_sha256,
         )
         copied = {
             each.toolset.name: {
@@ -167,6 +180,17 @@ def _check_targets(base: Described) -> None:
     where = base.directory / "config.json"
     for target, why in refusals(base).items():
         console.print(f"{where}: --target {target} will refuse this base: {why}", soft_wrap=True)
+
+
+def _check_layers(config: TrainConfig, base: Base | Checkpoint) -> None:
+    layers = base.config.num_hidden_layers
+    for role in ROLES:
+        wanted = config.adapter_of(role).layers
+        if wanted is not None and wanted > layers:
+            raise InputError(
+                f"'adapter.layers: {wanted}' contradicts 'base.model: {config.base.model}', which "
+                f"has {layers} layers; lower it, or remove it to adapt all."
+            )
 
 
 def _check_prompts(

@@ -5,6 +5,8 @@
 Which tools and what base a run has is `prepare`'s.
 """
 
+import itertools
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +16,7 @@ from edgetune.data.foreign import without_subjects_of
 from edgetune.data.generate import generator_of
 from edgetune.data.negatives import missing_negatives, unserved_records
 from edgetune.data.phone_values import SPLITS
-from edgetune.data.records import Example, read_records, write_jsonl
+from edgetune.data.records import Example, Record, read_records, write_jsonl
 from edgetune.data.swap import swapped_examples
 from edgetune.settings import DataSettings, GenerateSettings
 from edgetune_export.run import data_directory
@@ -56,6 +58,8 @@ def write_records(config: TrainConfig, toolsets: Sequence[Toolset], output: Path
                     source = config.locate(given, config.field(index, f"data.{split}"))
                     # Read here, in whatever format, so that a bad one is named where it stands.
                     records = read_records(source, toolset)
+                    if split == "train" and data.per_tool is not None:
+                        records = _few(records, data.per_tool, config.train.seed)
                     write_jsonl(directory / f"{split}.jsonl", (record.source for record in records))
         if data.negatives:
             _write_negatives(config, data, toolset, others, directory)
@@ -99,6 +103,16 @@ def _read(
         swapped_examples(toolset, train, data.swap_values, config.train.seed),
         _examples(directory / NEGATIVES, toolset),
     )
+
+
+def _few(records: Sequence[Record], most: int, seed: int) -> list[Record]:
+    """At most `most` of the records that first call the same tool, in their order."""
+    of_tool: dict[str, list[int]] = {}
+    for index, record in enumerate(records):
+        of_tool.setdefault(record.calls[0].tool, []).append(index)
+    rng = random.Random(seed)
+    kept = [sorted(rng.sample(found, min(most, len(found)))) for found in of_tool.values()]
+    return [records[index] for index in sorted(itertools.chain.from_iterable(kept))]
 
 
 def _generate(

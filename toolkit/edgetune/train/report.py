@@ -69,6 +69,9 @@ def model_card(name: str, metrics: Mapping[str, Any], base: str, config: TrainCo
         if dev
         else "It was not measured: the run had no dev records."
     )
+    where = ", ".join(adapter.targets)
+    if adapter.layers:
+        where += f" of the upper {adapter.layers} layers"
     scale = "alpha / sqrt(rank), rsLoRA" if adapter.rslora else "alpha / rank"
     return f"""---
 {front}---
@@ -79,7 +82,7 @@ A LoRA that {_PLAIN[metrics["role"]]}. It belongs to the base `{base}` of this r
 (`../../base`), on whose weights (dequantized, where they are int4) it was trained, and to no other.
 
 - role: {metrics["role"]}{f", tool: {metrics['tool']}" if metrics["tool"] else ""}
-- rank {adapter.rank}, alpha {adapter.alpha:g}, scale {scale}, on {", ".join(adapter.targets)}
+- rank {adapter.rank}, alpha {adapter.alpha:g}, scale {scale}, on {where}
 - {metrics["examples"]} examples, {metrics["examples_seen"]} seen in {metrics["steps"]} steps; the
   weights are those of step {metrics["kept_step"]}
 

@@ -2,6 +2,7 @@
 
     run.json  metrics.json  curves.png  report.html  tools.json  base/  data/
     adapters/<name>/   PEFT directories
+    start/             weights that adapters start from, where these are an earlier run's
     state/             what an interrupted run resumes from
 
 The same command on the same folder goes on where it stopped. How an adapter is trained is
@@ -140,7 +141,8 @@ def _jobs(config: TrainConfig, prepared: Prepared) -> list[Job]:
             console.print(
                 f"{adapter.name}: left out {adapter.dropped} examples of more than {longest} tokens"
             )
-    return plan_jobs(config, data, longest, _invocation(config, prepared))
+    starts = {name: start.base.weights_sha256 for name, start in prepared.starts.items()}
+    return plan_jobs(config, data, longest, _invocation(config, prepared), starts)
 
 
 def _invocation(config: TrainConfig, prepared: Prepared) -> tuple[int, ...]:
@@ -191,11 +193,18 @@ def _outlook(tasks: Sequence[Task], base: Base) -> str:
     if first.device != "cpu" or first.config.machine.engine != "local":
         return told
     sizes = [(slot.in_features, slot.out_features) for slot in base.slots()]
-    seconds = training_seconds(tokens, sizes, first.precision, compiled=first.compiling)
+    work = sum(task.job.tokens * _work(task.job, base) for task in tasks)
+    seconds = training_seconds(round(work), sizes, first.precision, compiled=first.compiling)
     told += f": about {clock_text(seconds)}"
     if first.precision == "float32" and first.config.machine.precision == "auto":
-        told += " (several times as long as on a processor with bfloat16 instructions)"
+        told += " (several times as long as on a processor that multiplies bfloat16 fast, with AMX)"
     return told
+
+
+def _work(job: Job, base: Base) -> float:
+    """Share of a token's matrix products: below the adapter's layers there are those forward."""
+    layers = base.shape.layers
+    return (1 + (job.adapter.layers or layers) / layers) / 2
 
 
 def _hard_tail(job: Job, prepared: Prepared, config: TrainConfig) -> HardTail | None:
@@ -264,6 +273,7 @@ def _record(output: Path, jobs: list[Job], done: dict[str, Metrics]) -> None:
             data_sha256=job.data.sha256,
             examples=len(job.data.train),
             steps=len(job.plan),
+            start_base_sha256=job.start_base_sha256,
         )
         for job in mine
     )

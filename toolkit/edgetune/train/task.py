@@ -17,6 +17,7 @@ from edgetune.train.compiled import compile_layers
 from edgetune.train.hard import HardTail
 from edgetune.train.passes import is_compiled
 from edgetune.train.report import model_card
+from edgetune.train.start import STARTS
 from edgetune.train.summary import adapter_metrics
 from edgetune_export.progress import console
 from edgetune_export.weights.base import Base
@@ -84,6 +85,8 @@ def train_task(
     """
     job, config, adapters = task.job, task.config, task.run / "adapters"
     start = adapters / task.start if task.start else None
+    if job.start_base_sha256 is not None:
+        start = task.run / STARTS / task.name
     with adapted(model, job, task.base_name, start) as peft_model:
         if task.compiling and not is_compiled(model):
             console.print("Compiling the base's layers, which takes a minute or two")
