@@ -94,6 +94,8 @@ public class Adapter internal constructor(
     public val onnxAdapter: String?,
     /** What the logits of a selection are divided by for its probabilities. */
     public val selectionTemperature: Double,
+    /** The base that it was begun on, another quantization perhaps; null where its first weights were random. */
+    public val startBaseSha256: String?,
 )
 
 /** A toolset and the adapters that serve it; tools and prompts stand in their own files. */
@@ -189,6 +191,7 @@ private fun Fields.adapter() = Adapter(
     text("data_sha256"),
     ifThere("onnx_adapter", ::text),
     ifThere("selection_temperature", ::double) ?: 1.0,
+    ifThere("start_base_sha256", ::text),
 ).also {
     val types = BLOB_TYPES.values.map { type -> type.manifest }
     require(it.dtype in types) { "'dtype' is '${it.dtype}', expected ${types.joinToString(" or ")}" }
