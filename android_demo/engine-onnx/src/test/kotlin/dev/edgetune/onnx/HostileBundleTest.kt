@@ -76,6 +76,15 @@ class HostileBundleTest {
     }
 
     @Test
+    fun `an adapter may say on which base it was begun`() {
+        val theirs = "f".repeat(64)
+        manifest { it.replaceFirst("\"base_sha256\":", "\"start_base_sha256\": \"$theirs\", \"base_sha256\":") }
+        assertEquals(theirs, openBundle(folder).manifest.adapters.first().startBaseSha256)
+        manifest { it.replaceFirst("\"$theirs\"", "7") }
+        refused("start_base_sha256", "a text")
+    }
+
+    @Test
     fun `every file that is cut short is named`() {
         for (entry in givenBundle.manifest.files.filter { it.neededBy in setOf("any", "onnx") }) {
             val file = File(folder, entry.path)
