@@ -21,8 +21,8 @@ from edgetune_export.weights.checkpoint import find_checkpoint
 from edgetune_runtime.bundle import Bundle, open_bundle
 from edgetune_runtime.engines import open_engine
 
-TEXTS, PROMPTS, WALKS, SELECTIONS = 6000, 500, 200, 200
-"""The least of each; there are about as many steps as selections. Texts are of each tokenizer."""
+TEXTS, PROMPTS, WALKS, SELECTIONS, STEPS = 6000, 500, 200, 200, 100
+"""The least of each. Texts are of each tokenizer."""
 
 OTHER_BASE = "smollm2-135m"
 
@@ -64,6 +64,7 @@ def _amounts(bundle: Bundle) -> Amounts:
         tools=None,
         walks=-(-WALKS // automata),
         requests=tuple(_requests(bundle, requests)),
+        steps=STEPS,
     )
 
 

@@ -86,6 +86,8 @@ class Amounts:
     """Random calls of each tool."""
     requests: Sequence[str] = ()
     """More to be asked, at each stage, than are always asked."""
+    steps: int | None = None
+    """About how many complete steps, evenly of what is asked; None is all of it."""
 
 
 FEW = Amounts()
@@ -320,7 +322,9 @@ def _steps(bundle: Bundle, engine: Engine, amounts: Amounts) -> Iterator[dict[st
     agent = Agent(bundle.assets, engine)
     automata = [a for each in bundle.assets.toolsets.values() for a in each.automata.values()]
     most = max(CALL_TOKENS, *(int(each.distance[each.start]) for each in automata), 0)
-    for toolset, system, turns in _asked(bundle, amounts):
+    asked = list(_asked(bundle, amounts))
+    every = 1 if amounts.steps is None else max(1, len(asked) // amounts.steps)
+    for toolset, system, turns in asked[::every]:
         step = agent.step(turns, toolset, Options(system=system, max_tokens=most))
         yield {
             "toolset": toolset,

@@ -29,9 +29,10 @@ class AllocationTest {
             val before = threads.currentThreadAllocatedBytes
             repeat(STEPS) { forwards += agent.step(turns, options = options).timing.decodeSteps + 2 }
             val each = (threads.currentThreadAllocatedBytes - before) / forwards
-            assertTrue("$each bytes a forward pass, $vocabulary in an array of the vocabulary", each < vocabulary)
             val grown = (direct.memoryUsed - held) / STEPS
             val blob = givenBundle.manifest.files.filter { it.path.startsWith("adapters/") }.minOf { it.bytes }
+            println("warm: $each bytes a forward pass on the heap, $grown direct ones a step")
+            assertTrue("$each bytes a forward pass, $vocabulary in an array of the vocabulary", each < vocabulary)
             assertTrue("$grown direct bytes a step, a blob has $blob", grown < blob)
         }
     }
