@@ -51,7 +51,7 @@ def base_of(checkpoint: str, method: str, directory: Path) -> Base:
     """The base in `directory`, made of the checkpoint by `method` where there is none."""
     if (directory / "base.json").is_file():
         return load_base(directory)
-    source = open_source(*open_name(checkpoint))
+    source = open_source(*open_name(checkpoint, None))
     return load_base(source, directory, name=checkpoint, method=method)
 
 
