@@ -10,7 +10,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 TORCH  := $(shell grep '^torch==' constraints.txt)
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-arm accuracy check format clean
+.PHONY: demo test test-arm test-android accuracy check format clean
 
 demo: $(INSTALLED)
 	$(BIN)/edgetune demo
@@ -21,6 +21,10 @@ test: check
 # On emulated 64-bit ARM; fetches some packages into ~/.cache/edgetune the first time.
 test-arm: $(INSTALLED)
 	$(BIN)/pytest -m arm tests/arm
+
+# The Kotlin runtime, built and held to this one; on a bundle of one's own: make test-android BUNDLE=DIR
+test-android: $(INSTALLED)
+	@$(BIN)/python android_demo/check.py $(BUNDLE)
 
 # The README's table of accuracy, anew: about 40 minutes. The data is not part of the repo; make it by
 # `edgetune data import snips DIR`.

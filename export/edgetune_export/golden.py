@@ -18,6 +18,7 @@ import json
 import random
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +43,6 @@ from edgetune_runtime.vocabulary import Vocabulary
 
 VERSION = 1
 
-RANDOM_TEXTS = 20
-TOOLS = 4
-"""Tools of each toolset whose calls are walked."""
 CALL_TOKENS = 48
 """Token budget of a call, more where its tool's shortest takes more."""
 REPLY_TOKENS = 16
@@ -75,7 +73,29 @@ NASTY = (
 )
 
 
-def make_golden(bundle: Bundle, engine: Engine, seed: int = 0) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Amounts:
+    """How many vectors of each kind: by default a file that is small enough to be kept."""
+
+    texts: int = 20
+    """Random ones, beside the nasty ones."""
+    tools: int | None = 4
+    """Of each toolset, those whose calls are walked, and whose prompts are rendered where there
+    are more requests; None is all of them."""
+    walks: int = 1
+    """Random calls of each tool."""
+    requests: Sequence[str] = ()
+    """More to be asked, at each stage, than are always asked."""
+    steps: int | None = None
+    """About how many complete steps, evenly of what is asked; None is all of it."""
+
+
+FEW = Amounts()
+
+
+def make_golden(
+    bundle: Bundle, engine: Engine, seed: int = 0, amounts: Amounts = FEW
+) -> dict[str, Any]:
     """The vectors of `bundle`, whose engine-dependent ones are those of `engine`."""
     template = Template.read(bundle.path)
     return {
@@ -86,11 +106,13 @@ def make_golden(bundle: Bundle, engine: Engine, seed: int = 0) -> dict[str, Any]
         },
         "engine": engine.name,
         "seed": seed,
-        "tokens": [{"text": text, "ids": template.ids(text)} for text in _texts(seed)],
-        "prompts": list(_prompts(bundle, template)),
-        "masks": list(_masks(bundle, seed)),
-        "selections": list(_selections(bundle, engine)),
-        "steps": list(_steps(bundle, engine)),
+        "tokens": [
+            {"text": text, "ids": template.ids(text)} for text in texts(seed, amounts.texts)
+        ],
+        "prompts": list(_prompts(bundle, template, amounts)),
+        "masks": list(_masks(bundle, seed, amounts)),
+        "selections": list(_selections(bundle, engine, amounts)),
+        "steps": list(_steps(bundle, engine, amounts)),
         "replies": list(_replies(bundle, engine)),
     }
 
@@ -127,18 +149,20 @@ def manifest_digest_of(path: Path) -> str:
 # --- tokens and prompts --------------------------------------------------------------------------
 
 
-def _texts(seed: int) -> Iterator[str]:
-    """Texts on which tokenizers differ, then random ones."""
+def texts(seed: int, count: int) -> Iterator[str]:
+    """Texts on which tokenizers differ, then `count` random ones."""
     yield from NASTY
     rng = random.Random(seed)
     # Letters of many scripts, combining marks, symbols, and the planes beyond the first.
     ranges = [(0x20, 0x7E), (0xA0, 0x24F), (0x300, 0x36F), (0x370, 0x5FF), (0x900, 0x97F)]
     ranges += [(0x2000, 0x206F), (0x3040, 0x30FF), (0x4E00, 0x4FFF), (0x1F300, 0x1F6FF)]
-    for _ in range(RANDOM_TEXTS):
+    for _ in range(count):
         yield "".join(chr(rng.randint(*rng.choice(ranges))) for _ in range(rng.randint(1, 24)))
 
 
-def _conversations(tool: Tool | None, alternating: bool) -> Iterator[list[Turn]]:
+def _conversations(
+    tool: Tool | None, alternating: bool, requests: Sequence[str] = ()
+) -> Iterator[list[Turn]]:
     """Those to be rendered; `alternating` is the template's."""
     first, second = User('What\'s "this"?\n<b> ü 東京'), User("And {now}?")
     yield [first]
@@ -148,31 +172,34 @@ def _conversations(tool: Tool | None, alternating: bool) -> Iterator[list[Turn]]
         yield [first, called, Result('{"ok": true}')]
         between = [Assistant("Done.")] if alternating else []
         yield [first, called, Result(""), *between, second]
+    for request in requests:
+        yield [User(request)]
 
 
-def _prompts(bundle: Bundle, template: Template) -> Iterator[dict[str, Any]]:
+def _prompts(bundle: Bundle, template: Template, amounts: Amounts) -> Iterator[dict[str, Any]]:
     """What each stage reads, rendered by the chat template over the tools that it is shown."""
     for name, served in bundle.assets.toolsets.items():
         tools = served.toolset.tools
         tool = next(iter(tools), None)
+        more = tools[1 : amounts.tools] if amounts.requests else ()
         every, shown = (*tools, RESPOND_TOOL), served.prompts.tools_shown
         stages: list[tuple[str, Sequence[Tool], ToolsShown]] = [
             ("base", every, "full"),
             ("selector", every, shown),
             ("reply", (), "none"),
         ]
-        if tool is not None:
-            alone = every if served.prompts.shared else (tool,)
-            stages.append((f"arguments.{tool.name}", alone, shown))
+        for each in (*tools[:1], *more):
+            alone = every if served.prompts.shared else (each,)
+            stages.append((f"arguments.{each.name}", alone, shown))
         for stage, listed, how in stages:
-            for turns in _conversations(tool, template.alternating):
+            for turns in _conversations(tool, template.alternating, amounts.requests):
                 text = _conversation(template, turns, listed, how, words=stage == "reply")
                 yield _prompt(name, stage, turns, text, template)
     if bundle.assets.router is not None:
         listed = as_tools(each.toolset for each in bundle.assets.toolsets.values())
         shown = next(iter(bundle.assets.toolsets.values())).prompts.tools_shown
         for stage, how in (("base", "full"), ("router", shown)):
-            for turns in _conversations(None, template.alternating):
+            for turns in _conversations(None, template.alternating, amounts.requests):
                 text = _conversation(template, turns, listed, how)
                 yield _prompt(None, stage, turns, text, template)
 
@@ -203,12 +230,12 @@ def _prompt(
 # --- masks ---------------------------------------------------------------------------------------
 
 
-def _masks(bundle: Bundle, seed: int) -> Iterator[dict[str, Any]]:
+def _masks(bundle: Bundle, seed: int, amounts: Amounts) -> Iterator[dict[str, Any]]:
     """Walks of random calls: in each state the allowed ids (their count and CRC-32) and the forced
     ones, and the id with which the walk goes on."""
     vocabulary = bundle.assets.vocabulary
-    for toolset, tool, automaton in _walked(bundle):
-        rng = random.Random(f"{seed} {toolset} {tool}")
+    for toolset, tool, automaton, call in _walked(bundle, amounts):
+        rng = random.Random(f"{seed} {toolset} {tool}" + (f" {call}" if call else ""))
         state = automaton.start
         walk: list[dict[str, Any]] = []
         while not automaton.done[state]:
@@ -219,10 +246,11 @@ def _masks(bundle: Bundle, seed: int) -> Iterator[dict[str, Any]]:
         yield {"toolset": toolset, "tool": tool, "opening_ids": opening, "walk": walk}
 
 
-def _walked(bundle: Bundle) -> Iterator[tuple[str, str, Automaton]]:
+def _walked(bundle: Bundle, amounts: Amounts) -> Iterator[tuple[str, str, Automaton, int]]:
     for name, served in bundle.assets.toolsets.items():
-        for tool in list(served.automata)[:TOOLS]:
-            yield name, tool, served.automata[tool]
+        for tool in list(served.automata)[: amounts.tools]:
+            for call in range(amounts.walks):
+                yield name, tool, served.automata[tool], call
 
 
 def _chosen(
@@ -249,27 +277,28 @@ def mask(automaton: Automaton, vocabulary: Vocabulary, state: int) -> dict[str, 
 # --- what an engine says -------------------------------------------------------------------------
 
 
-def _asked(bundle: Bundle) -> Iterator[tuple[str | None, System, list[Turn]]]:
+def _asked(bundle: Bundle, amounts: Amounts) -> Iterator[tuple[str | None, System, list[Turn]]]:
     """Each toolset, and None where one is to be picked, by each system that it has."""
     toolsets = bundle.assets.toolsets
+    requests = (*REQUESTS, *amounts.requests)
     for name, served in toolsets.items():
         adapters = {"decoupled": served.selector, "monolithic": served.monolithic}
         systems: list[System] = ["base", *(s for s in SYSTEMS if adapters.get(s) is not None)]
         earlier = [Called(tool, NO_ARGUMENTS) for tool in list(served.automata)[:1]]
         for system in systems:
-            for request in REQUESTS:
+            for request in requests:
                 yield name, system, [User(request)]
             for called in earlier:
                 yield name, system, [User(REQUESTS[1]), called, Result("done"), User(REQUESTS[2])]
     if bundle.assets.router is not None:
         for system in ("base", "decoupled") if bundle.assets.router.adapter else ("base",):
-            for request in REQUESTS:
+            for request in requests:
                 yield None, system, [User(request)]
 
 
-def _selections(bundle: Bundle, engine: Engine) -> Iterator[dict[str, Any]]:
+def _selections(bundle: Bundle, engine: Engine, amounts: Amounts) -> Iterator[dict[str, Any]]:
     agent = Agent(bundle.assets, engine)
-    for toolset, system, turns in _asked(bundle):
+    for toolset, system, turns in _asked(bundle, amounts):
         options = Options(system=system, exact=True)
         found = probabilities(agent, toolset, turns, options)
         yield {
@@ -289,11 +318,13 @@ def probabilities(
     return agent.select(turns, toolset, options).probabilities
 
 
-def _steps(bundle: Bundle, engine: Engine) -> Iterator[dict[str, Any]]:
+def _steps(bundle: Bundle, engine: Engine, amounts: Amounts) -> Iterator[dict[str, Any]]:
     agent = Agent(bundle.assets, engine)
     automata = [a for each in bundle.assets.toolsets.values() for a in each.automata.values()]
     most = max(CALL_TOKENS, *(int(each.distance[each.start]) for each in automata), 0)
-    for toolset, system, turns in _asked(bundle):
+    asked = list(_asked(bundle, amounts))
+    every = 1 if amounts.steps is None else max(1, len(asked) // amounts.steps)
+    for toolset, system, turns in asked[::every]:
         step = agent.step(turns, toolset, Options(system=system, max_tokens=most))
         yield {
             "toolset": toolset,

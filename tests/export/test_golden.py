@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edgetune.cli import main
-from edgetune_export.golden import golden_text, make_golden
+from edgetune_export.golden import Amounts, golden_text, make_golden
 from edgetune_export.golden_check import as_turn, check_golden
 from edgetune_runtime.bundle import open_bundle
 from edgetune_runtime.engines import open_engine
@@ -51,6 +51,21 @@ def test_the_same_seed_gives_the_same_vectors(golden, bundle, engine):
     other = make_golden(bundle, engine, seed=1)
     assert other["tokens"] != golden["tokens"]
     assert other["masks"] != golden["masks"]
+
+
+def test_as_many_vectors_as_are_asked_for(bundle, engine):
+    more = Amounts(texts=30, tools=None, walks=3, requests=("a", "b", "c"), steps=5)
+    found = make_golden(bundle, engine, amounts=more)
+    counts = {key: len(value) for key, value in found.items() if isinstance(value, list)}
+    assert counts == {
+        "tokens": 50,
+        "prompts": 42,
+        "masks": 6,
+        "selections": 21,
+        "steps": 6,
+        "replies": 2,
+    }
+    assert check_golden(found, bundle, engine) == []
 
 
 CHANGES = {

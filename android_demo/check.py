@@ -1,0 +1,155 @@
+"""`make test-android`: the Kotlin runtime, built, tested and held to this one.
+
+    python android_demo/check.py [BUNDLE] [--keep]
+
+Makes a bundle (unless one is given) and golden vectors, by the release of ONNX Runtime that the
+Kotlin side has, in an environment of its own; runs every Kotlin test through Maven; writes
+`android_demo/build/parity.json`; and ends with one line of counts. With `--keep`, bundle and
+vectors of the last run are taken again.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from xml.etree import ElementTree
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+BUILD = HERE / "build"
+JAVA = 17
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "edgetune" / "android"
+
+
+def main(arguments: list[str]) -> int:
+    if missing := _missing():
+        print(missing)
+        return 2
+    keep = "--keep" in arguments
+    given = [argument for argument in arguments if argument != "--keep"]
+    bundle = Path(given[0]).resolve() if given else _quick_bundle(keep)
+    _vectors(bundle, keep)
+    (BUILD / "parity.json").unlink(missing_ok=True)
+    failed_build = _maven(bundle)
+    passed, failed = _counts()
+    parity = BUILD / "parity.json"
+    differences = json.loads(parity.read_text())["differences"] if parity.is_file() else None
+    print(f"parity: {parity.read_text().strip()}" if parity.is_file() else "parity: not measured")
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed_build or failed or differences != 0 or not passed else 0
+
+
+def _missing() -> str | None:
+    """What to install, in one sentence; None where everything is there."""
+    found = _java()
+    if shutil.which("mvn") and found is not None and found >= JAVA:
+        return None
+    return (
+        f"android_demo is built by Maven with a JDK {JAVA} or newer (found: "
+        f"{'Maven' if shutil.which('mvn') else 'no Maven'}, "
+        f"{'no JDK' if found is None else f'JDK {found}'}): install both, for instance by "
+        f"`apt install maven openjdk-{JAVA}-jdk-headless`."
+    )
+
+
+def _java() -> int | None:
+    """The major version of the JDK, None where there is no compiler."""
+    try:
+        told = subprocess.run(["javac", "-version"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    found = re.search(r"(\d+)", told.stdout + told.stderr)
+    return int(found[1]) if found else None
+
+
+def _quick_bundle(keep: bool) -> Path:
+    """A bundle of the embedded base, trained for a minute or two."""
+    run, bundle = BUILD / "run", BUILD / "bundle"
+    if keep and (bundle / "manifest.sha256").is_file():
+        return bundle
+    shutil.rmtree(run, ignore_errors=True)
+    shutil.rmtree(bundle, ignore_errors=True)
+    edgetune = [sys.executable, "-c", "from edgetune.cli import main; main()"]
+    _run([*edgetune, "train", str(HERE / "parity.yaml"), "--output", str(run)])
+    _run([*edgetune, "export", str(run), "-o", str(bundle), "--target", "onnx", "--genai"])
+    return bundle
+
+
+def _vectors(bundle: Path, keep: bool) -> None:
+    folder = BUILD / "vectors"
+    if keep and (folder / "tokens.json").is_file():
+        golden = json.loads((folder / "golden.json").read_text(encoding="utf-8"))
+        digest = (bundle / "manifest.sha256").read_text().split()[0]
+        if golden["bundle"]["manifest_sha256"] == digest:
+            return
+    shutil.rmtree(folder, ignore_errors=True)
+    paths = [
+        str(onnxruntime_folder()),
+        *(str(ROOT / each) for each in ("toolkit", "export", "runtime_py")),
+    ]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    _run([sys.executable, str(HERE / "vectors.py"), str(bundle), str(folder)], environment)
+
+
+def onnxruntime_folder() -> Path:
+    """A folder with Python's ONNX Runtime of the Kotlin side's release, to be put first."""
+    table = tomllib.loads((HERE / "gradle" / "libs.versions.toml").read_text())
+    release = table["versions"]["onnxruntime"]
+    folder = CACHE / f"onnxruntime-{release}"
+    if not (folder / "onnxruntime").is_dir():
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--upgrade"]
+        _run([*pip, "--target", str(folder), f"onnxruntime=={release}"])
+    return folder
+
+
+def _maven(bundle: Path) -> bool:
+    """Runs all tests; whether anything failed. What Maven says lies in `build/maven.log`."""
+    log = BUILD / "maven.log"
+    log.parent.mkdir(exist_ok=True)
+    command = ["mvn", "--batch-mode", "--fail-at-end", "--file", str(HERE / "pom.xml"), "test"]
+    command += [f"-Dedgetune.bundle={bundle}", f"-Dedgetune.vectors={BUILD / 'vectors'}"]
+    for report in HERE.glob("*/target/surefire-reports"):
+        shutil.rmtree(report)
+    with log.open("w") as file:
+        code = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT).returncode
+    if code:
+        lines = [line for line in log.read_text().splitlines() if line.startswith("[ERROR]")]
+        print("\n".join(lines[:40]))
+        print(f"Maven failed; all that it said: {log}")
+    return code != 0
+
+
+def class_path() -> str:
+    """Where Java finds the modules, their tests and all that these need; builds them first."""
+    listing = BUILD / "classpath.txt"
+    listing.parent.mkdir(exist_ok=True)
+    command = ["mvn", "--batch-mode", "--quiet", "--file", str(HERE / "pom.xml"), "-DskipTests"]
+    command += ["test-compile", "dependency:build-classpath", f"-Dmdep.outputFile={listing}"]
+    _run([*command, "-pl", "core,engine-onnx"])
+    own = [HERE / "engine-onnx" / "target" / each for each in ("classes", "test-classes")]
+    return os.pathsep.join([*map(str, own), listing.read_text().strip()])
+
+
+def _counts() -> tuple[int, int]:
+    """How many tests passed and failed, by Surefire's reports."""
+    passed = failed = 0
+    for file in HERE.glob("*/target/surefire-reports/TEST-*.xml"):
+        suite = ElementTree.parse(file).getroot()
+        total, *other = (
+            int(suite.get(key, 0)) for key in ("tests", "failures", "errors", "skipped")
+        )
+        failed += other[0] + other[1]
+        passed += total - sum(other)
+    return passed, failed
+
+
+def _run(command: list[str], environment: dict[str, str] | None = None) -> None:
+    subprocess.run(command, check=True, env=environment)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,14 @@
+plugins {
+    alias(libs.plugins.kotlin.jvm)
+}
+
+kotlin {
+    explicitApi()
+}
+
+dependencies {
+    api(libs.coroutines.core)
+    api(libs.serialization.json)
+    testImplementation(libs.junit)
+    testImplementation(libs.djl.tokenizers)
+}
