@@ -11,6 +11,7 @@ vectors of the last run are taken again.
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -31,8 +32,12 @@ def main(arguments: list[str]) -> int:
         return 2
     keep = "--keep" in arguments
     given = [argument for argument in arguments if argument != "--keep"]
-    bundle = Path(given[0]).resolve() if given else _quick_bundle(keep)
-    _vectors(bundle, keep)
+    try:
+        bundle = Path(given[0]).resolve() if given else _quick_bundle(keep)
+        _vectors(bundle, keep)
+    except subprocess.CalledProcessError as error:  # it has said why itself
+        print(f"Exit code {error.returncode} of {shlex.join(error.cmd)}")
+        return 1
     (BUILD / "parity.json").unlink(missing_ok=True)
     failed_build = _maven(bundle)
     passed, failed = _counts()
@@ -129,7 +134,7 @@ def class_path() -> str:
     listing.parent.mkdir(exist_ok=True)
     command = ["mvn", "--batch-mode", "--quiet", "--file", str(HERE / "pom.xml"), "-DskipTests"]
     command += ["test-compile", "dependency:build-classpath", f"-Dmdep.outputFile={listing}"]
-    _run([*command, "-pl", "core,engine-onnx"])
+    subprocess.run([*command, "-pl", "core,engine-onnx"], check=True, stdout=sys.stderr)
     own = [HERE / "engine-onnx" / "target" / each for each in ("classes", "test-classes")]
     return os.pathsep.join([*map(str, own), listing.read_text().strip()])
 

@@ -20,6 +20,7 @@ from edgetune_export.golden import NASTY, Amounts, golden_text, make_golden, tex
 from edgetune_export.weights.checkpoint import find_checkpoint
 from edgetune_runtime.bundle import Bundle, open_bundle
 from edgetune_runtime.engines import open_engine
+from edgetune_runtime.errors import InputError
 
 TEXTS, PROMPTS, WALKS, SELECTIONS, STEPS = 6000, 500, 200, 200, 100
 """The least of each. Texts are of each tokenizer."""
@@ -44,8 +45,7 @@ def main(path: Path, folder: Path) -> None:
     golden = make_golden(bundle, engine, seed=1, amounts=_amounts(bundle))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "golden.json").write_text(golden_text(golden), encoding="utf-8")
-    checkpoint, _ = find_checkpoint(str(fetch_base(OTHER_BASE).path), None)
-    file = checkpoint / "tokenizer.json"
+    file = _other_tokenizer(bundle)
     tokens = {"tokenizer": str(file), "tokens": list(_tokens(file))}
     (folder / "tokens.json").write_text(golden_text(tokens), encoding="utf-8")
 
@@ -78,6 +78,16 @@ def _requests(bundle: Bundle, count: int) -> Iterator[str]:
         else:
             words = tools[index % len(tools)].description.lower().rstrip(".").split()
             yield " ".join(["Please", *words[: rng.randint(2, 9)], rng.choice(VALUES)])
+
+
+def _other_tokenizer(bundle: Bundle) -> Path:
+    """Of the other base; the bundle's once more, for other texts, where that cannot be had."""
+    try:
+        checkpoint, _ = find_checkpoint(str(fetch_base(OTHER_BASE).path), None)
+    except InputError as error:
+        print(f"The tokenizer of {OTHER_BASE} is left out: {error}")
+        checkpoint = bundle.path
+    return (checkpoint / "tokenizer.json").resolve()
 
 
 def _tokens(file: Path) -> Iterator[dict[str, Any]]:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 from statistics import mean, median
+from time import monotonic
 from typing import Annotated, Any
 
 import typer
@@ -27,7 +28,8 @@ REQUESTS = (
     "thank you",
 )
 ROUNDS = 15
-WARM_UP = 3
+WARM_UP = 10
+"""Seconds, and three rounds at the least: by then the JVM has compiled what a step does."""
 MOST_TOKENS = 64
 
 sys.path.insert(0, str(ANDROID))
@@ -43,13 +45,17 @@ def measure_python(bundle_path: Path, threads: int) -> list[float]:
 
     bundle = open_bundle(bundle_path)
     agent = Agent(bundle.assets, open_engine(bundle, "onnx", threads))
-    times: list[list[float]] = [[] for _ in REQUESTS]
-    for round_ in range(WARM_UP + ROUNDS):
-        for index, request in enumerate(REQUESTS):
-            step = agent.step([User(request)], None, Options(max_tokens=MOST_TOKENS))
-            if round_ >= WARM_UP:
-                times[index].append(step.timing["ms"])
-    return [median(each) for each in times]
+    options = Options(max_tokens=MOST_TOKENS)
+
+    def answer() -> list[float]:
+        return [agent.step([User(each)], None, options).timing["ms"] for each in REQUESTS]
+
+    begin, warm_up = monotonic(), 0
+    while warm_up < 3 or monotonic() - begin < WARM_UP:
+        answer()
+        warm_up += 1
+    rounds = [answer() for _ in range(ROUNDS)]
+    return [median(each) for each in zip(*rounds, strict=True)]
 
 
 def _python(bundle: Path, threads: int) -> list[float]:

@@ -12,18 +12,19 @@ public object Benchmark {
     @JvmStatic
     public fun main(arguments: Array<String>) {
         val bundle = openBundle(File(arguments[0]))
-        val (threads, warmUp, rounds, mostTokens) = arguments.slice(1..4).map(String::toInt)
+        val (threads, warmUp, count, mostTokens) = arguments.slice(1..4).map(String::toInt)
         val requests = arguments.drop(5)
-        val times = requests.map { ArrayList<Double>() }
-        Agent(bundle, bundle.openEngine(OnnxEngines, threads)).use { agent ->
-            for (round in 0 until warmUp + rounds) {
-                requests.forEachIndexed { index, request ->
-                    val options = Options(maxTokens = mostTokens)
-                    val step = agent.step(listOf(Turn.User(request)), options = options)
-                    if (round >= warmUp) times[index].add(step.timing.ms)
-                }
+        val options = Options(maxTokens = mostTokens)
+        val rounds = Agent(bundle, bundle.openEngine(OnnxEngines, threads)).use { agent ->
+            val answer = { requests.map { agent.step(listOf(Turn.User(it)), options = options).timing.ms } }
+            val begin = System.nanoTime()
+            var warm = 0
+            while (warm < 3 || System.nanoTime() - begin < warmUp * 1_000_000_000L) {
+                answer()
+                warm++
             }
+            List(count) { answer() }
         }
-        println(times.map { it.sorted()[it.size / 2] })
+        println(requests.indices.map { index -> rounds.map { it[index] }.sorted()[rounds.size / 2] })
     }
 }

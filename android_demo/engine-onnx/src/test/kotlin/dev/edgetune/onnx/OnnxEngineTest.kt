@@ -7,6 +7,7 @@ import dev.edgetune.core.Engine
 import dev.edgetune.core.Tensors
 import dev.edgetune.core.openEngine
 import java.io.File
+import kotlin.math.abs
 import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
@@ -63,7 +64,10 @@ class OnnxEngineTest {
         val pushed = OrtLoraAdapter.create(File(givenBundle.folder, path!!).path)
         engine.rewind(0)
         engine.activate((engine as OnnxEngine).take(pushed, 0))
-        assertArrayEquals(engine.logits(*ids), composed, 0f)
+        val expected = engine.logits(*ids)
+        // The pushed file has float32, from which a blob of float16 was rounded.
+        val isRounded = about.dtype == "float16"
+        assertArrayEquals(expected, composed, if (isRounded) 0.01f * expected.maxOf(::abs) else 0f)
     }
 
     @Test
