@@ -15,4 +15,4 @@ dependencyResolutionManagement {
 }
 
 rootProject.name = "edgetune-android"
-include(":core", ":engine-onnx")
+include(":core", ":engine-onnx", ":app")
