@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from rich.console import Console, Group
 from rich.table import Table
 
+from edgetune.cli.options import JsonTarget
 from edgetune.config import TrainConfig
 from edgetune.data.records import read_records
 from edgetune.evaluate.compare import read_result
@@ -81,7 +82,7 @@ def arguments(about: str) -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--data", type=Path, help="held-out records, as JSONL")
     parser.add_argument("--limit", type=int, help="evaluate on the first so many records")
-    parser.add_argument("--json", metavar="FILE")
+    parser.add_argument("--json", metavar="FILE", type=lambda place: JsonTarget(place, "benchmark"))
     return parser
 
 
