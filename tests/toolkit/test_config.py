@@ -114,6 +114,10 @@ def test_a_key_that_is_not_right_is_named(tmp_path, extra, named):
             "toolset: {tools: phone_actions}\ndata: {train: a, generate: {train: 1, dev: 1}}",
             ["data.train", "data.generate", "contradict"],
         ),
+        (
+            "toolset: {tools: t}\ndata: {per_tool: 3, generate: {train: 9, dev: 0}}",
+            ["data.per_tool", "data.generate", "contradict"],
+        ),
         ("toolset: {tools: t.json}\ndata: {train: 2024-13-45}", ["YAML"]),
         ("base: {model: {{ base }}}", ["YAML"]),
         (

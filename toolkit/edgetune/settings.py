@@ -111,7 +111,7 @@ class DataSettings(Section):
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        for key in ("train", "dev"):
+        for key in ("train", "dev", "per_tool"):
             if self.generate is not None and getattr(self, key) is not None:
                 raise ValueError(
                     f"'data.{key}' and 'data.generate' contradict each other; keep one of them."

@@ -25,7 +25,7 @@ _INSTRUCTIONS = {
 }
 """What the engines' and torch's kernels look for: Linux' name and the common one."""
 _BFLOAT16 = {"avx512_bf16", "amx_bf16"}
-"""Those that training multiplies bfloat16 with (`precision` asks torch for the same ones)."""
+"""Those that training may multiply bfloat16 with (`precision` times it where there is no AMX)."""
 
 
 @dataclass(frozen=True)
