@@ -10,9 +10,10 @@ from pathlib import Path
 import torch
 
 from edgetune_export.slots import read_peft
-from edgetune_export.weights.base import Base, write_base
+from edgetune_export.weights.base import Base
 from edgetune_export.weights.checkpoint import Checkpoint
 from edgetune_export.weights.quantize import Quantized
+from edgetune_export.weights.stored import write_base
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.slots import tensor_names
 
@@ -46,7 +47,7 @@ def merge_adapter(base: Base, peft_directory: Path, output: Path) -> Base:
 
     name = f"{base.name}+{peft_directory.name}"
     checkpoint = Checkpoint(base.directory)
-    return write_base(
+    write_base(
         output,
         checkpoint,
         merged(),
@@ -55,3 +56,4 @@ def merge_adapter(base: Base, peft_directory: Path, output: Path) -> Base:
         embedding_bits=base.embedding_bits,
         wide=base.wide,
     )
+    return Base(output)

@@ -26,10 +26,11 @@ from edgetune_export.progress import stage, track
 from edgetune_export.prompts.prefixes import toolset_prompts
 from edgetune_export.run import Run, run_assets
 from edgetune_export.torch_engine import TorchEngine
-from edgetune_export.weights.base import WEIGHTS, Base, load_base
+from edgetune_export.weights.base import Base, load_base
 from edgetune_export.weights.checkpoint import open_checkpoint
 from edgetune_export.weights.quantize import dequantize
 from edgetune_export.weights.quantizers import FLOAT
+from edgetune_export.weights.stored import WEIGHTS
 from edgetune_runtime.agent import Agent
 from edgetune_runtime.calls import Toolset
 from edgetune_runtime.errors import InputError

@@ -10,23 +10,19 @@
 A *float base* has the same files, but no codes: every tensor is as the checkpoint has it. It is
 there to be trained and measured beside a quantized one; no target takes it.
 
-Here a base is opened, and made from a float `checkpoint`. This module knows neither adapters
-(`slots`) nor targets.
+Here a base is opened, or made from a float `checkpoint`; how its weights lie on disk is `stored`'s.
+This module knows neither adapters (`slots`) nor targets.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import torch
-from optimum.utils import NormalizedConfigManager
-from safetensors.torch import save_file
 
 from edgetune_export.base_size import is_large
-from edgetune_export.progress import track
 from edgetune_export.prompts.template import Template
 from edgetune_export.weights.calibration import calibration_ids
 from edgetune_export.weights.checkpoint import (
@@ -34,20 +30,11 @@ from edgetune_export.weights.checkpoint import (
     build_model,
     check_vocabulary,
     open_checkpoint,
-    open_weights,
     read_config,
     read_json,
     read_tokenizer,
 )
-from edgetune_export.weights.quantize import (
-    GROUP,
-    Quantized,
-    bits_of,
-    dequantize,
-    pack,
-    quantize,
-    unpack,
-)
+from edgetune_export.weights.quantize import Quantized, dequantize
 from edgetune_export.weights.quantizers import (
     DEFAULT_QUANTIZER,
     FLOAT,
@@ -55,67 +42,26 @@ from edgetune_export.weights.quantizers import (
     QUANTIZERS,
     methods,
 )
+from edgetune_export.weights.shape import Shape, read_shape
+from edgetune_export.weights.stored import (
+    FORMAT,
+    WEIGHTS,
+    QuantizedWeights,
+    plain_weights,
+    write_base,
+)
 from edgetune_runtime.errors import InputError, unknown
-from edgetune_runtime.files import link, replaced_directory, sha256_file, write_json
+from edgetune_runtime.files import link, replaced_directory, sha256_file
 from edgetune_runtime.manifest import Slot
 from edgetune_runtime.slots import slot_name, split_slot_name
 
-FORMAT = "edgetune-base-1"
-WEIGHTS = "quantized.safetensors"
-
 EMBEDDING_BITS = (4, 8)
-
-TABLES = ("model.embed_tokens.weight", "lm_head.weight")
-"""The embedding and, where it is not tied, the output head."""
 
 WIDE = ("v_proj",)
 """Projections that have 8 bits in a large base: small ones whose rounding costs most."""
 
-_CODES, _SCALES = ".codes", ".scales"
 _ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
 _MLP = ("gate_proj", "up_proj", "down_proj")
-
-
-@dataclass(frozen=True)
-class Shape:
-    """A base's dimensions, read through optimum's normalised configuration."""
-
-    family: str
-    vocab_size: int
-    hidden_size: int
-    intermediate_size: int
-    layers: int
-    attention_heads: int
-    kv_heads: int
-    head_dim: int
-    context_length: int
-    tied: bool
-    """The output head is the embedding table."""
-
-
-class QuantizedWeights(Mapping[str, Quantized]):
-    """Every quantized weight of a base by its checkpoint name, read from disk when asked for."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        with open_weights(path) as file:
-            names = file.keys()
-        self._names = sorted(n.removesuffix(_CODES) for n in names if n.endswith(_CODES))
-
-    def __getitem__(self, name: str) -> Quantized:
-        if name not in self._names:
-            raise KeyError(name)
-        with open_weights(self._path) as file:
-            codes, scales = file.get_tensor(name + _CODES), file.get_tensor(name + _SCALES).float()
-        if codes.dtype == torch.int8:
-            return Quantized(codes, scales, bits=8)
-        return Quantized(unpack(codes), scales)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
 
 
 class Base:
@@ -163,7 +109,7 @@ class Base:
     @cached_property
     def shape(self) -> Shape:
         """The base's dimensions."""
-        return _shape(self.config)
+        return read_shape(self.config)
 
     @property
     def parameters(self) -> int:
@@ -222,20 +168,14 @@ class Base:
 
     def unquantized(self, dtype: torch.dtype = torch.float32) -> dict[str, torch.Tensor]:
         """Norms and biases by checkpoint name; all tensors of a float base."""
-        return dict(self._plain(dtype))
+        return dict(plain_weights(self.directory / WEIGHTS, dtype))
 
     def tensors(self, dtype: torch.dtype = torch.float32) -> Iterator[tuple[str, torch.Tensor]]:
         """The float checkpoint that the codes stand for, one tensor at a time."""
         quantized = self.quantized()
         for name in quantized:
             yield name, dequantize(quantized[name], dtype)
-        yield from self._plain(dtype)
-
-    def _plain(self, dtype: torch.dtype) -> Iterator[tuple[str, torch.Tensor]]:
-        with open_weights(self.directory / WEIGHTS) as file:
-            for name in file.keys():  # noqa: SIM118 - it is no mapping
-                if not name.endswith((_CODES, _SCALES)):
-                    yield name, file.get_tensor(name).to(dtype)
+        yield from plain_weights(self.directory / WEIGHTS, dtype)
 
     def model(self, dtype: torch.dtype = torch.float32) -> Any:
         """transformers' model with the dequantized weights, in eval mode.
@@ -324,7 +264,7 @@ def load_base(
         sequences = calibration_ids(checkpoint.template)
         done = import_module(module).quantize_layers(checkpoint, sequences, name, bits, wide)
     tensors = ((key, done.get(key, tensor)) for key, tensor in checkpoint.tensors())
-    return write_base(
+    write_base(
         output,
         checkpoint,
         tensors,
@@ -335,73 +275,4 @@ def load_base(
         embedding_bits=bits,
         wide=wide,
     )
-
-
-def write_base(
-    output: Path,
-    checkpoint: Checkpoint,
-    tensors: Iterable[tuple[str, torch.Tensor | Quantized]],
-    *,
-    name: str,
-    revision: str | None = None,
-    checkpoint_sha256: str | None = None,
-    method: str = DEFAULT_QUANTIZER,
-    embedding_bits: int = 4,
-    wide: Sequence[str] = (),
-) -> Base:
-    """Quantize `tensors` (those of `checkpoint`, or what became of them) into `output`.
-
-    Every two-dimensional weight that is not quantized yet becomes codes and scales, by the scales
-    of the quantizer `method`, unless that is `float`; those of the embedding table and the output
-    head have `embedding_bits`, those of the projections `wide` 8. One tensor is held as float at a
-    time.
-    """
-    grid: dict[str, Any] = {"bits": 4, "group_size": GROUP, "symmetric": True}
-    if embedding_bits != 4:
-        grid["embedding_bits"] = embedding_bits
-    if wide:
-        grid["wide"] = list(wide)
-    with replaced_directory(output) as fresh:
-        stored: dict[str, torch.Tensor] = {}
-        for key, tensor in track(tensors, f"Quantizing {name}", total=len(checkpoint.shapes)):
-            if method != FLOAT and isinstance(tensor, torch.Tensor) and tensor.dim() == 2:
-                bits = embedding_bits if key in TABLES else bits_of(key, wide)
-                tensor = quantize(tensor, f"{name}: {key}", method, bits)
-            if isinstance(tensor, Quantized):
-                stored[key + _CODES] = tensor.codes if tensor.bits == 8 else pack(tensor.codes)
-                stored[key + _SCALES] = tensor.scales.bfloat16()
-            else:
-                stored[key] = tensor.contiguous()
-        # One metadata key: with more, their order, and so the hash, would vary.
-        save_file(stored, fresh / WEIGHTS, {"format": FORMAT})
-        (fresh / WEIGHTS).chmod(0o644)
-        checkpoint.save_all_but_weights(fresh)
-        write_json(
-            fresh / "base.json",
-            {
-                "format": FORMAT,
-                "name": name,
-                "revision": revision,
-                "weights_sha256": sha256_file(fresh / WEIGHTS),
-                "checkpoint_sha256": checkpoint_sha256,
-                "quantization": {"method": method, **({} if method == FLOAT else grid)},
-            },
-        )
     return Base(output)
-
-
-def _shape(config: Any) -> Shape:
-    normalized = NormalizedConfigManager.get_normalized_config_class(config.model_type)(config)
-    heads = normalized.num_attention_heads
-    return Shape(
-        family=config.model_type,
-        vocab_size=normalized.vocab_size,
-        hidden_size=normalized.hidden_size,
-        intermediate_size=normalized.intermediate_size,
-        layers=normalized.num_layers,
-        attention_heads=heads,
-        kv_heads=getattr(config, "num_key_value_heads", None) or heads,
-        head_dim=getattr(config, "head_dim", None) or normalized.hidden_size // heads,
-        context_length=normalized.max_position_embeddings,
-        tied=bool(config.tie_word_embeddings),
-    )

@@ -8,10 +8,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
-from edgetune_export.weights.base import WEIGHTS, load_base
+from edgetune_export.weights.base import load_base
 from edgetune_export.weights.checkpoint import Checkpoint
 from edgetune_export.weights.quantize import dequantize, quantize
 from edgetune_export.weights.quantizers import QUANTIZERS, Quantizer
+from edgetune_export.weights.stored import WEIGHTS
 from edgetune_runtime.errors import InputError
 
 FAMILIES = ["llama", "qwen2", "qwen3"]
