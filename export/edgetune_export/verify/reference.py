@@ -49,7 +49,7 @@ CALL_TOKENS = 64
 """Token budget of these calls."""
 JITTER = 0.15
 """Noise that must not change a reference call, in standard deviations of the logits: what engines
-may differ by (`engine.LAYER_TOLERANCE`) must not decide between calls. It is uniform, and as large
+may differ by (`stand.LAYER_TOLERANCE`) must not decide between calls. It is uniform, and as large
 as what rounding does (`Rounding.logits`) where that is more."""
 JITTER_ROUNDS = 2
 DIRECTORY = "reference"
@@ -72,6 +72,10 @@ class Prefill:
     def decoded(self) -> list[int]:
         """What is then fed token by token."""
         return self.ids[len(self.ids) - len(self.logits) + 1 :].tolist()
+
+    def first(self, rows: int) -> "Prefill":
+        """The same prompt with the first `rows` of the logits, and the ids up to there."""
+        return Prefill(self.ids[: len(self.ids) - len(self.logits) + rows], self.logits[:rows])
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,11 @@ from edgetune_export.lowering.chips import CHIPS, find_chips
 from edgetune_export.lowering.qnn import export_qnn
 from edgetune_export.lowering.static_graph import embedding_graph, static_graph
 from edgetune_export.run import open_run
-from edgetune_export.verify import engine as judged_engine
-from edgetune_export.verify.engine import BASE, check_logits, open_stand
+from edgetune_export.verify import stand as stand_module
 from edgetune_export.verify.ladder import climb
-from edgetune_export.verify.reference import DIRECTORY, Reference
+from edgetune_export.verify.logits import check_logits
+from edgetune_export.verify.reference import BASE, DIRECTORY, Reference
+from edgetune_export.verify.stand import open_stand
 from edgetune_runtime import qnn_engine
 from edgetune_runtime.bundle import open_bundle
 from edgetune_runtime.engines import find_target, open_engine
@@ -124,11 +125,18 @@ def test_verify_runs_what_was_compiled_for_each_chip(bundle, monkeypatch):
         models.append(find_target(opened, name).model)
         raise BundleError("not today")
 
-    monkeypatch.setattr(judged_engine, "open_engine", refuse)
+    monkeypatch.setattr(stand_module, "open_engine", refuse)
     found = climb(bundle, "qnn").as_json()["checks"]
     assert models == [f"qnn/sm8650/{DECODE}", f"qnn/sm8550/{DECODE}"]
     failed = [check["name"] for check in found if not check["ok"]]
     assert failed == ["engine: qnn sm8650", "engine: qnn sm8550"]
+
+
+def test_a_sample_of_verify_holds_on_each_chip(bundle):
+    checks = climb(bundle, "qnn", sample=True).as_json()["checks"]
+    assert all(check["ok"] for check in checks)
+    sampled = [check["name"] for check in checks if "sample" in check["name"]]
+    assert [name.split(": ")[0] for name in sampled] == ["qnn sm8650", "qnn sm8550"]
 
 
 def test_a_rank_above_the_compiled_one_is_refused(bundle):

@@ -12,7 +12,8 @@ from edgetune_export.bundle import write_bundle
 from edgetune_export.listing import write_manifest
 from edgetune_export.run import open_run
 from edgetune_export.slots import write_blob
-from edgetune_export.verify.ladder import climb, delta_norm
+from edgetune_export.verify.contents import delta_norm
+from edgetune_export.verify.ladder import climb
 from edgetune_runtime.adapters import read_blob, read_blob_metadata
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.manifest import Manifest
@@ -247,6 +248,16 @@ def test_other_base_weights_are_found_despite_new_hashes(bundle, tiny_run, tmp_p
         shutil.copyfile(tmp_path / "other/onnx" / name, bundle / "onnx" / name)
     rehash(bundle)
     assert "model.onnx" in failures(climb(bundle).as_json())["onnx: logits: base"]
+    sample = failures(climb(bundle, sample=True).as_json())
+    assert "the logits of 'base' differ" in sample["onnx: logits of a sample: home.selector"]
+
+
+def test_a_sample_asks_an_engine_for_two_rows_of_one_adapter(exported):
+    checks = climb(exported, "onnx", sample=True).as_json()["checks"]
+    assert all(check["ok"] for check in checks)
+    (asked,) = (check for check in checks if check["name"].startswith("onnx:"))
+    assert asked["name"] == "onnx: logits of a sample: home.selector"
+    assert "effect 1.000 times" in asked["detail"]
 
 
 def test_changed_prompt_is_found_despite_new_hashes(bundle):

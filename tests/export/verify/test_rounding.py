@@ -15,8 +15,8 @@ from edgetune_export.lowering.executorch_model import Decoder
 from edgetune_export.run import open_run
 from edgetune_export.slots import write_blob
 from edgetune_export.verify import rounding
-from edgetune_export.verify.engine import Stand, check_logits
 from edgetune_export.verify.ladder import climb
+from edgetune_export.verify.logits import check_logits
 from edgetune_export.verify.reference import Prefill, Reference
 from edgetune_export.verify.rounding import (
     NOISE,
@@ -27,6 +27,7 @@ from edgetune_export.verify.rounding import (
     relative,
     round_tokens,
 )
+from edgetune_export.verify.stand import Stand
 from edgetune_runtime.adapters import read_blob, read_blob_metadata
 from edgetune_runtime.bundle import open_bundle
 from edgetune_runtime.errors import BundleError

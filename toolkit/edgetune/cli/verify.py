@@ -19,6 +19,14 @@ def verify(
         Path | None,
         typer.Option("--run", metavar="RUN", help="Compute the reference afresh from this run."),
     ] = None,
+    sample: Annotated[
+        bool,
+        typer.Option(
+            "--sample",
+            help="Ask engines for a few logits of one adapter alone: an emulated NPU takes over a "
+            "minute a token of a large base.",
+        ),
+    ] = False,
     every: Annotated[
         bool, typer.Option("--all", help="A line for each check, not for each kind of check.")
     ] = False,
@@ -28,10 +36,12 @@ def verify(
     """Check a bundle from its hashes up to its calls; exit code 1 where a check does not hold.
 
     Example: `edgetune verify bundles/phone`
+
+    Example: `edgetune verify bundles/phone --engine qnn --sample`
     """
     from edgetune_export.verify.ladder import climb
 
-    found = climb(bundle, engine, run)
+    found = climb(bundle, engine, run, sample=sample)
     give(found.as_json(), json_target, lambda: show(found, stdout, every=every))
     if not found.ok:
         raise typer.Exit(1)
