@@ -1,14 +1,19 @@
 """What an Android SDK gives and this build needs, fetched once, without root: no SDK is installed.
 
-aapt2, zipalign, apksigner and dexdump are Debian's; the framework's classes and R8 are Maven's. All
-of it lies in one folder (`EDGETUNE_ANDROID`, else ~/.cache/edgetune/android), which later runs find
-again. Run as a script it makes what the tests need: `python3 sdk.py fetch`, `… resources APP`.
+aapt2, zipalign, apksigner and dexdump are Debian's; the framework's classes and R8 are Maven's;
+ExecuTorch, whose AAR Maven cannot read, is what npm's react-native-executorch carries of it, on
+Maven's fbjni. All of it lies in one folder (`EDGETUNE_ANDROID`, else ~/.cache/edgetune/android),
+which later runs find again. Run as a script it makes what the modules need: `python3 sdk.py fetch`,
+`… resources APP`, `… executorch CLASSES`.
 """
 
+import base64
+import hashlib
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from collections.abc import Callable, Sequence
@@ -25,7 +30,16 @@ INSTRUMENTED = f"org.robolectric:android-all-instrumented:{_VERSIONS['android-al
 MONITOR = f"androidx.test:monitor:{_VERSIONS['monitor']}:aar"
 R8 = f"com.android.tools:r8:{_VERSIONS['r8']}"
 
+FBJNI = f"com.facebook.fbjni:fbjni:{_VERSIONS['fbjni']}:aar"
+
 MAVEN = (FRAMEWORK, INSTRUMENTED, MONITOR, R8)
+
+EXECUTORCH = f"react-native-executorch@{_VERSIONS['react-native-executorch']}"
+EXECUTORCH_SHA512 = (
+    "MnJed2mO0Up8+iznsI9mAhmS1ZOTLeCoSRbemETGU1aPq3veib55inm1N1eCr1ktklKK25KeU8Hww177JNDcZg=="
+)
+"""Of the package as npm has it, in base64 as npm writes it; another version has another."""
+ABIS = ("arm64-v8a", "x86_64")
 
 DEBIAN = (
     *("aapt", "zipalign", "apksigner", "libapksig-java", "dexdump"),
@@ -49,11 +63,18 @@ class Sdk:
         self.framework = self._jar(FRAMEWORK)
         self.monitor = self.place / "monitor" / "classes.jar"
         self.r8 = self._jar(R8)
+        self.executorch = self.place / "executorch"
+        """`classes`, and `natives` as an APK has them."""
 
     def fetch(self) -> None:
         """Everything, unless it is here already. Raises Unavailable."""
         self._once("debian", DEBIAN, self._fetch_debian)
         self._once("maven", MAVEN, self._fetch_maven)
+        self.fetch_executorch()
+
+    def fetch_executorch(self) -> None:
+        """ExecuTorch alone, unless it is here already. Raises Unavailable."""
+        self._once("executorch", (EXECUTORCH, EXECUTORCH_SHA512, FBJNI), self._unpack_executorch)
 
     def run(self, tool: str, *arguments: str | Path, cwd: Path | None = None) -> str:
         """Run one of Debian's tools; its output. Raises Unavailable where it fails."""
@@ -112,14 +133,21 @@ class Sdk:
         unpack_debian(DEBIAN, state / "root", state)
 
     def _fetch_maven(self) -> None:
-        folder = self.place / "maven"
         for coordinates in MAVEN:
-            get = ["mvn", "-q", "-B", "dependency:get", "-Dtransitive=false"]
-            run([*get, f"-Dartifact={coordinates}"])
-            copy = ["mvn", "-q", "-B", "dependency:copy", f"-DoutputDirectory={folder}"]
-            run([*copy, f"-Dartifact={coordinates}"])
+            self._fetch_jar(coordinates)
         with zipfile.ZipFile(self._jar(MONITOR)) as archive:
             archive.extract("classes.jar", self.monitor.parent)
+
+    def _fetch_jar(self, coordinates: str) -> None:
+        get = ["mvn", "-q", "-B", "dependency:get", "-Dtransitive=false"]
+        run([*get, f"-Dartifact={coordinates}"])
+        copy = ["mvn", "-q", "-B", "dependency:copy", f"-DoutputDirectory={self.place / 'maven'}"]
+        run([*copy, f"-Dartifact={coordinates}"])
+
+    def _unpack_executorch(self) -> None:
+        self._fetch_jar(FBJNI)
+        package = npm_package(EXECUTORCH, EXECUTORCH_SHA512, self.place / "npm")
+        unpack_executorch(package, self._jar(FBJNI), self.executorch)
 
 
 def merged_manifest(app: Path, target: Path) -> Path:
@@ -130,6 +158,44 @@ def merged_manifest(app: Path, target: Path) -> Path:
     merged = target / "AndroidManifest.xml"
     merged.write_text(text.replace("<application", f"<uses-sdk {levels} />\n    <application", 1))
     return merged
+
+
+def npm_package(name: str, sha512: str, folder: Path) -> Path:
+    """npm's package `name`, as an archive in `folder`. Raises Unavailable where it is another."""
+    folder.mkdir(parents=True, exist_ok=True)
+    run(["npm", "pack", "--silent", "--ignore-scripts", "--pack-destination", folder, name])
+    archive = folder / f"{name.replace('@', '-')}.tgz"
+    found = base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
+    if found != sha512:
+        raise Unavailable(f"{archive}: its SHA-512 is {found}, expected {sha512}; fetch it again.")
+    return archive
+
+
+def unpack_executorch(package: Path, fbjni: Path, target: Path) -> None:
+    """Java classes and natives of ExecuTorch and of fbjni, on which it stands, into `target`."""
+    shutil.rmtree(target, ignore_errors=True)
+    jars = [target / "executorch.jar", target / "fbjni.jar"]
+    wanted = {"package/android/libs/classes.jar": jars[0]}
+    from_aar = {"classes.jar": jars[1]}
+    for abi in ABIS:
+        folder = target / "natives" / abi
+        folder.mkdir(parents=True)
+        library = "libexecutorch.so"
+        wanted[f"package/third-party/android/libs/executorch/{abi}/{library}"] = folder / library
+        for library in ("libfbjni.so", "libc++_shared.so"):
+            from_aar[f"jni/{abi}/{library}"] = folder / library
+    with tarfile.open(package) as tar:
+        for name, file in wanted.items():
+            content = tar.extractfile(name)
+            assert content is not None, name
+            file.write_bytes(content.read())
+    with zipfile.ZipFile(fbjni) as aar:
+        for name, file in from_aar.items():
+            file.write_bytes(aar.read(name))
+    for jar in jars:
+        with zipfile.ZipFile(jar) as archive:
+            classes = [name for name in archive.namelist() if name.endswith(".class")]
+            archive.extractall(target / "classes", classes)
 
 
 def unpack_debian(packages: Sequence[str], target: Path, state: Path) -> None:
@@ -155,7 +221,7 @@ def run(
             words, cwd=cwd, env=env, capture_output=True, text=True, timeout=1800, check=False
         )
     except FileNotFoundError as error:
-        needs = "JDK 17, Maven and, for Android's own tools, a Debian or Ubuntu (apt-get, dpkg)"
+        needs = "JDK 17, Maven, npm and, for Android's tools, a Debian or Ubuntu (apt-get, dpkg)"
         raise Unavailable(f"{words[0]} is not here; building for Android takes {needs}.") from error
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Unavailable(f"{words[0]}: {error}") from error
@@ -167,9 +233,15 @@ def run(
 def main() -> int:
     sdk = Sdk()
     try:
-        sdk.fetch()
-        if sys.argv[1:2] == ["resources"]:
-            sdk.resources(Path(sys.argv[2]).resolve())
+        match sys.argv[1:]:
+            case ["executorch", classes]:
+                sdk.fetch_executorch()
+                shutil.copytree(sdk.executorch / "classes", classes, dirs_exist_ok=True)
+            case ["resources", app]:
+                sdk.fetch()
+                sdk.resources(Path(app).resolve())
+            case _:
+                sdk.fetch()
     except Unavailable as error:
         print(error, file=sys.stderr)
         return 1

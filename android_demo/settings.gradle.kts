@@ -15,4 +15,4 @@ dependencyResolutionManagement {
 }
 
 rootProject.name = "edgetune-android"
-include(":core", ":engine-onnx", ":app")
+include(":core", ":engine-onnx", ":engine-executorch", ":app")

@@ -30,6 +30,7 @@ android {
 dependencies {
     implementation(project(":core"))
     implementation(project(":engine-onnx"))
+    implementation(project(":engine-executorch"))
     implementation(libs.onnxruntime.android)
     testImplementation(libs.junit)
     testImplementation(libs.robolectric)

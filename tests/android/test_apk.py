@@ -25,16 +25,35 @@ def apk():
     return module
 
 
-def library(alignment: int) -> bytes:
-    """A 64-bit ELF file with one segment to load and nothing in it."""
+def library(alignment: int, *needed: str) -> bytes:
+    """A 64-bit ELF file that is mapped whole, and says which libraries it needs."""
+    count, mapped = 2, 0x10000  # so that places in the file are none in memory
+    strings = b"\0" + b"".join(f"{name}\0".encode() for name in needed)
+    places = [strings.index(f"{name}\0".encode()) for name in needed]
+    table = 64 + 56 * count
+    dynamic = table + len(strings)
+    entries = [(1, place) for place in places] + [(5, mapped + table), (0, 0)]
+    end = dynamic + 16 * len(entries)
+
+    def numbers(width: int, *values: int) -> bytes:
+        return b"".join(value.to_bytes(width, "little") for value in values)
+
+    def segment(kind: int, begin: int, alignment: int) -> bytes:
+        size = end - begin
+        places = (begin, mapped + begin, mapped + begin, size, size, alignment)
+        return numbers(4, kind, 0) + numbers(8, *places)
+
     head = bytearray(64)
     head[:4] = b"\x7fELF"
-    head[32:40] = (64).to_bytes(8, "little")
-    head[54:56], head[56:58] = (56).to_bytes(2, "little"), (1).to_bytes(2, "little")
-    segment = bytearray(56)
-    segment[:4] = (1).to_bytes(4, "little")
-    segment[48:56] = alignment.to_bytes(8, "little")
-    return bytes(head + segment)
+    head[32:40] = numbers(8, 64)
+    head[54:58] = numbers(2, 56, count)
+    return (
+        bytes(head)
+        + segment(1, 0, alignment)
+        + segment(2, dynamic, 8)
+        + strings
+        + b"".join(numbers(8, *entry) for entry in entries)
+    )
 
 
 def packed(folder: Path, apk, alignment: int, compression: int) -> Path:
@@ -72,3 +91,48 @@ def test_a_library_that_cannot_be_mapped_is_refused(tmp_path, apk, alignment, co
     target = packed(tmp_path, apk, alignment, compression)
     with zipfile.ZipFile(target) as archive, pytest.raises(apk.Wrong, match=said):
         apk.check_pages(target, archive)
+
+
+def folder_of(place: Path, *names: str, content: bytes = b"") -> Path:
+    for name in names:
+        (place / "x86_64").mkdir(parents=True, exist_ok=True)
+        (place / "x86_64" / name).write_bytes(content)
+    return place
+
+
+def test_libraries_come_from_what_is_known_by_name_and_from_folders(tmp_path, apk):
+    one = folder_of(tmp_path / "one", "libone.so", "libshared.so")
+    two = folder_of(tmp_path / "two", "libtwo.so", "libshared.so")
+    assert apk.libraries(["one", str(two)], {"one": one}) == {
+        "lib/x86_64/libone.so": one / "x86_64/libone.so",
+        "lib/x86_64/libshared.so": one / "x86_64/libshared.so",
+        "lib/x86_64/libtwo.so": two / "x86_64/libtwo.so",
+    }
+    assert apk.libraries([], {"one": one}) == {}
+
+
+def test_a_folder_without_libraries_is_refused(tmp_path, apk):
+    with pytest.raises(apk.Wrong, match=r"nowhere: has no <abi>/lib….so; choose \['one'\]"):
+        apk.libraries([str(tmp_path / "nowhere")], {"one": tmp_path})
+
+
+def test_two_libraries_of_one_name_are_refused(tmp_path, apk):
+    one = folder_of(tmp_path / "one", "libshared.so")
+    two = folder_of(tmp_path / "two", "libshared.so", content=b"other")
+    with pytest.raises(apk.Wrong, match=r"libshared\.so is not .*; pack one engine alone"):
+        apk.libraries([str(one), str(two)], {})
+
+
+def test_a_library_whose_own_libraries_are_not_packed_is_refused(tmp_path, apk):
+    target = tmp_path / "target.zip"
+    with zipfile.ZipFile(target, "w") as archive:
+        archive.writestr("lib/x86_64/libone.so", library(PAGE, "libc.so", "libtwo.so"))
+        archive.writestr("lib/arm64-v8a/libtwo.so", library(PAGE, "liblog.so"))
+    with (
+        zipfile.ZipFile(target) as archive,
+        pytest.raises(apk.Wrong, match=r"x86_64/libone.so needs libtwo.so, which is not packed"),
+    ):
+        apk.check_links(target, archive)
+    with zipfile.ZipFile(target, "a") as archive:
+        archive.writestr("lib/x86_64/libtwo.so", library(PAGE))
+        apk.check_links(target, archive)

@@ -20,7 +20,8 @@ def test_maven_has_the_versions_of_the_table():
         if each.tag.endswith(".version")
     }
     assert found.items() <= VERSIONS.items()
-    assert found.keys() >= {"kotlin", "coroutines", "serialization", "onnxruntime", "junit"}
+    libraries = {"coroutines", "serialization", "onnxruntime", "nativeloader", "junit"}
+    assert found.keys() >= {"kotlin", *libraries}
 
 
 @pytest.mark.parametrize("pom", POMS, ids=lambda pom: pom.parent.name)

@@ -10,13 +10,13 @@ import dev.edgetune.demo.ask.Ready
 import dev.edgetune.demo.assistant.AgentAssistants
 import dev.edgetune.demo.assistant.Assistant
 import dev.edgetune.demo.assistant.Assistants
+import dev.edgetune.demo.assistant.packedEngines
 import dev.edgetune.demo.bundles.BundlesModel
 import dev.edgetune.demo.bundles.Intake
 import dev.edgetune.demo.bundles.Pushed
 import dev.edgetune.demo.bundles.Shelf
 import dev.edgetune.demo.memory.MemoryModel
 import dev.edgetune.demo.tools.PhoneTools
-import dev.edgetune.onnx.OnnxEngines
 import java.io.File
 import java.io.IOException
 import java.time.LocalDateTime
@@ -56,7 +56,7 @@ open class EdgetuneApp : Application() {
     val scope: CoroutineScope get() = main
 
     /** What opens bundles; a test has its own. */
-    protected open val assistants: Assistants = AgentAssistants(OnnxEngines)
+    protected open val assistants: Assistants = AgentAssistants(packedEngines(javaClass.classLoader))
 
     /** What the tools take for now; a test has its own. */
     protected open fun now(): LocalDateTime = LocalDateTime.now()
@@ -72,7 +72,7 @@ open class EdgetuneApp : Application() {
         val tools = PhoneTools(this, ::now)
         ask = AskModel(main, askWords(), tools::plan, hands::hand)
         memory = MemoryModel(main, Dispatchers.IO, ::measured) { json -> external?.let { keep(it, json) } }
-        bundles = BundlesModel(main, Dispatchers.IO, shelf, Intake(shelf, assistants.engine, assistants::check), ::use)
+        bundles = BundlesModel(main, Dispatchers.IO, shelf, Intake(shelf, assistants.engines, assistants::check), ::use)
         pushed = Pushed(external)
         shelf.tidy()
         bundles.begin(settings().getString(CHOSEN, null))

@@ -29,7 +29,7 @@ object Script : Assistants {
     val endless = HashSet<String>()
     var closed = 0
 
-    override val engine = "onnx"
+    override val engines = listOf("onnx", "executorch")
 
     override fun check(folder: File) {}
 

@@ -3,6 +3,9 @@ package dev.edgetune.core
 private const val A = ".lora_A"
 private const val B = ".lora_B"
 
+/** What a blob calls A and B of [slot]. */
+public fun tensorNames(slot: Slot): List<String> = listOf(slot.name + A, slot.name + B)
+
 /** How a delta blob may store its numbers, by the type's name in a header of safetensors. */
 internal val BLOB_TYPES: Map<String, BlobType> =
     listOf(BlobType("F32", "float32"), BlobType("F16", "float16")).associateBy { it.safetensors }

@@ -2,6 +2,7 @@ package dev.edgetune.onnx
 
 import dev.edgetune.core.Tensor
 import dev.edgetune.core.Tensors
+import dev.edgetune.core.widened
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
@@ -122,17 +123,4 @@ private fun ByteBuffer.putFloats(tensor: Tensor) {
         putInt(begin + FLOAT_BYTES * index, widened(tensor.data.getShort(2 * index)))
     }
     position(begin + FLOAT_BYTES * tensor.size)
-}
-
-/** The bits of a float32 that has the value of a float16 (IEEE 754, 3.6). */
-internal fun widened(half: Short): Int {
-    val bits = half.toInt()
-    val sign = (bits and 0x8000) shl 16
-    val exponent = (bits ushr 10) and 0x1f
-    val fraction = bits and 0x3ff
-    return when (exponent) {
-        0 -> sign or (fraction * (1f / (1 shl 24))).toRawBits()
-        0x1f -> sign or 0x7f800000 or (fraction shl 13)
-        else -> sign or ((exponent + 127 - 15) shl 23) or (fraction shl 13)
-    }
 }

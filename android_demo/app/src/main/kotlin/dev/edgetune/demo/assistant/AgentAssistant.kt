@@ -3,6 +3,7 @@ package dev.edgetune.demo.assistant
 import android.os.Build
 import android.os.Debug
 import dev.edgetune.core.Agent
+import dev.edgetune.core.Bundle
 import dev.edgetune.core.Done
 import dev.edgetune.core.EngineFactory
 import dev.edgetune.core.Event
@@ -21,9 +22,12 @@ import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.mapNotNull
 import kotlinx.serialization.json.JsonPrimitive
 
-/** Assistants by `edgetune`'s loop, on an engine of [factory]. Bundles were checked when they came in. */
-class AgentAssistants(private val factory: EngineFactory) : Assistants {
-    override val engine: String get() = factory.name
+/**
+ * Assistants by `edgetune`'s loop, on an engine of [factories], the preferred one first. Bundles were
+ * checked when they came in.
+ */
+class AgentAssistants(private val factories: List<EngineFactory>) : Assistants {
+    override val engines: List<String> get() = factories.map { it.name }
 
     override fun check(folder: File) {
         openBundle(folder)
@@ -31,7 +35,7 @@ class AgentAssistants(private val factory: EngineFactory) : Assistants {
 
     override fun open(folder: File): Assistant {
         val bundle = openBundle(folder, check = false)
-        return withNatives { AgentAssistant(Agent(bundle, bundle.openEngine(factory))) }
+        return withNatives(bundle) { AgentAssistant(Agent(bundle, bundle.openEngine(it))) }
     }
 
     override fun measure(folder: File, told: (Sample) -> Unit): Report {
@@ -49,18 +53,19 @@ class AgentAssistants(private val factory: EngineFactory) : Assistants {
             samples += sample
             told(sample)
         }
-        val found = withNatives { profile(bundle, factory, memory = ::held, told = tell) }
+        val found = withNatives(bundle) { profile(bundle, it, memory = ::held, told = tell) }
         return Report(bundle.manifest.name, samples, profileJson(found, thisDevice()).toString(INDENT))
     }
 
-    /** [work] with the engine's natives, which an APK may have been packed without. */
-    private fun <T> withNatives(work: () -> T): T = try {
-        work()
-    } catch (error: LinkageError) {
-        throw InputException(
-            "The engine '${factory.name}' can't be loaded ($error); install an APK with its natives.",
-            error,
-        )
+    /** [work] with the bundle's engine, whose natives an APK may have been packed without. */
+    private fun <T> withNatives(bundle: Bundle, work: (EngineFactory) -> T): T {
+        val name = engineFor(bundle.manifest, engines) { File(bundle.folder, it).isFile }
+            ?: engines.first() // which then says what the bundle has instead
+        try {
+            return work(factories.first { it.name == name })
+        } catch (error: LinkageError) {
+            throw InputException("The engine '$name' can't be loaded ($error); install an APK with its natives.", error)
+        }
     }
 
     private fun held(): Memory {

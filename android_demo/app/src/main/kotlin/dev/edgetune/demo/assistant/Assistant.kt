@@ -55,10 +55,10 @@ data class Times(
 
 /** Opens what lies in a bundle's folder, and measures it. */
 interface Assistants {
-    /** Which engine's files of a bundle it needs. */
-    val engine: String
+    /** The engines that it has, the preferred one first; [engineFor] says which a bundle runs on. */
+    val engines: List<String>
 
-    /** Finds the bundle in [folder] whole and fit for the engine, or throws as [open] does. */
+    /** Finds the bundle in [folder] whole and fit for its engine, or throws as [open] does. */
     fun check(folder: File)
 
     /** Throws `EdgetuneException` with a sentence for the user. */

@@ -5,6 +5,7 @@ import dev.edgetune.core.EdgetuneException
 import dev.edgetune.core.FileEntry
 import dev.edgetune.core.Manifest
 import dev.edgetune.core.readManifest
+import dev.edgetune.demo.assistant.engineFor
 import java.io.File
 import java.io.IOException
 import java.io.InputStream
@@ -14,13 +15,13 @@ internal const val MANIFEST = "manifest.json"
 internal const val DIGEST = "manifest.sha256"
 
 /**
- * Takes a bundle in: copies what [engine] needs into a folder of its own, checking sizes and hashes on
- * the way, opens it once, and only then gives it its name, by one rename. What breaks off or fails a
- * check never is a bundle, and nothing is written but files that the manifest lists.
+ * Takes a bundle in: copies what its engine, one of [engines], needs into a folder of its own, checking
+ * sizes and hashes on the way, opens it once, and only then gives it its name, by one rename. What
+ * breaks off or fails a check never is a bundle, and nothing is written but files that the manifest lists.
  */
 class Intake(
     private val shelf: Shelf,
-    private val engine: String,
+    private val engines: List<String>,
     /** Opens the bundle in a folder to see that it can be; throws EdgetuneException. */
     private val check: (File) -> Unit,
     private val freeBytes: () -> Long = { shelf.roomBytes },
@@ -57,13 +58,13 @@ class Intake(
         } catch (error: EdgetuneException) {
             throw named(error, staging, source)
         }
-        val needed = needed(manifest, source.name)
+        val needed = needed(manifest, source)
         val all = needed.sumOf { it.bytes }
         var done = 0L
         for (entry in needed) {
             progress(done, all)
             val target = File(staging, entry.path).also { it.parentFile?.mkdirs() }
-            val stream = source.open(entry.path) ?: shelf.file(entry.sha256)?.inputStream()
+            val stream = opened(entry, source)
                 ?: throw BundleException("${source.name}: lacks ${shown(entry.path)}; copy the bundle again.")
             stream.use { copy(it, target, entry, source.name) { bytes -> progress(done + bytes, all) } }
             done += entry.bytes
@@ -76,14 +77,22 @@ class Intake(
         return plainName(manifest.name)
     }
 
+    /** What is pushed, or is here already of another bundle. */
+    private fun opened(entry: FileEntry, source: Source): InputStream? =
+        source.open(entry.path) ?: shelf.file(entry.sha256)?.inputStream()
+
+    private fun isThere(path: String, manifest: Manifest, source: Source): Boolean {
+        val entry = manifest.files.firstOrNull { it.path == path && isInside(path) } ?: return false
+        return opened(entry, source)?.use { true } ?: false
+    }
+
     /** The files of the manifest that the engine needs, whose names and sizes are possible here. */
-    private fun needed(manifest: Manifest, from: String): List<FileEntry> {
-        if (manifest.targets.none { it.name == engine }) {
-            throw BundleException(
-                "$from: is made for ${manifest.targets.map { it.name }} and not for '$engine', which this " +
-                    "app runs on; export it with that target.",
-            )
-        }
+    private fun needed(manifest: Manifest, source: Source): List<FileEntry> {
+        val from = source.name
+        val engine = engineFor(manifest, engines) { isThere(it, manifest, source) } ?: throw BundleException(
+            "$from: is made for ${manifest.targets.map { it.name }} and this app runs $engines; export it with " +
+                "such a target.",
+        )
         val needed = manifest.files.filter { it.neededBy == "any" || it.neededBy == engine }
         needed.firstOrNull { !isInside(it.path) }?.let {
             throw wrong(from, "lists '${shown(it.path)}', which leads out of the bundle; export it again")

@@ -37,7 +37,7 @@ class IntakeTest {
         from = File(temporary.root, "pushed")
     }
 
-    private fun intake(free: Long = 1L shl 40) = Intake(shelf, "onnx", { checked++ }, { free })
+    private fun intake(free: Long = 1L shl 40) = Intake(shelf, listOf("onnx", "executorch"), { checked++ }, { free })
 
     private fun takeIn(source: Source = FolderSource(from), free: Long = 1L shl 40): String =
         source.use { intake(free).take(it) { _, _ -> } }
@@ -80,6 +80,21 @@ class IntakeTest {
         assertEquals(bundleFiles().values.sumOf { it.size.toLong() }.let { it to it }, told.last())
         assertEquals(told.map { it.first }, told.map { it.first }.sorted())
         assertEquals(1, checked)
+    }
+
+    @Test
+    fun `of a bundle for two engines the preferred one's files are taken, or those that a part of it has`() {
+        val both = bundleFiles() + ("executorch/model.pte" to byteArrayOf(1, 2, 3))
+        fun taken(): List<String> = shelf.folderOf(takeIn()).walk().filter { it.isFile }.map { it.name }.toList()
+        writeBundle(from, "phone", both)
+        assertTrue("model.onnx" in taken())
+        assertFalse("model.pte" in taken())
+        shelf.remove("phone")
+        File(from, "onnx/model.onnx").delete()
+        assertTrue("model.pte" in taken())
+        from.deleteRecursively()
+        writeBundle(from, "alone", both - "onnx/model.onnx")
+        assertTrue("model.pte" in taken())
     }
 
     @Test

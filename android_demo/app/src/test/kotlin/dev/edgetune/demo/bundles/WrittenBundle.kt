@@ -16,11 +16,11 @@ fun writeBundle(
     for ((path, content) in files) File(folder, path).also { it.parentFile!!.mkdirs() }.writeBytes(content)
     val entries = JSONArray()
     for ((path, content) in files) {
-        val needed = if (path.startsWith("onnx/")) "onnx" else "any"
-        entries.put(entry(path, content.size.toLong(), sha256(content), needed))
+        entries.put(entry(path, content.size.toLong(), sha256(content), TARGETS[path] ?: "any"))
     }
     listed(entries)
-    sign(folder, manifest(name, entries).toString().encodeToByteArray())
+    val targets = files.keys.filter { it in TARGETS }
+    sign(folder, manifest(name, targets, entries).toString().encodeToByteArray())
     return folder
 }
 
@@ -43,13 +43,16 @@ fun bundleFiles(): Map<String, ByteArray> = mapOf(
     "onnx/model.onnx" to ByteArray(200_000) { it.toByte() },
 )
 
+/** The model of each engine. */
+private val TARGETS = mapOf("onnx/model.onnx" to "onnx", "executorch/model.pte" to "executorch")
+
 private fun tools(): JSONObject {
     val tools = dev.edgetune.demo.PHONE_TOOLS.map { JSONObject().put("function", JSONObject().put("name", it)) }
     val set = JSONObject().put("name", "phone_actions").put("tools", JSONArray(tools))
     return JSONObject().put("toolsets", JSONArray(listOf(set)))
 }
 
-private fun manifest(name: String, files: JSONArray): JSONObject {
+private fun manifest(name: String, models: List<String>, files: JSONArray): JSONObject {
     val base = JSONObject().put("name", "nano").put("family", "llama").put("weights_sha256", "0")
     for (size in listOf("vocab_size", "hidden_size", "layers", "attention_heads", "kv_heads", "head_dim", "context_length")) {
         base.put(size, 8)
@@ -57,9 +60,9 @@ private fun manifest(name: String, files: JSONArray): JSONObject {
     base.put("end_tokens", JSONArray(listOf(0)))
     val toolset = JSONObject().put("name", "phone_actions").put("description", "").put("tools_sha256", "0")
         .put("arguments", JSONObject()).put("grammars", JSONObject())
-    val target = JSONObject().put("name", "onnx").put("model", "onnx/model.onnx").put("context_length", 8)
+    val targets = models.map { JSONObject().put("name", TARGETS[it]).put("model", it).put("context_length", 8) }
     return JSONObject().put("schema_version", 3).put("edgetune", "0").put("name", name).put("base", base)
         .put("tokenizer_sha256", "0").put("template_sha256", "0").put("slots", JSONArray())
         .put("toolsets", JSONArray(listOf(toolset))).put("adapters", JSONArray())
-        .put("targets", JSONArray(listOf(target))).put("files", files)
+        .put("targets", JSONArray(targets)).put("files", files)
 }
