@@ -35,11 +35,12 @@ def main(arguments: list[str]) -> int:
     try:
         bundle = Path(given[0]).resolve() if given else _quick_bundle(keep)
         _vectors(bundle, keep)
+        uncompiled = None if given else _uncompiled(bundle, keep)
     except subprocess.CalledProcessError as error:  # it has said why itself
         print(f"Exit code {error.returncode} of {shlex.join(error.cmd)}")
         return 1
     (BUILD / "parity.json").unlink(missing_ok=True)
-    failed_build = _maven(bundle)
+    failed_build = _maven(bundle, uncompiled)
     passed, failed = _counts()
     parity = BUILD / "parity.json"
     differences = json.loads(parity.read_text())["differences"] if parity.is_file() else None
@@ -92,12 +93,25 @@ def _vectors(bundle: Path, keep: bool) -> None:
         if golden["bundle"]["manifest_sha256"] == digest:
             return
     shutil.rmtree(folder, ignore_errors=True)
+    _run([sys.executable, str(HERE / "vectors.py"), str(bundle), str(folder)], _environment())
+
+
+def _uncompiled(bundle: Path, keep: bool) -> Path:
+    """A folder with the bundle for NPUs before compilation, and its vectors."""
+    folder = BUILD / "uncompiled"
+    if not (keep and (folder / "golden.json").is_file()):
+        script = [sys.executable, str(HERE / "uncompiled.py")]
+        _run([*script, str(bundle), str(BUILD / "run"), str(folder)], _environment())
+    return folder
+
+
+def _environment() -> dict[str, str]:
+    """edgetune from here, on the Kotlin side's release of ONNX Runtime."""
     paths = [
         str(onnxruntime_folder()),
         *(str(ROOT / each) for each in ("toolkit", "export", "runtime_py")),
     ]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-    _run([sys.executable, str(HERE / "vectors.py"), str(bundle), str(folder)], environment)
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def onnxruntime_folder() -> Path:
@@ -111,12 +125,14 @@ def onnxruntime_folder() -> Path:
     return folder
 
 
-def _maven(bundle: Path) -> bool:
+def _maven(bundle: Path, uncompiled: Path | None) -> bool:
     """Runs all tests; whether anything failed. What Maven says lies in `build/maven.log`."""
     log = BUILD / "maven.log"
     log.parent.mkdir(exist_ok=True)
     command = ["mvn", "--batch-mode", "--fail-at-end", "--file", str(HERE / "pom.xml"), "test"]
     command += [f"-Dedgetune.bundle={bundle}", f"-Dedgetune.vectors={BUILD / 'vectors'}"]
+    if uncompiled is not None:
+        command.append(f"-Dedgetune.uncompiled={uncompiled}")
     for report in HERE.glob("*/target/surefire-reports"):
         shutil.rmtree(report)
     with log.open("w") as file:
