@@ -153,10 +153,12 @@ private fun readAssets(folder: File, manifest: Manifest): Assets {
 private fun readVocabulary(folder: File, manifest: Manifest, tokenizer: Tokenizer): Vocabulary {
     val vocabulary = Vocabulary.read(File(folder, VOCABULARY))
     val most = manifest.base.vocabSize
-    if (vocabulary.size < tokenizer.size || (vocabulary.textIds.lastOrNull() ?: 0) >= most) {
+    val (least, largest) = tokenizer.range.first to tokenizer.range.last
+    val isKnown = least >= 0 && largest < most && (vocabulary.textIds.lastOrNull() ?: 0) < most
+    if (vocabulary.size < tokenizer.size || !isKnown) {
         throw BundleException(
             "${File(folder, VOCABULARY)}: has ${vocabulary.size} tokens where the tokenizer has " +
-                "${tokenizer.size} and the base $most; export the bundle again.",
+                "${tokenizer.size}, of ids from $least to $largest, and the base $most; export the bundle again.",
         )
     }
     return vocabulary

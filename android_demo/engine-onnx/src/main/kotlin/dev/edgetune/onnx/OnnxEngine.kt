@@ -91,6 +91,12 @@ internal class OnnxEngine(
             inputs["past_key_values.$name"] = tensor
             outputs["present.$name"] = tensor
         }
+        val told = (session.outputInfo["logits"]?.info as? TensorInfo)?.shape?.lastOrNull()
+        if (told == null || (told >= 0 && told != vocabSize.toLong())) {
+            throw BundleException(
+                "$model: gives logits of $told tokens where the base has $vocabSize; export the bundle again.",
+            )
+        }
         val shape = longArrayOf(1, 1, vocabSize.toLong())
         outputs["logits"] = OnnxTensor.createTensor(environment, logits, shape)
     }
