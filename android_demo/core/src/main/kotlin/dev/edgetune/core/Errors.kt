@@ -32,5 +32,6 @@ private const val MOST_LETTERS = 1000
 /** [text] without line breaks and other characters that move a cursor, and cut in its middle where it is endless. */
 private fun oneLine(text: String): String {
     val line = text.map { if (it.isISOControl() || it in "\u2028\u2029") ' ' else it }.joinToString("")
-    return if (line.length <= MOST_LETTERS) line else line.take(MOST_LETTERS / 2) + "…" + line.takeLast(MOST_LETTERS / 2)
+    if (line.length <= MOST_LETTERS) return line
+    return line.take(MOST_LETTERS / 2) + "…" + line.takeLast(MOST_LETTERS / 2)
 }

@@ -204,7 +204,9 @@ class HostileBundleTest {
             val entry = files[random.nextInt(files.size)]
             resigned(entry.path) { whole ->
                 whole.copyOf().also { bytes ->
-                    repeat(random.nextInt(1, 4)) { bytes[random.nextInt(minOf(bytes.size, 4096))] = random.nextInt().toByte() }
+                    repeat(random.nextInt(1, 4)) {
+                        bytes[random.nextInt(minOf(bytes.size, 4096))] = random.nextInt().toByte()
+                    }
                 }
             }
             try {

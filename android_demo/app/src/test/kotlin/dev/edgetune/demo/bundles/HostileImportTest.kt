@@ -120,11 +120,12 @@ class HostileImportTest {
     @Test
     fun `what opening refuses is refused when it is taken in`() {
         val blob = "adapters/phone_actions.selector.safetensors"
-        val named = listOf("vocabulary.safetensors", "prompts.json", "names.json").associateWith { "{}".encodeToByteArray() }
+        val named = listOf("vocabulary.safetensors", "prompts.json", "names.json")
+            .associateWith { "{}".encodeToByteArray() }
         val endless = ByteBuffer.allocate(40_000).order(ByteOrder.LITTLE_ENDIAN).putLong(1L shl 62).array()
         writeBundle(from, "phone", bundleFiles() + named + (blob to endless))
-        val adapter = """{"name":"a","role":"selector","toolset":null,"tool":null,"rank":1,"scale":1,"rslora":false,""" +
-            """"file":"$blob","base_sha256":"0","data_sha256":"0","onnx_adapter":null}"""
+        val adapter = """{"name":"a","role":"selector","toolset":null,"tool":null,"rank":1,"scale":1,""" +
+            """"rslora":false,"file":"$blob","base_sha256":"0","data_sha256":"0","onnx_adapter":null}"""
         val text = File(from, MANIFEST).readText().replace("\"adapters\":[]", "\"adapters\":[$adapter]")
         sign(from, text.encodeToByteArray())
         refused("phone_actions.selector.safetensors", "header") { takeIn(FolderSource(from), ::openBundle) }
