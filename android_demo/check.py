@@ -5,7 +5,7 @@
 Makes a bundle (unless one is given) and golden vectors, by the release of ONNX Runtime that the
 Kotlin side has, in an environment of its own; runs every Kotlin test through Maven; writes
 `android_demo/build/parity.json`; and ends with one line of counts. With `--keep`, bundle and
-vectors of the last run are taken again.
+vectors of the last run are taken again. ktlint reads all Kotlin with it.
 """
 
 import json
@@ -35,17 +35,19 @@ def main(arguments: list[str]) -> int:
     try:
         bundle = Path(given[0]).resolve() if given else _quick_bundle(keep)
         _vectors(bundle, keep)
+        uncompiled = None if given else _uncompiled(bundle, keep)
     except subprocess.CalledProcessError as error:  # it has said why itself
         print(f"Exit code {error.returncode} of {shlex.join(error.cmd)}")
         return 1
     (BUILD / "parity.json").unlink(missing_ok=True)
-    failed_build = _maven(bundle)
+    failed_build = _maven("maven.log", *_tests(bundle, uncompiled))
+    failed_style = _maven("ktlint.log", "--non-recursive", "antrun:run@ktlint")
     passed, failed = _counts()
     parity = BUILD / "parity.json"
     differences = json.loads(parity.read_text())["differences"] if parity.is_file() else None
     print(f"parity: {parity.read_text().strip()}" if parity.is_file() else "parity: not measured")
     print(f"{passed} passed, {failed} failed")
-    return 1 if failed_build or failed or differences != 0 or not passed else 0
+    return 1 if failed_build or failed_style or failed or differences != 0 or not passed else 0
 
 
 def _missing() -> str | None:
@@ -92,12 +94,25 @@ def _vectors(bundle: Path, keep: bool) -> None:
         if golden["bundle"]["manifest_sha256"] == digest:
             return
     shutil.rmtree(folder, ignore_errors=True)
+    _run([sys.executable, str(HERE / "vectors.py"), str(bundle), str(folder)], _environment())
+
+
+def _uncompiled(bundle: Path, keep: bool) -> Path:
+    """A folder with the bundle for NPUs before compilation, and its vectors."""
+    folder = BUILD / "uncompiled"
+    if not (keep and (folder / "golden.json").is_file()):
+        script = [sys.executable, str(HERE / "uncompiled.py")]
+        _run([*script, str(bundle), str(BUILD / "run"), str(folder)], _environment())
+    return folder
+
+
+def _environment() -> dict[str, str]:
+    """edgetune from here, on the Kotlin side's release of ONNX Runtime."""
     paths = [
         str(onnxruntime_folder()),
         *(str(ROOT / each) for each in ("toolkit", "export", "runtime_py")),
     ]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-    _run([sys.executable, str(HERE / "vectors.py"), str(bundle), str(folder)], environment)
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def onnxruntime_folder() -> Path:
@@ -111,18 +126,27 @@ def onnxruntime_folder() -> Path:
     return folder
 
 
-def _maven(bundle: Path) -> bool:
-    """Runs all tests; whether anything failed. What Maven says lies in `build/maven.log`."""
-    log = BUILD / "maven.log"
-    log.parent.mkdir(exist_ok=True)
-    command = ["mvn", "--batch-mode", "--fail-at-end", "--file", str(HERE / "pom.xml"), "test"]
-    command += [f"-Dedgetune.bundle={bundle}", f"-Dedgetune.vectors={BUILD / 'vectors'}"]
+def _tests(bundle: Path, uncompiled: Path | None) -> list[str]:
+    """What Maven is to do to run all tests, whose earlier reports go."""
     for report in HERE.glob("*/target/surefire-reports"):
         shutil.rmtree(report)
+    command = ["--fail-at-end", "test", f"-Dedgetune.bundle={bundle}"]
+    command.append(f"-Dedgetune.vectors={BUILD / 'vectors'}")
+    if uncompiled is not None:
+        command.append(f"-Dedgetune.uncompiled={uncompiled}")
+    return command
+
+
+def _maven(log_name: str, *goals: str) -> bool:
+    """Runs Maven; whether anything failed. What it says lies in `build/` by the log's name."""
+    log = BUILD / log_name
+    log.parent.mkdir(exist_ok=True)
+    command = ["mvn", "--batch-mode", "--file", str(HERE / "pom.xml"), *goals]
     with log.open("w") as file:
         code = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT).returncode
     if code:
-        lines = [line for line in log.read_text().splitlines() if line.startswith("[ERROR]")]
+        text = log.read_text()
+        lines = [line for line in text.splitlines() if line.startswith("[ERROR]") or ".kt:" in line]
         print("\n".join(lines[:40]))
         print(f"Maven failed; all that it said: {log}")
     return code != 0

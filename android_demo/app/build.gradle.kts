@@ -12,8 +12,23 @@ android {
         targetSdk = 34
         versionCode = 1
         versionName = "0.1.0"
-        ndk {
-            abiFilters += listOf("arm64-v8a", "x86_64")
+    }
+
+    // ONNX Runtime for the CPU, or the one that can use a Snapdragon's NPU too.
+    flavorDimensions += "engine"
+    productFlavors {
+        create("cpu") {
+            dimension = "engine"
+            isDefault = true
+            ndk {
+                abiFilters += listOf("arm64-v8a", "x86_64")
+            }
+        }
+        create("qnn") {
+            dimension = "engine"
+            ndk {
+                abiFilters += "arm64-v8a"
+            }
         }
     }
 
@@ -24,6 +39,9 @@ android {
         }
     }
 
+    // The NPU's own loader opens its library as a file, so natives are unpacked when the app is installed.
+    packaging.jniLibs.useLegacyPackaging = true
+
     testOptions.unitTests.isIncludeAndroidResources = true
 }
 
@@ -31,7 +49,8 @@ dependencies {
     implementation(project(":core"))
     implementation(project(":engine-onnx"))
     implementation(project(":engine-executorch"))
-    implementation(libs.onnxruntime.android)
+    "cpuImplementation"(libs.onnxruntime.android)
+    "qnnImplementation"(libs.onnxruntime.android.qnn)
     testImplementation(libs.junit)
     testImplementation(libs.robolectric)
 }

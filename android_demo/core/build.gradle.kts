@@ -10,5 +10,6 @@ dependencies {
     api(libs.coroutines.core)
     api(libs.serialization.json)
     testImplementation(libs.junit)
+    testImplementation(libs.kotest.property)
     testImplementation(libs.djl.tokenizers)
 }

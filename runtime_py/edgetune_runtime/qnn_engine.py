@@ -4,7 +4,7 @@ On an x86-64 machine the provider emulates the NPU: slow, and for checks alone. 
 ids only.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,8 @@ class QnnEngine:
     """`Engine` on `embedding.onnx`, and `prefill.onnx` and `decode.onnx` of one chip.
 
     Inputs and outputs are those of `edgetune_export.lowering.static_graph`. A prompt goes through
-    in chunks, the last one padded; whatever lies beyond the position is masked.
+    in chunks, the last one padded; whatever lies beyond the position is masked. `provider` is what
+    a session gets to run the graphs: those before compilation need none.
     """
 
     name = "qnn"
@@ -70,6 +71,7 @@ class QnnEngine:
         context_length: int,
         vocab_size: int,
         kv_type: str = "float32",
+        provider: Callable[[ort.SessionOptions], None] = add_provider,
     ) -> None:
         self.vocab_size = vocab_size
         self.context_length = context_length
@@ -77,7 +79,7 @@ class QnnEngine:
         self._graphs: dict[int, ort.InferenceSession] = {}
         for path in (prefill, decode):
             options = ort.SessionOptions()
-            add_provider(options)
+            provider(options)
             session = _open(path, options)
             shapes = {value.name: value.shape for value in session.get_inputs()}
             self._graphs[shapes["hidden"][1]] = session

@@ -20,7 +20,6 @@ from edgetune_export.verify.ladder import climb
 from edgetune_export.verify.logits import check_logits
 from edgetune_export.verify.reference import BASE, DIRECTORY, Reference
 from edgetune_export.verify.stand import open_stand
-from edgetune_runtime import qnn_engine
 from edgetune_runtime.bundle import open_bundle
 from edgetune_runtime.engines import find_target, open_engine
 from edgetune_runtime.errors import AdapterError, BundleError, InputError
@@ -32,16 +31,18 @@ IDS = list(range(20, 50))
 
 
 @pytest.fixture
-def on_cpu(tmp_path, monkeypatch):
+def on_cpu(tmp_path):
     """The engine on a base's graphs as they are before they are compiled, in float32."""
-    monkeypatch.setattr(qnn_engine, "add_provider", lambda options: None)
 
     def opened(base, rank=4):
         onnx.save(embedding_graph(base), tmp_path / EMBEDDING)
         for file, length in ((PREFILL, 8), (DECODE, 1)):
             onnx.save(static_graph(base, length, 48, rank), tmp_path / file)
         files = [tmp_path / file for file in (EMBEDDING, PREFILL, DECODE)]
-        return QnnEngine(*files, context_length=48, vocab_size=base.shape.vocab_size)
+        vocab_size = base.shape.vocab_size
+        return QnnEngine(
+            *files, context_length=48, vocab_size=vocab_size, provider=lambda options: None
+        )
 
     return opened
 

@@ -10,6 +10,7 @@ import dev.edgetune.demo.ask.Ready
 import dev.edgetune.demo.assistant.AgentAssistants
 import dev.edgetune.demo.assistant.Assistant
 import dev.edgetune.demo.assistant.Assistants
+import dev.edgetune.demo.assistant.npuEngines
 import dev.edgetune.demo.assistant.packedEngines
 import dev.edgetune.demo.bundles.BundlesModel
 import dev.edgetune.demo.bundles.Intake
@@ -56,7 +57,9 @@ open class EdgetuneApp : Application() {
     val scope: CoroutineScope get() = main
 
     /** What opens bundles; a test has its own. */
-    protected open val assistants: Assistants = AgentAssistants(packedEngines(javaClass.classLoader))
+    protected open val assistants: Assistants by lazy {
+        AgentAssistants(listOfNotNull(npuEngines(this)) + packedEngines(javaClass.classLoader))
+    }
 
     /** What the tools take for now; a test has its own. */
     protected open fun now(): LocalDateTime = LocalDateTime.now()

@@ -55,7 +55,8 @@ private fun outside(view: View): List<String> {
 private fun unlabelled(view: View): List<String> {
     if (view.importantForAccessibility == View.IMPORTANT_FOR_ACCESSIBILITY_NO) return emptyList()
     val says = listOf(view.contentDescription, (view as? TextView)?.text, (view as? TextView)?.hint)
-    return if (says.any { !it.isNullOrBlank() }) emptyList() else listOf("${told(view)}: says nothing to who can't see it")
+    if (says.any { !it.isNullOrBlank() }) return emptyList()
+    return listOf("${told(view)}: says nothing to who can't see it")
 }
 
 private fun tooSmall(views: List<View>): List<String> = views.filter { it.isClickable && it.isEnabled }

@@ -84,7 +84,8 @@ class Person {
         waitFor("'$text' to be seen; there are ${shownTexts()}") { sees(text) }
     }
 
-    fun shownTexts(): List<String> = shown(activity.window.decorView).filterIsInstance<TextView>().map { it.text.toString() }
+    fun shownTexts(): List<String> =
+        shown(activity.window.decorView).filterIsInstance<TextView>().map { it.text.toString() }
 
     /** The view that shows exactly [text]. */
     fun button(text: String): View =

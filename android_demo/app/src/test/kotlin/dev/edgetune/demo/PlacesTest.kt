@@ -88,6 +88,7 @@ class PlacesTest {
         person.begin()
         timer()
         person.ask("set a timer for 5 minutes")
+
         @Suppress("DEPRECATION")
         person.activity.onBackPressed()
         person.mustSee("You refused.")
@@ -116,7 +117,8 @@ class PlacesTest {
         Script.endless += "wait"
         person.ask("wait")
         person.comeBack(process = true)
-        for (text in listOf("set a timer for 5 minutes", "93%", "The timer was given to the clock.", "wait", "Stopped.")) {
+        val texts = listOf("set a timer for 5 minutes", "93%", "The timer was given to the clock.", "wait", "Stopped.")
+        for (text in texts) {
             person.mustSee(text)
         }
         assertNull(person.started())
@@ -159,7 +161,9 @@ class PlacesTest {
             }
         }
         val uri = Uri.parse("content://somewhere/$name.zip")
-        shadowOf(person.app.contentResolver).registerInputStreamSupplier(uri) { ByteArrayInputStream(content(bytes.toByteArray())) }
+        shadowOf(person.app.contentResolver).registerInputStreamSupplier(uri) {
+            ByteArrayInputStream(content(bytes.toByteArray()))
+        }
         return uri
     }
 
@@ -242,10 +246,12 @@ class PlacesTest {
         person.mustSee("phone_actions.selector loaded")
         person.mustSee("PSS 171.0 MB")
         person.mustSee("0.62 ms")
-        assertEquals("8 measurements, from 61.0 MB to 171.0 MB in memory", person.find<Chart>(R.id.chart).contentDescription)
+        val told = person.find<Chart>(R.id.chart).contentDescription
+        assertEquals("8 measurements, from 61.0 MB to 171.0 MB in memory", told)
         person.waitFor("sharing") { person.find<TextView>(R.id.share).isShown }
         person.tap(R.id.share)
         val chooser = person.mustHaveStarted()
+
         @Suppress("DEPRECATION")
         val shared = chooser.getParcelableExtra<Intent>(Intent.EXTRA_INTENT)!!
         assertEquals("application/json", shared.type)

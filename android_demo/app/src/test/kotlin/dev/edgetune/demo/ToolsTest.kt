@@ -245,7 +245,8 @@ class ToolsTest {
         person.agree()
         val asked = shadowOf(person.activity).lastRequestedPermission
         assertEquals(listOf(Manifest.permission.READ_CONTACTS), asked.requestedPermissions.toList())
-        person.activity.onRequestPermissionsResult(asked.requestCode, arrayOf(Manifest.permission.READ_CONTACTS), intArrayOf(-1))
+        val wanted = arrayOf(Manifest.permission.READ_CONTACTS)
+        person.activity.onRequestPermissionsResult(asked.requestCode, wanted, intArrayOf(-1))
         person.settle()
         assertEquals("tel:", person.mustHaveStarted().data.toString())
         person.mustSee("No number of Emma is known here")

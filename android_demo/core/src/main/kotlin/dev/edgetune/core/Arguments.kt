@@ -1,8 +1,10 @@
 package dev.edgetune.core
 
-import kotlinx.serialization.json.Json
+import java.io.File
 import kotlinx.serialization.json.JsonObject
-import kotlinx.serialization.json.jsonObject
+
+/** Who is to blame where what was written is no object: all of them, since a decoder knows no files. */
+private val GRAMMARS = File("grammars")
 
 /** The arguments of one call. */
 internal class Decoded(
@@ -54,7 +56,7 @@ internal class ArgumentsDecoder(
      *
      * Throws [InputException] where the shortest object takes more than [maxTokens] tokens,
      * [ContextException] where it does not fit the context, [BundleException] where the grammar leads
-     * to no end, against its own word.
+     * to no end, against its own word, or to what is no object.
      */
     fun decode(prompt: IntArray): Decoded {
         unfed.addAll(prompt)
@@ -63,7 +65,9 @@ internal class ArgumentsDecoder(
         while (!automaton.isDone(state)) if (!force()) decide()
         val text = written.text()
         return Decoded(
-            Json.parseToJsonElement(text).jsonObject,
+            parseJson(text.encodeToByteArray(), GRAMMARS) as? JsonObject ?: throw BundleException(
+                "$GRAMMARS: one writes '${text.take(60)}' where an object was expected; export the bundle again.",
+            ),
             text,
             tokens.toIntArray(),
             steps,
@@ -115,7 +119,7 @@ internal class ArgumentsDecoder(
             }
         }
         if (inTime == 0) {
-            throw BundleException("grammars: one leads to no end from state $state; export the bundle again.")
+            throw BundleException("$GRAMMARS: one leads to no end from state $state; export the bundle again.")
         }
         var chosen = only
         if (inTime > 1) {

@@ -10,7 +10,7 @@ import kotlinx.serialization.json.JsonPrimitive
  * that was learnt first is joined, leftmost first, until none is left that was learnt.
  */
 internal class Bpe(
-    private val ids: Set<Int>,
+    val ids: Set<Int>,
     /** `[256]`: the id of each byte alone, -1 where it has none. */
     private val byteIds: IntArray,
     private val merges: PairTable,

@@ -12,12 +12,8 @@ private const val TOOLS = "tools.json"
 private const val PROMPTS = "prompts.json"
 private const val NAMES = "names.json"
 private const val VOCABULARY = "vocabulary.safetensors"
-private const val BASE_KEY = "base_sha256"
 
 private val KV_TYPES = listOf("float32", "float16")
-
-/** Missing files of a kind that a sentence names; the others it counts. */
-private const val NAMED = 3
 
 /**
  * A bundle that was found whole, but for what belongs to single targets, which [openEngine] checks.
@@ -36,6 +32,12 @@ public class Bundle internal constructor(
 
     /** The file of [target] that an engine loads. */
     public fun model(target: Target): File = inside(folder, target.model)
+
+    /** Another of its files, by its path. Throws [BundleException] for one that the manifest does not list. */
+    public fun file(target: Target, path: String): File {
+        checkListed(folder, manifest, listOf(path), target.name)
+        return inside(folder, path)
+    }
 
     /** The tensors of an adapter's blob, mapped: pages come in as they are read. */
     public fun tensors(adapter: Adapter): Tensors = readBlob(inside(folder, adapter.file)).tensors
@@ -112,65 +114,6 @@ public fun readManifest(folder: File): Manifest {
     return manifest(value, file)
 }
 
-/** The files that [neededBy] needs, each of its size (and, with [hashes], its SHA-256). */
-private fun checkFiles(folder: File, manifest: Manifest, neededBy: String, hashes: Boolean) {
-    val needed = manifest.files.filter { it.neededBy == neededBy }
-    val missing = needed.filter { !inside(folder, it.path).isFile }
-    if (missing.isNotEmpty()) {
-        val more = if (missing.size > NAMED) " and ${missing.size - NAMED} more" else ""
-        throw BundleException(
-            "$folder: lacks ${missing.take(NAMED).joinToString { it.path }}$more (needed by " +
-                "$neededBy); copy the bundle again, or export it.",
-        )
-    }
-    for (entry in needed) {
-        val file = inside(folder, entry.path)
-        if (file.length() != entry.bytes) {
-            throw BundleException(
-                "$file: has ${file.length()} bytes where the manifest says ${entry.bytes}; copy or " +
-                    "export the bundle again.",
-            )
-        }
-        if (hashes && sha256(file) != entry.sha256) {
-            throw BundleException(
-                "$file: its content is not what the manifest says (SHA-256 differs); copy or export " +
-                    "the bundle again.",
-            )
-        }
-    }
-}
-
-/** Every file of [used] is among those that [neededBy] needs, so that it was checked. */
-private fun checkListed(folder: File, manifest: Manifest, used: List<String>, neededBy: String) {
-    val listed = manifest.files.filter { it.neededBy == neededBy }.map { it.path }.toSet()
-    val unlisted = used.firstOrNull { it !in listed } ?: return
-    throw BundleException(
-        "${File(folder, unlisted)}: used by the bundle but not listed in $MANIFEST as needed by " +
-            "'$neededBy', so that it cannot be checked; export the bundle again.",
-    )
-}
-
-/** The adapter's blob was trained on this base, and its tensors fit the base's slots. */
-private fun checkBlob(folder: File, manifest: Manifest, adapter: Adapter) {
-    val file = inside(folder, adapter.file)
-    val blob = readBlob(file)
-    val base = manifest.base.weightsSha256
-    val said = listOf(file to blob.metadata[BASE_KEY], File(folder, MANIFEST) to adapter.baseSha256)
-    for ((by, trainedOn) in said) {
-        if (trainedOn != base) {
-            throw BundleException(
-                "$by: adapter '${adapter.name}' was trained on base ${trainedOn?.take(12)}…, but this " +
-                    "bundle's base is ${base.take(12)}…; train the adapter on this base.",
-            )
-        }
-    }
-    try {
-        checkTensors(blob.tensors, manifest.slots, adapter.rank)
-    } catch (error: AdapterException) {
-        throw BundleException("$file: ${error.message}", error)
-    }
-}
-
 private fun readAssets(folder: File, manifest: Manifest): Assets {
     val toolsets = readToolsets(File(folder, TOOLS))
     val prompts = readPrompts(File(folder, PROMPTS))
@@ -210,10 +153,12 @@ private fun readAssets(folder: File, manifest: Manifest): Assets {
 private fun readVocabulary(folder: File, manifest: Manifest, tokenizer: Tokenizer): Vocabulary {
     val vocabulary = Vocabulary.read(File(folder, VOCABULARY))
     val most = manifest.base.vocabSize
-    if (vocabulary.size < tokenizer.size || (vocabulary.textIds.lastOrNull() ?: 0) >= most) {
+    val (least, largest) = tokenizer.range.first to tokenizer.range.last
+    val isKnown = least >= 0 && largest < most && (vocabulary.textIds.lastOrNull() ?: 0) < most
+    if (vocabulary.size < tokenizer.size || !isKnown) {
         throw BundleException(
             "${File(folder, VOCABULARY)}: has ${vocabulary.size} tokens where the tokenizer has " +
-                "${tokenizer.size} and the base $most; export the bundle again.",
+                "${tokenizer.size}, of ids from $least to $largest, and the base $most; export the bundle again.",
         )
     }
     return vocabulary

@@ -30,6 +30,18 @@ public fun Bundle.openEngine(
                 "1 to $longest tokens; ask for fewer.",
         )
     }
+    val context = contextLength ?: minOf(longest, CONTEXT_LIMIT)
+    checkCache(context)
     checkTarget(target)
-    return factory.open(this, target, contextLength ?: minOf(longest, CONTEXT_LIMIT), threads)
+    return factory.open(this, target, context, threads)
+}
+
+private fun Bundle.checkCache(tokens: Int) {
+    val base = manifest.base
+    val bytes = 2.0 * Float.SIZE_BYTES * base.layers * base.kvHeads * base.headDim * tokens
+    if (bytes <= Int.MAX_VALUE) return
+    throw BundleException(
+        "$folder: keys and values of $tokens tokens would take ${(bytes / (1 shl 20)).toLong()} MB; ask for a " +
+            "shorter contextLength or export the bundle again.",
+    )
 }

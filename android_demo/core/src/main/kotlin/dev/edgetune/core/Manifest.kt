@@ -7,6 +7,10 @@ import kotlinx.serialization.json.JsonPrimitive
 /** The version of `manifest.json` that is read here; an older or newer one is refused. */
 internal const val SCHEMA_VERSION: Int = 3
 
+/** No base has more: buffers are made by these numbers before a graph can contradict them. */
+private const val MOST_TOKENS = 1 shl 24
+private const val MOST_LAYERS = 1 shl 10
+
 /** `needed_by` of a file that every engine needs. */
 internal const val ANY: String = "any"
 
@@ -151,9 +155,9 @@ private fun Fields.base() = Base(
     ifThere("bits", ::int) ?: 4,
     ifThere("embedding_bits", ::int) ?: 4,
     ifThere("group_size", ::int) ?: 32,
-    size("vocab_size"),
+    size("vocab_size", MOST_TOKENS),
     size("hidden_size"),
-    size("layers"),
+    size("layers", MOST_LAYERS),
     size("attention_heads"),
     size("kv_heads"),
     size("head_dim"),
@@ -161,8 +165,8 @@ private fun Fields.base() = Base(
     ints("end_tokens"),
 )
 
-private fun Fields.size(key: String): Int =
-    int(key).also { require(it >= 1) { "'$key' is $it where 1 or more was expected" } }
+private fun Fields.size(key: String, most: Int = Int.MAX_VALUE): Int =
+    int(key).also { require(it in 1..most) { "'$key' is $it where 1 to $most was expected" } }
 
 private fun Fields.toolsetEntry() = ToolsetEntry(
     text("name"),

@@ -2,7 +2,6 @@ package dev.edgetune.core
 
 import java.io.File
 
-
 /** One turn of a conversation. */
 public sealed interface Turn {
     /** A turn of the user. */

@@ -27,6 +27,9 @@ internal class Tokenizer private constructor(
     /** How many ids there are, added tokens included. */
     val size: Int = bpe.size + added.count { it.id !in bpe }
 
+    /** The least and the largest of them. */
+    val range: IntRange = (added.map { it.id } + bpe.ids).let { (it.minOrNull() ?: 0)..(it.maxOrNull() ?: 0) }
+
     /** The token ids of [text]. */
     fun encode(text: String): IntArray {
         val ids = IntList(text.length / 2 + 8)

@@ -58,7 +58,10 @@ private fun Fields.trie(): NameTrie {
     } else {
         require(found == trie.names.sorted()) { "it leads to $found where its names are ${trie.names}" }
     }
+    val led = trie.branches.flatMap { branch -> branch.below.filter { it >= 0 } }.sorted()
+    require(led == (1 until trie.branches.size).toList()) { "it leads to the branches $led, each of which has one way" }
     trie.branches.forEachIndexed { index, branch ->
+        require(branch.ids.isNotEmpty()) { "branch $index leads nowhere" }
         for (place in branch.ids.indices) {
             if (branch.names[place] != null) continue
             val child = branch.below[place]

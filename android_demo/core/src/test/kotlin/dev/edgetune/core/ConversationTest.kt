@@ -74,7 +74,8 @@ class ConversationTest {
             null,
         )
         val base = Base("b", null, "llama", "0", 4, 4, 32, 4200, 8, 1, 1, 1, 8, 4096, listOf(2000))
-        val manifest = Manifest("0", "n", base, "", "", emptyList(), emptyList(), null, emptyList(), emptyList(), emptyList())
+        val manifest =
+            Manifest("0", "n", base, "", "", emptyList(), emptyList(), null, emptyList(), emptyList(), emptyList())
         return Bundle(folder.root, manifest, assets, false)
     }
 
@@ -88,7 +89,8 @@ class ConversationTest {
         assertEquals("x1}", answer.text)
         assertEquals(Because.REPLIED, answer.because)
         val turns = answer.turns
-        assertEquals(listOf(Turn.User("set it"), Turn.Called("clock.set", "{\"a\":2}"), Turn.Result("done")), turns.take(3))
+        val told = listOf(Turn.User("set it"), Turn.Called("clock.set", "{\"a\":2}"), Turn.Result("done"))
+        assertEquals(told, turns.take(3))
         assertEquals(Turn.Assistant("x1}"), turns.last())
     }
 

@@ -79,6 +79,25 @@ class DecodeTest {
     }
 
     @Test
+    fun `a grammar that ends before an object is whole is refused`() {
+        val engine = ScriptedEngine(10) { liking(10, 3 to 9f) }
+        val early = grammar { it["done"] = bools(*BooleanArray(9) { state -> state == 7 || state == 8 }) }
+        assertRefused<BundleException>("grammars") { decode(engine, early) }
+        val empty = grammar { it["done"] = bools(*BooleanArray(9) { state -> state == 1 }) }
+        assertRefused<BundleException>("grammars") { decode(engine, empty) }
+    }
+
+    @Test
+    fun `a grammar that forces what has no bytes ends within its budget`() {
+        val engine = ScriptedEngine(10) { liking(10, 3 to 9f) }
+        val idle = grammar {
+            it["forced_offsets"] = u32(0, 0, 1, 1, 1, 1, 1, 1, 2, 2)
+            it["forced_ids"] = u32(1, 0)
+        }
+        assertTrue(decode(engine, idle, maxTokens = 8).tokens.size <= 8)
+    }
+
+    @Test
     fun `a copied value goes on only as what was said goes on`() {
         val spans = Spans(listOf(Turn.User("a 12")), listOf("a"))
         assertTrue(spans.admits("{\"a\":".encodeToByteArray(), "\"1".encodeToByteArray()))

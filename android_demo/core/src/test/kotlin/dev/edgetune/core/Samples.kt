@@ -135,7 +135,10 @@ internal fun liking(size: Int, vararg liked: Pair<Int, Float>) =
     FloatArray(size).also { for ((id, logit) in liked) it[id] = logit }
 
 /** What [refused] throws is one sentence that has each of [words]. */
-internal inline fun <reified E : EdgetuneException> assertRefused(vararg words: String, crossinline refused: () -> Unit) {
+internal inline fun <reified E : EdgetuneException> assertRefused(
+    vararg words: String,
+    crossinline refused: () -> Unit,
+) {
     val error = assertThrows(E::class.java) { refused() }
     for (word in words) assertTrue("'${error.message}' lacks '$word'", word in error.message)
     assertTrue(error.message, error.message.endsWith(".") && '\n' !in error.message)

@@ -76,7 +76,8 @@ class TokenizerTest {
         val TEXTS = listOf(
             "", " ", "  two  spaces ", "tab\tline\n\r\n\u000b\u0085", "I'll we'VE 'S don\u2019t 'ſ",
             "0123 1,234.5 ٣٤٥ ¾ Ⅷ", "a".repeat(90), "q\u0303 e\u0301 ǆ ß İ", "日本語、中文。한국어", "עברית العربية हिन्दी",
-            "👍🏽 👩\u200d👩\u200d👧 🇳🇴", "zero\u200bwidth\u00a0x\ufeff", "\u0000\u0001\u007f", "<|im_start|>user\n<|im_end|>x",
+            "👍🏽 👩\u200d👩\u200d👧 🇳🇴", "zero\u200bwidth\u00a0x\ufeff", "\u0000\u0001\u007f",
+            "<|im_start|>user\n<|im_end|>x",
             "<tool_call>\n{\"name\": \"x\"}</tool_call>", "<tool_call", "x <|im_end|> y",
         )
     }

@@ -16,7 +16,7 @@ internal class Cache(
     private val heads: Int,
     val contextLength: Int,
     private val headDim: Int,
-    kvType: String,
+    private val kvType: String,
 ) {
     val type: OnnxJavaType = if (kvType == "float16") OnnxJavaType.FLOAT16 else OnnxJavaType.FLOAT
     private val shape =
@@ -41,6 +41,23 @@ internal class Cache(
         } else {
             OnnxTensor.createTensor(environment, buffer, shape, type)
         }
+
+    /** One of the same layers and heads for [tokens] tokens. */
+    fun ofLength(tokens: Int): Cache = Cache(layers, heads, tokens, headDim, kvType)
+
+    /** Puts the first [tokens] of [from] to the positions from [position] on. */
+    fun append(from: Cache, tokens: Int, position: Int) {
+        for ((name, buffer) in buffers) {
+            val (source, target) = from.buffers.getValue(name).duplicate() to buffer.duplicate()
+            for (head in 0 until heads) {
+                val (begin, place) = head * from.headBytes to head * headBytes + position * tokenBytes
+                source.limit(begin + tokens * tokenBytes).position(begin)
+                target.position(place)
+                target.put(source)
+                source.clear()
+            }
+        }
+    }
 
     /** What the first [tokens] positions hold. */
     class Copy(val tokens: Int, val content: ByteBuffer) : Snapshot

@@ -5,7 +5,6 @@ import ai.onnxruntime.OnnxTensorLike
 import ai.onnxruntime.OrtEnvironment
 import ai.onnxruntime.OrtException
 import ai.onnxruntime.OrtLoraAdapter
-import ai.onnxruntime.OrtLoggingLevel
 import ai.onnxruntime.OrtSession
 import ai.onnxruntime.TensorInfo
 import dev.edgetune.core.AdapterException
@@ -21,8 +20,6 @@ import dev.edgetune.core.Target
 import dev.edgetune.core.Tensors
 import dev.edgetune.core.checkTensors
 import java.io.File
-import java.nio.ByteBuffer
-import java.nio.ByteOrder
 import java.nio.FloatBuffer
 import java.nio.LongBuffer
 
@@ -60,7 +57,7 @@ internal class OnnxEngine(
         private set
 
     private val environment = OrtEnvironment.getEnvironment()
-    private val session = load(threads)
+    private val session = openSession(model, threads)
     private val logits = direct(vocabSize * Float.SIZE_BYTES).asFloatBuffer()
     private val ids = direct(contextLength * Long.SIZE_BYTES).asLongBuffer()
     private val mask = direct(contextLength * Long.SIZE_BYTES).asLongBuffer().also { ones(it) }
@@ -77,25 +74,9 @@ internal class OnnxEngine(
             bind()
         } catch (error: Exception) {
             close()
-            throw if (error is OrtException) unloadable(error) else error
+            throw if (error is OrtException) unloadable(model, error) else error
         }
     }
-
-    private fun load(threads: Int?): OrtSession = OrtSession.SessionOptions().use { options ->
-        // Without it, each slot that is left out is a warning at every session.
-        options.setSessionLogLevel(OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR)
-        if (threads != null) options.setIntraOpNumThreads(threads)
-        try {
-            environment.createSession(model.path, options)
-        } catch (error: OrtException) {
-            throw unloadable(error)
-        }
-    }
-
-    private fun unloadable(error: OrtException) = BundleException(
-        "$model: ONNX Runtime cannot load it (${error.message}); export the bundle again.",
-        error,
-    )
 
     private fun bind() {
         for ((name, buffer) in cache.buffers) {
@@ -109,6 +90,12 @@ internal class OnnxEngine(
             val tensor = cache.tensor(environment, buffer)
             inputs["past_key_values.$name"] = tensor
             outputs["present.$name"] = tensor
+        }
+        val told = (session.outputInfo["logits"]?.info as? TensorInfo)?.shape?.lastOrNull()
+        if (told == null || (told >= 0 && told != vocabSize.toLong())) {
+            throw BundleException(
+                "$model: gives logits of $told tokens where the base has $vocabSize; export the bundle again.",
+            )
         }
         val shape = longArrayOf(1, 1, vocabSize.toLong())
         outputs["logits"] = OnnxTensor.createTensor(environment, logits, shape)
@@ -149,11 +136,7 @@ internal class OnnxEngine(
                 }
             }
         } catch (error: OrtException) {
-            throw BundleException(
-                "$model: ONNX Runtime fails at ${ids.size} tokens from position $position on " +
-                    "(${error.message}); export the bundle again.",
-                error,
-            )
+            throw failed(model, ids.size, position, error)
         }
         position = total
         return logits
@@ -212,10 +195,6 @@ internal class OnnxEngine(
         }
     }
 }
-
-/** [bytes] of native memory, all zero. */
-internal fun direct(bytes: Int): ByteBuffer =
-    ByteBuffer.allocateDirect(bytes).order(ByteOrder.nativeOrder())
 
 private fun ones(numbers: LongBuffer) {
     for (place in 0 until numbers.capacity()) numbers.put(place, 1)

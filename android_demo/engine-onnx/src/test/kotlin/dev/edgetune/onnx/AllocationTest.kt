@@ -14,7 +14,8 @@ import org.junit.Test
 /** After the first call of a run, a step takes nothing that grows with the vocabulary or a blob. */
 class AllocationTest {
     private val threads = ManagementFactory.getThreadMXBean() as ThreadMXBean
-    private val direct = ManagementFactory.getPlatformMXBeans(BufferPoolMXBean::class.java).first { it.name == "direct" }
+    private val direct =
+        ManagementFactory.getPlatformMXBeans(BufferPoolMXBean::class.java).first { it.name == "direct" }
 
     @Test
     fun `a warm step allocates no array of the vocabulary's size and no buffer of a blob's`() {

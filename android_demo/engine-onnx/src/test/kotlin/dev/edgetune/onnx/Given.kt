@@ -13,6 +13,9 @@ internal fun givenFolder(): File = given("edgetune.bundle")
 /** The folder of vectors that `-Dedgetune.vectors` names. */
 internal fun givenVectors(): File = given("edgetune.vectors")
 
+/** The folder that `-Dedgetune.uncompiled` names, as `uncompiled.py` writes it. */
+internal fun givenUncompiled(): File = given("edgetune.uncompiled")
+
 private fun given(property: String): File {
     val name = System.getProperty(property)
     assumeTrue("-D$property is not given", name != null)

@@ -160,6 +160,29 @@ class HostileBundleTest {
     }
 
     @Test
+    fun `a graph that gives other logits than the base has is refused`() {
+        val size = givenBundle.manifest.base.vocabSize
+        manifest { it.replace("\"vocab_size\": $size", "\"vocab_size\": ${size + 1000}") }
+        refused("model.onnx", "logits", "${size + 1000}")
+    }
+
+    @Test
+    fun `sizes that no base has make no buffer`() {
+        for (key in listOf("vocab_size", "layers", "kv_heads", "head_dim")) {
+            manifest { it.replaceFirst(Regex("\"$key\": \\d+"), "\"$key\": 2000000000") }
+            refused(if (key in setOf("vocab_size", "layers")) key else "MB")
+            File(givenFolder(), "manifest.json").copyTo(File(folder, "manifest.json"), overwrite = true)
+        }
+    }
+
+    @Test
+    fun `a blob whose header says 2^62 bytes is refused`() {
+        val blob = givenBundle.manifest.adapters.first().file
+        resigned(blob) { whole -> whole.copyOf().also { it[7] = 0x40 } }
+        refused(File(blob).name, "header")
+    }
+
+    @Test
     fun `an adapter of another base is refused`() {
         val base = givenBundle.manifest.base.weightsSha256
         manifest { it.replaceFirst(base, "0".repeat(64)) }
@@ -181,7 +204,9 @@ class HostileBundleTest {
             val entry = files[random.nextInt(files.size)]
             resigned(entry.path) { whole ->
                 whole.copyOf().also { bytes ->
-                    repeat(random.nextInt(1, 4)) { bytes[random.nextInt(minOf(bytes.size, 4096))] = random.nextInt().toByte() }
+                    repeat(random.nextInt(1, 4)) {
+                        bytes[random.nextInt(minOf(bytes.size, 4096))] = random.nextInt().toByte()
+                    }
                 }
             }
             try {

@@ -80,7 +80,8 @@ class OnnxEngineTest {
     @Test
     fun `tensors that do not fit are refused by name`() = withEngine { engine ->
         val name = firstBlob().keys.first()
-        val error = assertThrows(AdapterException::class.java) { engine.prepare(mapOf(name to firstBlob().getValue(name))) }
+        val half = mapOf(name to firstBlob().getValue(name))
+        val error = assertThrows(AdapterException::class.java) { engine.prepare(half) }
         assertEquals(true, name in error.message)
     }
 }

@@ -33,7 +33,8 @@ class IntakeTest {
 
     @Before
     fun shelve() {
-        shelf = Shelf(File(temporary.root, "bundles"), File(temporary.root, "incoming"), File(temporary.root, "held.sha256"))
+        val (bundles, incoming, held) = listOf("bundles", "incoming", "held.sha256").map { File(temporary.root, it) }
+        shelf = Shelf(bundles, incoming, held)
         from = File(temporary.root, "pushed")
     }
 
@@ -54,7 +55,9 @@ class IntakeTest {
     private fun zipped(name: String = "phone.zip", prefix: String = "", more: ZipOutputStream.() -> Unit = {}): File {
         val file = File(temporary.root, name)
         ZipOutputStream(file.outputStream()).use { zip ->
-            for (each in from.walk().filter { it.isFile }) zip.add(prefix + each.relativeTo(from).path, each.readBytes())
+            for (each in from.walk().filter { it.isFile }) {
+                zip.add(prefix + each.relativeTo(from).path, each.readBytes())
+            }
             zip.more()
         }
         return file
@@ -169,7 +172,8 @@ class IntakeTest {
 
     @Test
     fun `names that lead out are refused and nothing is written there`() {
-        for (path in listOf("../out", "/tmp/out", "a/../../out", "a\\..\\out", "./a", "a//b", "a\u0000b", "x".repeat(600))) {
+        val leading = listOf("../out", "/tmp/out", "a/../../out", "a\\..\\out", "./a", "a//b", "a\u0000b")
+        for (path in leading + "x".repeat(600)) {
             from.deleteRecursively()
             writeBundle(from, "phone", bundleFiles(), listed = { it.put(entry(path, 3, "0")) })
             refused("leads out of the bundle")
@@ -234,7 +238,9 @@ class IntakeTest {
         }
         var most = 0L
         val source = ZipSource(zip, "bomb.zip")
-        assertThrows(BundleException::class.java) { source.use { intake().take(it) { done, _ -> most = maxOf(most, done) } } }
+        assertThrows(BundleException::class.java) {
+            source.use { intake().take(it) { done, _ -> most = maxOf(most, done) } }
+        }
         assertTrue("$most bytes were written", most < 1 shl 20)
     }
 

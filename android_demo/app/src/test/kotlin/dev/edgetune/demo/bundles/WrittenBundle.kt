@@ -54,9 +54,8 @@ private fun tools(): JSONObject {
 
 private fun manifest(name: String, models: List<String>, files: JSONArray): JSONObject {
     val base = JSONObject().put("name", "nano").put("family", "llama").put("weights_sha256", "0")
-    for (size in listOf("vocab_size", "hidden_size", "layers", "attention_heads", "kv_heads", "head_dim", "context_length")) {
-        base.put(size, 8)
-    }
+    val heads = listOf("attention_heads", "kv_heads", "head_dim")
+    for (size in heads + listOf("vocab_size", "hidden_size", "layers", "context_length")) base.put(size, 8)
     base.put("end_tokens", JSONArray(listOf(0)))
     val toolset = JSONObject().put("name", "phone_actions").put("description", "").put("tools_sha256", "0")
         .put("arguments", JSONObject()).put("grammars", JSONObject())
