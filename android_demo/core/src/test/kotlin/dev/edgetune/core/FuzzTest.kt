@@ -116,7 +116,7 @@ class FuzzTest {
     ) { Tokenizer.read(it).encode("abab <x> ba é") }
 
     private companion object {
-        const val ROUNDS = 500
+        const val ROUNDS = 300
 
         const val MANIFEST_TEXT =
             """{"schema_version":3,"edgetune":"0","name":"n","base":{"name":"b","revision":null,"family":"llama",""" +
