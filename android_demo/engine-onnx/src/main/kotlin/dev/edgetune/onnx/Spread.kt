@@ -1,6 +1,7 @@
 package dev.edgetune.onnx
 
 import dev.edgetune.core.Tensor
+import dev.edgetune.core.widened
 import java.nio.FloatBuffer
 
 /** Writes the rows of a matrix into one whose rows have [width] numbers, the rest of which stays as it is. */

@@ -41,7 +41,7 @@ class HostileImportTest {
     }
 
     private fun takeIn(source: Source = ZipSource(zip, "phone.zip"), check: (File) -> Unit = {}): String =
-        source.use { Intake(shelf, "onnx", check, { 1L shl 40 }).take(it) { _, _ -> } }
+        source.use { Intake(shelf, listOf("onnx"), check, { 1L shl 40 }).take(it) { _, _ -> } }
 
     private fun refused(vararg words: String, takeIn: () -> Unit) {
         val error = assertThrows(EdgetuneException::class.java) { takeIn() }
