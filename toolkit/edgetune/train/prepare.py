@@ -1,19 +1,14 @@
 """What a run starts from, put into its directory: quantized base, tools, records.
 
 A run holds all that it was made of, so that it can be exported when the sources are gone. What is
-already there is used again if it came from the same recipe and the same data, and refused if not.
-The base, its template and the tools are looked at whole before anything is written. Nothing is
-trained here.
+there already is `reopen`'s. The base, its template and the tools are looked at whole before anything
+is written. Nothing is trained here.
 """
 
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
-
-from pydantic import ValidationError
 
 from edgetune.bases.fetch import embedded_base, open_name
 from edgetune.bases.table import EMBEDDED, KNOWN
@@ -26,7 +21,8 @@ from edgetune.train.records import (
     require_records,
     write_records,
 )
-from edgetune.train.start import STARTS, Start, check_starts, find_starts, keep_starts
+from edgetune.train.reopen import clear, reopen
+from edgetune.train.start import Start, check_starts, find_starts, keep_starts
 from edgetune_export.grammar.arguments import narrowing
 from edgetune_export.lowering.requirements import Described
 from edgetune_export.lowering.targets import refusals
@@ -34,26 +30,13 @@ from edgetune_export.progress import console
 from edgetune_export.prompts.invocation import invocation_tokens
 from edgetune_export.prompts.prefixes import reply_prefix, router_prompts, toolset_prompts
 from edgetune_export.run import WEIGHTS
-from edgetune_export.run_record import (
-    RUN,
-    BaseRecord,
-    RunRecord,
-    read_run_record,
-    write_run_record,
-)
+from edgetune_export.run_record import BaseRecord, RunRecord, write_run_record
 from edgetune_export.weights.base import Base, load_base, open_source
 from edgetune_export.weights.checkpoint import Checkpoint, is_gguf
 from edgetune_runtime.calls import Toolset
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import sha256_file, write_json
 from edgetune_runtime.toolsets import dump_toolsets, toolset_sha256
-
-_WRITTEN = (RUN, "tools.json", "base", "data", STARTS)
-"""What a run consists of before anything is trained."""
-
-
-class OtherRun(InputError):
-    """The output holds a run of another recipe, of other data or of another base."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +70,7 @@ def prepare(config: TrainConfig, output: Path) -> Prepared:
     sources = _sources(config, toolsets, base_source)
     for name, start in starts.items():
         sources[f"start.{name}"] = sha256_file(start.directory / WEIGHTS)
-    found = _reopen(output, config, sources, [Path(base_source), *_paths(config)])
+    found = reopen(output, config, sources, [Path(base_source), *_paths(config)])
     started = found == "started"
     base_directory = output / "base"
     made = found != "stale" and (base_directory / "base.json").is_file()
@@ -100,7 +83,7 @@ def prepare(config: TrainConfig, output: Path) -> Prepared:
     check_starts(starts, opened, config.base.model)
     _check_prompts(config, opened, toolsets)
     if found == "stale":
-        _clear(output)
+        clear(output)
     if not started:
         begun = RunRecord(
             edgetune=version("edgetune"),
@@ -206,70 +189,6 @@ def _check_prompts(
     reply_prefix(template)
     if activated:
         invocation_tokens(template, config.adapter.invocation)
-
-
-def _reopen(
-    output: Path, config: TrainConfig, sources: Mapping[str, str], paths: Sequence[Path]
-) -> Literal["new", "begun", "stale", "started"]:
-    """What `output` holds of this run: nothing, its beginning, that of another, or all it starts
-    from. Raises InputError for something else, or another's run.
-
-    `paths` are those that the recipe names.
-    """
-    if not output.exists() or (output.is_dir() and not any(output.iterdir())):
-        return "new"
-    if not (output / RUN).is_file():
-        raise InputError(
-            f"{output}: exists and is no training run (it has no {RUN}); choose another "
-            "--output or remove it."
-        )
-    found = read_run_record(output)
-    for what, ours, theirs in (
-        ("recipe", config.model_dump(mode="json"), _with_defaults(found.config)),
-        ("data", dict(sources), found.sources),
-    ):
-        if ours != theirs and not found.adapters and not (output / "state").exists():
-            # It stopped before anything was trained, over a mistake in a record for instance.
-            for path in paths:
-                if path.resolve().is_relative_to(output.resolve()):
-                    raise InputError(
-                        f"{path}: lies in {output}, which holds the beginning of a run of another "
-                        f"{what} and would be made anew; move it, or choose another --output."
-                    )
-            return "stale"
-        if ours != theirs:
-            raise OtherRun(
-                f"{output}: holds a run of another {what} ({_difference(ours, theirs)}); choose "
-                "another --output, or remove it to train afresh."
-            )
-    return "begun" if found.base is None else "started"
-
-
-def _clear(output: Path) -> None:
-    """Remove what a run of another recipe began with."""
-    for name in _WRITTEN:
-        if (output / name).is_dir():
-            shutil.rmtree(output / name)
-        else:
-            (output / name).unlink(missing_ok=True)
-
-
-def _with_defaults(recipe: Any) -> Any:
-    """A run's recipe with the keys that edgetune has got since, as they are by default."""
-    try:
-        return TrainConfig.model_validate(recipe).model_dump(mode="json")
-    except ValidationError:
-        return recipe
-
-
-def _difference(ours: Any, theirs: Any, place: str = "") -> str:
-    """The first place where two JSON values differ."""
-    if isinstance(ours, dict) and isinstance(theirs, dict):
-        for key in [*ours, *(key for key in theirs if key not in ours)]:
-            if ours.get(key) != theirs.get(key):
-                inner = f"{place}.{key}" if place else key
-                return _difference(ours.get(key), theirs.get(key), inner)
-    return f"'{place}' is {theirs!r:.80} there and {ours!r:.80} here"
 
 
 def _toolsets(config: TrainConfig) -> list[Toolset]:

@@ -25,7 +25,7 @@ from edgetune.evaluate.report import is_report, write_report
 from edgetune.evaluate.system import open_system
 from edgetune.evaluate.table import result_view, systems_view
 from edgetune.recipes import find_recipe, list_recipes
-from edgetune.train.prepare import OtherRun
+from edgetune.train.reopen import OtherRun
 from edgetune.train.run import train
 from edgetune_export.bundle import write_bundle
 from edgetune_export.progress import console
