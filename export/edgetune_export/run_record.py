@@ -7,7 +7,7 @@ the recipe in it means is training's; the run's other files are `run`'s.
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -59,13 +59,16 @@ class AdapterRecord(_Kept):
     steps: int
     selection_temperature: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """What was fitted on the dev records; left out until then, and of one that selects nothing."""
+    origin: Literal["kept", "continued"] | None = None
+    """What it is of the run that this one grew from (`RunRecord.grown_from`): the same, or trained
+    on from there; left out where it is trained anew."""
     start_base_sha256: str | None = None
     """The base that its initial weights were trained on; left out where they are random."""
 
     @model_serializer(mode="wrap")
     def _written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         written: dict[str, Any] = write(self)
-        for key in ("selection_temperature", "start_base_sha256"):
+        for key in ("selection_temperature", "origin", "start_base_sha256"):
             if written[key] is None:
                 del written[key]
         return written
@@ -78,8 +81,10 @@ class RunRecord(_Kept):
     """Version of edgetune that began the run."""
     config: dict[str, Any]
     """The resolved recipe."""
+    grown_from: str | None = None
+    """The run that it grew from, where that was; left out where it was made of nothing."""
     sources: dict[str, str] = {}
-    """Hashes of tools, records and base that it was made of."""
+    """Hashes of tools, records, base and earlier run that it was made of."""
     base: BaseRecord | None
     """None until all is there that training starts from."""
     copied: _CopiedByTool | dict[str, _CopiedByTool] = {}
@@ -87,6 +92,13 @@ class RunRecord(_Kept):
     in runs that are older than several toolsets."""
     adapters: tuple[AdapterRecord, ...]
     complete: bool
+
+    @model_serializer(mode="wrap")
+    def _written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = write(self)
+        if self.grown_from is None:
+            del written["grown_from"]
+        return written
 
     def copied_by_toolset(
         self, toolsets: Collection[str]

@@ -22,17 +22,26 @@ def train(
             help="Where to write; by default runs/NAME.",
         ),
     ] = None,
+    grown_from: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="RUN",
+            help="Keep the adapters of this run whose examples are the same; train what is new.",
+        ),
+    ] = None,
     json_target: JsonOption = None,
     force: ForceOption = False,
 ) -> None:
     """Train the adapters of a recipe; run the same command again to resume.
 
     Example: `edgetune train configs/nano/phone_actions.yaml --output runs/phone_actions`
+    With a tool more: `edgetune train mine.yaml --from runs/mine --output runs/mine-2`
     """
     from edgetune.config import read_config
     from edgetune.train.run import train as train_run
 
-    summary = train_run(read_config(config), output or Path("runs") / config.stem)
+    summary = train_run(read_config(config), output or Path("runs") / config.stem, grown_from)
     result = summary.as_json()
     give(result, json_target, lambda: show(result, stdout))
 
@@ -41,6 +50,8 @@ def show(result: dict[str, Any], console: Console) -> None:
     """Print what was trained."""
     from rich.markup import escape
     from rich.table import Table
+
+    from edgetune.train.summary import is_kept
 
     table = Table(title=escape(result["output"]), title_justify="left")
     table.add_column("adapter", overflow="fold")
@@ -51,7 +62,7 @@ def show(result: dict[str, Any], console: Console) -> None:
             name,
             str(adapter["examples"]),
             str(adapter["steps"]),
-            f"{adapter['seconds'] / 60:.1f}",
+            "kept" if is_kept(adapter) else f"{adapter['seconds'] / 60:.1f}",
             f"{adapter['dev']['loss']:.4f}" if adapter.get("dev") else "-",
             f"{adapter['dev']['exact_match']:.3f}" if adapter.get("dev") else "-",
         )

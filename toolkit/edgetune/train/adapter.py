@@ -69,6 +69,8 @@ class Job:
     """Ids from which on an activated LoRA acts; none for a plain one, which acts everywhere."""
     start_base_sha256: str | None = None
     """The base that its initial weights, in the run's `start/`, were trained on; None: random."""
+    continued: bool = False
+    """Whether it goes on from an earlier run's adapter, in fewer steps (`grow`)."""
 
     @property
     def tokens(self) -> int:

@@ -6,7 +6,7 @@ expects it. Nothing here knows of batches, adapters' weights or files.
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,8 @@ class Tokens:
     """`[tokens]`, cut after the last one that carries loss: what follows teaches nothing."""
     loss: NDArray[np.bool_]
     """`[tokens]`, true where the model learns to write this token."""
+    name: str = ""
+    """What is called: a tool, or of a router's example a toolset."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,8 @@ def adapters_data(
             found = tokenize(encode, pieces, prefix, toolset, shown, role)
             for place, index in enumerate(mine):
                 if others and index in others:
-                    found[place] = _masked(encode, pieces, others[index], tool, role)
+                    other = _masked(encode, pieces, others[index], tool, role)
+                    found[place] = replace(other, name=found[place].name)
             return found
 
         full_name = f"{toolset.name}.{name}"
@@ -176,10 +179,10 @@ def tokenize(
             ]
         )
     tokens = []
-    for (ids, offsets), wanted in zip(encode(texts), spans, strict=True):
+    for example, (ids, offsets), wanted in zip(examples, encode(texts), spans, strict=True):
         loss = token_mask(offsets, wanted)
         length = int(np.flatnonzero(loss)[-1]) + 1
-        tokens.append(Tokens(ids[:length], loss[:length]))
+        tokens.append(Tokens(ids[:length], loss[:length], example.call.tool))
     return tokens
 
 

@@ -34,7 +34,7 @@ def plan_jobs(
             )
         settings = config.train if data.is_common else config.train_of(data.role, data.tool)
         lengths = [len(example.ids) for example in data.train]
-        size = BatchSize(settings.batch_size or DEFAULT_BATCH_SIZE, settings.batch_tokens)
+        size = batch_size(settings)
         if data.role == "monolithic":
             others = [job for job in jobs if job.data.toolset == data.toolset]
             drawn = sum(len(step) for job in others for step in job.plan)
@@ -49,6 +49,11 @@ def plan_jobs(
         start = (starts or {}).get(data.name)
         jobs.append(Job(data, config.adapter_of(data.role), settings, plan, invocation, start))
     return jobs
+
+
+def batch_size(settings: TrainSettings) -> BatchSize:
+    """The limit of a step."""
+    return BatchSize(settings.batch_size or DEFAULT_BATCH_SIZE, settings.batch_tokens)
 
 
 def _examples(settings: TrainSettings, lengths: Sequence[int]) -> int:

@@ -1,8 +1,8 @@
 """What a run starts from, put into its directory: quantized base, tools, records.
 
 A run holds all that it was made of, so that it can be exported when the sources are gone. What is
-there already is `reopen`'s. The base, its template and the tools are looked at whole before anything
-is written. Nothing is trained here.
+there already is `reopen`'s. The base, its template and the tools are looked at whole before
+anything is written. Nothing is trained here.
 """
 
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ from edgetune.bases.table import EMBEDDED, KNOWN
 from edgetune.config import ROLES, TrainConfig
 from edgetune.data.copied import copied_parameters
 from edgetune.tools.reader import BUILT_IN, read_tools
+from edgetune.train.earlier import Earlier, base_of, open_earlier
 from edgetune.train.records import (
     ToolsetRecords,
     read_run_records,
@@ -49,13 +50,15 @@ class Prepared:
     """In the order of the recipe."""
     starts: dict[str, Start]
     """By name, what adapters start from, of those that do not start anew."""
+    earlier: Earlier | None = None
+    """The run that this one grows from."""
 
 
-def prepare(config: TrainConfig, output: Path) -> Prepared:
-    """Make or reopen the run at `output`.
+def prepare(config: TrainConfig, output: Path, grown_from: Path | None = None) -> Prepared:
+    """Make or reopen the run at `output`, which grows from the one at `grown_from`.
 
     Raises InputError where `output` is something else or another recipe's run, and whatever is
-    wrong with base, tools or records.
+    wrong with base, tools, records or the earlier run.
     """
     toolsets = _toolsets(config)
     _check_tools(config, toolsets)
@@ -70,6 +73,9 @@ def prepare(config: TrainConfig, output: Path) -> Prepared:
     sources = _sources(config, toolsets, base_source)
     for name, start in starts.items():
         sources[f"start.{name}"] = sha256_file(start.directory / WEIGHTS)
+    earlier = None if grown_from is None else open_earlier(grown_from, config, toolsets, output)
+    if earlier is not None:
+        sources["from"] = earlier.sha256
     found = reopen(output, config, sources, [Path(base_source), *_paths(config)])
     started = found == "started"
     base_directory = output / "base"
@@ -78,6 +84,8 @@ def prepare(config: TrainConfig, output: Path) -> Prepared:
         opened: Base | Checkpoint = load_base(base_directory)
     else:
         opened = open_source(*open_name(base_source, config.base.revision))
+        if earlier is not None:
+            opened = base_of(earlier, opened, config)
     _check_targets(opened)
     _check_layers(config, opened)
     check_starts(starts, opened, config.base.model)
@@ -88,6 +96,7 @@ def prepare(config: TrainConfig, output: Path) -> Prepared:
         begun = RunRecord(
             edgetune=version("edgetune"),
             config=config.model_dump(mode="json"),
+            grown_from=None if earlier is None else str(earlier.path.absolute()),
             sources=sources,
             base=None,
             adapters=(),
@@ -96,7 +105,7 @@ def prepare(config: TrainConfig, output: Path) -> Prepared:
         require_records(config, toolsets)
         write_run_record(output, begun)
         write_json(output / "tools.json", dump_toolsets(toolsets))
-        write_records(config, toolsets, output)
+        write_records(config, toolsets, output, earlier)
         keep_starts(starts, output)
     records = read_run_records(config, toolsets, output)
 
@@ -110,7 +119,7 @@ def prepare(config: TrainConfig, output: Path) -> Prepared:
             method=config.base.quantization,
             embedding_bits=config.base.embedding_bits,
         )
-    prepared = Prepared(output, base, records, starts)
+    prepared = Prepared(output, base, records, starts, earlier)
     if not started:
         # Written last: a run with a base in its run.json has all that it starts from.
         about = BaseRecord(

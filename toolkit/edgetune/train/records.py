@@ -14,11 +14,13 @@ from pathlib import Path
 from edgetune.config import TrainConfig
 from edgetune.data.foreign import without_subjects_of
 from edgetune.data.generate import generator_of
+from edgetune.data.grown import Source, grown_records
 from edgetune.data.negatives import missing_negatives, unserved_records
 from edgetune.data.phone_values import SPLITS
 from edgetune.data.records import Example, Record, read_records, write_jsonl
 from edgetune.data.swap import swapped_examples
 from edgetune.settings import DataSettings, GenerateSettings
+from edgetune.train.earlier import Earlier
 from edgetune_export.run import data_directory
 from edgetune_runtime.calls import Toolset
 from edgetune_runtime.prompt import User
@@ -42,15 +44,21 @@ class ToolsetRecords:
     """Generated requests that no tool serves."""
 
 
-def write_records(config: TrainConfig, toolsets: Sequence[Toolset], output: Path) -> None:
-    """Copy or generate the records of each toolset into the run at `output`."""
+def write_records(
+    config: TrainConfig, toolsets: Sequence[Toolset], output: Path, earlier: Earlier | None = None
+) -> None:
+    """Copy or generate the records of each toolset into the run at `output`.
+
+    Where the run grows from an `earlier` one and asks for the same records to be generated, tools
+    that are as they were keep those that they have there.
+    """
     for index, toolset in enumerate(toolsets):
         directory = _directory(output, toolset, toolsets)
         directory.mkdir(parents=True, exist_ok=True)
         data = config.listed[index].data
         others = [other for other in toolsets if other is not toolset]
         if data.generate is not None:
-            _generate(data.generate, toolset, others, directory)
+            _generate(data.generate, toolset, others, directory, earlier)
         else:
             for split in ("train", "dev"):
                 given = getattr(data, split)
@@ -116,13 +124,21 @@ def _few(records: Sequence[Record], most: int, seed: int) -> list[Record]:
 
 
 def _generate(
-    settings: GenerateSettings, toolset: Toolset, others: Sequence[Toolset], directory: Path
+    settings: GenerateSettings,
+    toolset: Toolset,
+    others: Sequence[Toolset],
+    directory: Path,
+    earlier: Earlier | None,
 ) -> None:
     generate = generator_of(toolset, settings.trajectories)
+    before = earlier.generated(toolset.name, settings) if earlier else None
     for split in SPLITS:
         count = getattr(settings, split)
         if count:
-            records = generate(count, settings.seed, split)
+            records: Sequence[Source] = generate(count, settings.seed, split)
+            if earlier is not None and before is not None:
+                had = [record.source for record in earlier.records(toolset.name, split)]
+                records = grown_records(before, had, toolset, records)
             write_jsonl(directory / f"{split}.jsonl", without_subjects_of(others, records))
 
 

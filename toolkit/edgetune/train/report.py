@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from edgetune.config import TrainConfig
-from edgetune.train.summary import RunSummary
+from edgetune.train.summary import RunSummary, is_kept
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 70em; margin: 2em auto; padding: 0 1em;
@@ -43,7 +43,7 @@ def report_html(summary: RunSummary, config: TrainConfig, curves: bytes) -> str:
 <body><h1>{title}</h1>
 <p>Base <b>{html.escape(summary.base)}</b>, weights <code>{summary.weights_sha256[:16]}</code>;
 {len(summary.adapters)} adapters in {summary.seconds / 60:.1f} minutes on {summary.device}, matrix
-products in {summary.precision}.</p>
+products in {summary.precision}.{_grown(summary)}</p>
 {_table(_HEAD, rows)}
 <p>Dev figures are under teacher forcing: each token is predicted from the right ones before it.
 Exact match is the share of examples without one wrong token. How well whole calls come out is what
@@ -93,6 +93,13 @@ A LoRA that {_PLAIN[metrics["role"]]}. It belongs to the base `{base}` of this r
 """
 
 
+def _grown(summary: RunSummary) -> str:
+    if summary.grown_from is None:
+        return ""
+    kept = sum(map(is_kept, summary.adapters.values()))
+    return f" {kept} of them are those of {html.escape(summary.grown_from)}, as they were."
+
+
 def _row(name: str, adapter: Mapping[str, Any]) -> list[str]:
     dev = adapter["dev"] or {}
     return [
@@ -101,7 +108,7 @@ def _row(name: str, adapter: Mapping[str, Any]) -> list[str]:
         str(adapter["examples_seen"]),
         str(adapter["dropped"]),
         str(adapter["steps"]),
-        f"{adapter['seconds'] / 60:.1f}",
+        "kept" if is_kept(adapter) else f"{adapter['seconds'] / 60:.1f}",
         f"{adapter['tokens_per_s']:.0f}",
         f"{adapter['train_loss']:.4f}",
         str(dev.get("examples", "-")),

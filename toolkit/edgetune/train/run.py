@@ -9,7 +9,6 @@ The same command on the same folder goes on where it stopped. How an adapter is 
 `task`'s, in which order and where the engine's; what a run starts from is `prepare`'s.
 """
 
-import json
 import os
 import shutil
 import threading
@@ -28,7 +27,9 @@ from edgetune.settings import MachineSettings
 from edgetune.train.adapter import Job
 from edgetune.train.compiled import pays
 from edgetune.train.curves import draw_curves
+from edgetune.train.done import add_adapter, entry_of, finished, read_metrics
 from edgetune.train.examples import AdapterData, adapters_data
+from edgetune.train.grow import grow
 from edgetune.train.hard import HardTail
 from edgetune.train.interrupt import Interrupted, ctrl_c
 from edgetune.train.jobs import plan_jobs
@@ -43,10 +44,9 @@ from edgetune.train.temperature import calibrate
 from edgetune_export.progress import clock_text, console
 from edgetune_export.prompts.invocation import invocation_tokens
 from edgetune_export.prompts.prefixes import router_prompts, toolset_prompts
-from edgetune_export.run_record import AdapterRecord, read_run_record, write_run_record
+from edgetune_export.run_record import read_run_record, write_run_record
 from edgetune_export.weights.base import Base
 from edgetune_runtime.engines import check_threads
-from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import write_bytes, write_json
 
 
@@ -57,28 +57,35 @@ class TrainingStopped(SystemExit):
         super().__init__(130)
 
 
-def train(config: TrainConfig, output: Path) -> RunSummary:
+def train(config: TrainConfig, output: Path, grown_from: Path | None = None) -> RunSummary:
     """Train every adapter of a recipe into the run directory `output`, or go on with it.
 
-    Raises InputError for a recipe, data or base that cannot be used, or an `output` that is
-    another's; TrainingStopped after Ctrl-C, with a state that resumes.
+    Adapters of the finished run `grown_from` that would be trained on the same examples are copied
+    instead (`grow`). Raises InputError for a recipe, data, base or earlier run that cannot be used,
+    or an `output` that is another's; TrainingStopped after Ctrl-C, with a state that resumes.
     """
     with ctrl_c() as pressed:
         try:
-            return _train(config, output, pressed)
+            return _train(config, output, grown_from, pressed)
         except Interrupted:
             command = f"edgetune train {config.source or 'CONFIG'} --output {output}"
+            if grown_from is not None:
+                command += f" --from {grown_from}"
             console.print(f"Stopped; to resume: [bold]{command}[/]", soft_wrap=True)
             raise TrainingStopped from None
 
 
-def _train(config: TrainConfig, output: Path, pressed: threading.Event) -> RunSummary:
+def _train(
+    config: TrainConfig, output: Path, grown_from: Path | None, pressed: threading.Event
+) -> RunSummary:
     engine = _engine(config.machine)
     keep_freed_memory()
     device = best_device(config.machine.device)
     precision = best_precision(config.machine.precision, device)
-    prepared = prepare(config, output)
+    prepared = prepare(config, output, grown_from)
     jobs = _jobs(config, prepared)
+    if prepared.earlier is not None:
+        jobs = grow(jobs, prepared.earlier, config, output)
     compiling = pays(config.machine.compile, prepared.base, jobs)
     tasks = [
         Task(
@@ -94,14 +101,15 @@ def _train(config: TrainConfig, output: Path, pressed: threading.Event) -> RunSu
         )
         for job in jobs
     ]
-    done = _finished(output, jobs)
+    done = finished(output, jobs)
+    names = [job.data.name for job in jobs]
     waiting = [task for task in tasks if task.name not in done]
     if waiting:
         console.print(_outlook(waiting, prepared.base), highlight=False, soft_wrap=True)
         with closing(engine(waiting, len(done), pressed.is_set)) as trained:
             for task, metrics in trained:
                 done[task.name] = metrics
-                _record(output, jobs, done)
+                add_adapter(output, entry_of(task.job), metrics, names)
                 line = f"{len(done)}/{len(tasks)} {_line(task.name, metrics)}"
                 console.print(line, highlight=False)
     summary = RunSummary(
@@ -110,7 +118,8 @@ def _train(config: TrainConfig, output: Path, pressed: threading.Event) -> RunSu
         prepared.base.weights_sha256,
         str(device),
         precision,
-        {job.data.name: done[job.data.name] for job in jobs},
+        {name: done[name] for name in names},
+        read_run_record(output).grown_from,
     )
     if waiting or (output / "state").exists() or not (output / "report.html").exists():
         _complete(summary, config)
@@ -209,7 +218,7 @@ def _work(job: Job, base: Base) -> float:
 
 def _hard_tail(job: Job, prepared: Prepared, config: TrainConfig) -> HardTail | None:
     settings = config.selector.hard_negatives
-    if settings is None or job.data.role != "selector":
+    if settings is None or job.data.role != "selector" or job.continued:
         return None
     path = prepared.directory.absolute() / "data" / f"{job.data.name}.hard_negatives.json"
     return HardTail(settings, job, path)
@@ -224,63 +233,6 @@ def _line(name: str, metrics: Metrics) -> str:
     )
 
 
-def _finished(output: Path, jobs: list[Job]) -> dict[str, Metrics]:
-    """The metrics of the adapters that are done already."""
-    listed = {
-        entry.name: entry
-        for entry in read_run_record(output).adapters
-        if (output / "adapters" / entry.name / "adapter_model.safetensors").is_file()
-    }
-    if not listed:
-        return {}
-    metrics = _metrics(output)
-    for job in jobs:
-        entry = listed.get(job.data.name)
-        if entry is not None and entry.data_sha256 != job.data.sha256:
-            raise InputError(
-                f"{output}: its adapter {job.data.name} was trained on other examples than today's "
-                "(the tokenizer or edgetune itself have changed since); choose another --output."
-            )
-    return {name: metrics[name] for name in listed}
-
-
-def _metrics(output: Path) -> dict[str, Metrics]:
-    """What `metrics.json` says of each adapter."""
-    path = output / "metrics.json"
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8"))["adapters"])
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"{path}: cannot be read as JSON ({error}); choose another --output, or remove that "
-            "run to train afresh."
-        ) from error
-
-
-def _record(output: Path, jobs: list[Job], done: dict[str, Metrics]) -> None:
-    """Write down which adapters are done: metrics first, since `run.json` is what is believed."""
-    mine = [job for job in jobs if job.data.name in done]
-    write_json(
-        output / "metrics.json", {"adapters": {j.data.name: done[j.data.name] for j in mine}}
-    )
-    adapters = tuple(
-        AdapterRecord(
-            name=job.data.name,
-            role=job.data.role,
-            toolset=job.data.toolset,
-            tool=job.data.tool,
-            directory=f"adapters/{job.data.name}",
-            rank=job.adapter.rank,
-            data_sha256=job.data.sha256,
-            examples=len(job.data.train),
-            steps=len(job.plan),
-            start_base_sha256=job.start_base_sha256,
-        )
-        for job in mine
-    )
-    record = read_run_record(output)
-    write_run_record(output, record.model_copy(update={"adapters": adapters}))
-
-
 def _complete(summary: RunSummary, config: TrainConfig) -> None:
     """Draw, report, and say in `run.json` that nothing is missing."""
     output = summary.output
@@ -288,7 +240,7 @@ def _complete(summary: RunSummary, config: TrainConfig) -> None:
     write_bytes(output / "curves.png", curves)
     write_bytes(output / "report.html", report_html(summary, config, curves).encode())
     about = {key: value for key, value in summary.as_json().items() if key != "adapters"}
-    write_json(output / "metrics.json", about | {"adapters": _metrics(output)})
+    write_json(output / "metrics.json", about | {"adapters": read_metrics(output)})
     record = read_run_record(output)
     write_run_record(output, record.model_copy(update={"complete": True}))
     shutil.rmtree(output / "state", ignore_errors=True)

@@ -6,7 +6,7 @@ Here starts are found, compared and put into the run; what `train.start` may say
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,7 @@ def find_starts(config: TrainConfig, toolsets: Sequence[Toolset]) -> dict[str, S
     of a run's adapters is called as one of these.
     """
     found: dict[str, Start] = {}
-    wanted = {name: (role, tool) for name, role, tool in _adapters(config, toolsets)}
+    wanted = adapter_names(config, toolsets)
     for given in {config.train_of(*who).start: None for who in wanted.values()}:
         if given is None:
             continue
@@ -117,19 +117,21 @@ def keep_starts(starts: Mapping[str, Start], run: Path) -> None:
         link(start.directory / WEIGHTS, kept)
 
 
-def _adapters(
+def adapter_names(
     config: TrainConfig, toolsets: Sequence[Toolset]
-) -> Iterator[tuple[str, Role, str | None]]:
-    """Name, role and tool of every adapter that there may be."""
+) -> dict[str, tuple[Role, str | None]]:
+    """Role and tool, by name, of every adapter that there may be but the common ones."""
+    found: dict[str, tuple[Role, str | None]] = {}
     for toolset in toolsets:
-        yield f"{toolset.name}.selector", "selector", None
+        found[f"{toolset.name}.selector"] = "selector", None
         for tool in toolset.tools:
             if tool.has_parameters:
-                yield f"{toolset.name}.arguments.{tool.name}", "arguments", tool.name
+                found[f"{toolset.name}.arguments.{tool.name}"] = "arguments", tool.name
         if config.monolithic.enabled:
-            yield f"{toolset.name}.monolithic", "monolithic", None
+            found[f"{toolset.name}.monolithic"] = "monolithic", None
     if config.routed:
-        yield ROUTER, "router", None
+        found[ROUTER] = "router", None
+    return found
 
 
 def _finished(run: Path, given: Path) -> RunRecord:

@@ -1,5 +1,6 @@
 """What is known of a finished adapter and of a run, for `metrics.json`, the report and programs."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ def adapter_metrics(job: Job, trained: Trained) -> dict[str, Any]:
     """An adapter's entry in `metrics.json`."""
     progress = trained.progress
     return {
+        "origin": "continued" if job.continued else "new",
         "role": job.data.role,
         "tool": job.data.tool,
         "rank": job.adapter.rank,
@@ -32,6 +34,11 @@ def adapter_metrics(job: Job, trained: Trained) -> dict[str, Any]:
     }
 
 
+def is_kept(metrics: Mapping[str, Any]) -> bool:
+    """Whether an adapter with these `adapter_metrics` is an earlier run's, untouched."""
+    return metrics.get("origin") == "kept"
+
+
 @dataclass(frozen=True)
 class RunSummary:
     """A finished run."""
@@ -42,12 +49,14 @@ class RunSummary:
     device: str
     precision: str
     adapters: dict[str, dict[str, Any]]
-    """Adapter name to its `adapter_metrics`."""
+    """Adapter name to its `adapter_metrics`, with `origin` kept for one of an earlier run."""
+    grown_from: str | None = None
+    """The earlier run, where this one grew from one."""
 
     @property
     def seconds(self) -> float:
-        """Time that the adapters took, in all."""
-        return sum(adapter["seconds"] for adapter in self.adapters.values())
+        """Time that the adapters took, in all; one that was kept took none here."""
+        return sum(each["seconds"] for each in self.adapters.values() if not is_kept(each))
 
     def as_json(self) -> dict[str, Any]:
         """The summary without the curves, which stand in `metrics.json`."""
@@ -59,6 +68,7 @@ class RunSummary:
             "precision": self.precision,
             "seconds": round(self.seconds, 3),
             "complete": True,
+            **({"grown_from": self.grown_from} if self.grown_from else {}),
             "adapters": {
                 name: {key: value for key, value in adapter.items() if key not in curves}
                 for name, adapter in self.adapters.items()
