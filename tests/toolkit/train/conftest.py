@@ -71,3 +71,43 @@ def recipe(tmp_path, tiny_checkpoint, weather_toolset, record):
         return read_config(path)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def things(tmp_path_factory, tiny_checkpoint, record):
+    """A factory of recipes over tools of one parameter, whose files lie beside it, rewritten each
+    time: `things(["alarm", "light"], extra)`."""
+    folder = tmp_path_factory.mktemp("things")
+    schema = {"type": "object", "properties": {"to": {"type": "string"}}, "required": ["to"]}
+
+    def make(
+        names,
+        extra="monolithic: {enabled: false}\n",
+        values=(),
+        data=None,
+        name="home",
+        base=None,
+    ):
+        """`values`: for some of the `names` other values than those of all."""
+        tools = [
+            {"name": f"set_{each}", "description": f"The {each}.", "parameters": schema}
+            for each in names
+        ]
+        (folder / "tools.json").write_text(json.dumps(tools))
+        lines = [record(text) for text in ("hello", "good night", "thanks", "well done")]
+        for each in names:
+            for to in dict(values).get(each, ("low", "mid", "high", "off")):
+                lines.append(record(f"{each} {to}", f"set_{each}", to=to))
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        (folder / "train.jsonl").write_text(text)
+        path = folder / "recipe.yaml"
+        path.write_text(
+            f"base: {{model: {base or tiny_checkpoint('qwen2')}}}\n"
+            f"toolset: {{tools: tools.json, name: {name}}}\n"
+            f"data: {data or '{train: train.jsonl, dev: train.jsonl}'}\n"
+            "prompt: {tools: names}\nadapter: {rank: 4}\n"
+            "train: {epochs: 2, batch_size: 4, learning_rate: 5.0e-3, evaluations: 1}\n" + extra
+        )
+        return read_config(path)
+
+    return make

@@ -1,6 +1,9 @@
 """Runs that grow: what of an earlier run stays to the byte, what goes on, what is trained anew."""
 
+import itertools
 import json
+import signal
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,18 +11,20 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from edgetune.cli import main
-from edgetune.config import read_config
+from edgetune.data.records import Example
+from edgetune.settings import AdapterSettings, TrainSettings
 from edgetune.train import local_engine
 from edgetune.train.adapter import Job
-from edgetune.train.examples import AdapterData, Tokens
+from edgetune.train.examples import AdapterData, Tokens, adapters_data
 from edgetune.train.grow import REPLAYED, continued_plan
 from edgetune.train.run import TrainingStopped, train
 from edgetune_export.bundle import write_bundle
+from edgetune_export.prompts.prefixes import toolset_prompts
 from edgetune_export.run import open_run
 from edgetune_export.run_record import read_run_record
 from edgetune_runtime.agent import Agent
 from edgetune_runtime.bundle import open_bundle
+from edgetune_runtime.calls import Call
 from edgetune_runtime.engines import open_engine
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import sha256_file
@@ -33,57 +38,25 @@ ONE = "monolithic: {enabled: false}\n"
 
 
 @pytest.fixture(scope="module")
-def recipe(tmp_path_factory, tiny_checkpoint, record):
-    """A factory of recipes over tools of one parameter, whose files lie beside it."""
-    folder = tmp_path_factory.mktemp("recipe")
-    schema = {"type": "object", "properties": {"to": {"type": "string"}}, "required": ["to"]}
-
-    def make(things, extra=ONE, values=(), prompt="names", data=None, name="home", base=None):
-        """`values`: for some of the `things` other values than those of all."""
-        tools = [
-            {"name": f"set_{each}", "description": f"The {each}.", "parameters": schema}
-            for each in things
-        ]
-        (folder / "tools.json").write_text(json.dumps(tools))
-        lines = [record(text) for text in ("hello", "good night", "thanks", "well done")]
-        for each in things:
-            for to in dict(values).get(each, ("low", "mid", "high", "off")):
-                lines.append(record(f"{each} {to}", f"set_{each}", to=to))
-        text = "".join(json.dumps(line) + "\n" for line in lines)
-        (folder / "train.jsonl").write_text(text)
-        path = folder / "recipe.yaml"
-        path.write_text(
-            f"base: {{model: {base or tiny_checkpoint('qwen2')}}}\n"
-            f"toolset: {{tools: tools.json, name: {name}}}\n"
-            f"data: {data or '{train: train.jsonl, dev: train.jsonl}'}\n"
-            f"prompt: {{tools: {prompt}}}\nadapter: {{rank: 4}}\n"
-            "train: {epochs: 2, batch_size: 4, learning_rate: 5.0e-3, evaluations: 1}\n" + extra
-        )
-        return read_config(path)
-
-    return make
-
-
-@pytest.fixture(scope="module")
-def twelve(recipe, tmp_path_factory):
+def twelve(things, tmp_path_factory):
     path = tmp_path_factory.mktemp("twelve") / "run"
-    train(recipe(THINGS[:12]), path)
+    train(things(THINGS[:12]), path)
     return path
 
 
 @pytest.fixture(scope="module")
-def thirteen(recipe, twelve, tmp_path_factory):
+def thirteen(things, twelve, tmp_path_factory):
     """What grew from `twelve`; its summary, and the hashes of `twelve` before that."""
     path = tmp_path_factory.mktemp("thirteen") / "run"
     before = hashes(twelve)
-    return path, train(recipe(THINGS), path, twelve), before
+    return path, train(things(THINGS), path, twelve), before
 
 
 @pytest.fixture(scope="module")
-def two(recipe, tmp_path_factory):
+def two(things, tmp_path_factory):
     """A run of two tools with all kinds of adapters."""
     path = tmp_path_factory.mktemp("two") / "run"
-    train(recipe(THINGS[:2], "arguments: {common_epochs: 1}\n"), path)
+    train(things(THINGS[:2], "arguments: {common_epochs: 1}\n"), path)
     return path
 
 
@@ -137,31 +110,32 @@ def test_a_thirteenth_tool_costs_at_most_a_quarter(twelve, thirteen):
 @pytest.mark.slow
 def test_blobs_and_arguments_on_the_bundle_stay(twelve, thirteen, tmp_path, monkeypatch):
     monkeypatch.setenv("EDGETUNE_CACHE_GB", "1")  # the base is lowered once
-    calls = {}
+    calls, blobs = [], []
     for run in (twelve, thirteen[0]):
         bundle = tmp_path / run.parent.name
         write_bundle(open_run(run), bundle, ["onnx"])
         opened = open_bundle(bundle)
         agent = Agent(opened.assets, open_engine(opened, "onnx"))
-        calls[run] = [
-            agent.arguments([User(f"please, {each} a bit {to}")], "home", f"set_{each}").arguments
-            for each in THINGS[:12]
-            for to in ("lower", "up")
-        ]
-    assert calls[twelve] == calls[thirteen[0]]
-    before, after = (
-        hashes(path / "adapters") for path in sorted(tmp_path.glob("t*"), reverse=True)
-    )
+        calls.append(
+            [
+                agent.arguments([User(f"please, {each} {to}")], "home", f"set_{each}").arguments
+                for each in THINGS[:12]
+                for to in ("a bit lower", "up")
+            ]
+        )
+        blobs.append(hashes(bundle / "adapters"))
+    assert calls[0] == calls[1]
+    before, after = blobs
     assert len(before) == 13
     assert {name for name in before if after[name] != before[name]} == {"home.selector.safetensors"}
     assert after.keys() - before.keys() == {"home.arguments.set_garden.safetensors"}
 
 
 def test_the_baseline_is_trained_anew_and_a_new_tool_starts_from_the_common_adapter(
-    recipe, two, tmp_path
+    things, two, tmp_path
 ):
     still = "arguments: {common_epochs: 1, tools: {set_music: {learning_rate: 1.0e-12}}}\n"
-    summary = train(recipe(THINGS[:3], still), tmp_path / "run", two)
+    summary = train(things(THINGS[:3], still), tmp_path / "run", two)
     assert origins(tmp_path / "run") == {
         "home.selector": "continued",
         "home.arguments": "kept",
@@ -180,7 +154,7 @@ def test_the_baseline_is_trained_anew_and_a_new_tool_starts_from_the_common_adap
     ]
     assert temperatures[1]["home.selector"] is not None
     # A run that grew can be grown from, and where nothing is new nothing is trained.
-    again = train(recipe(THINGS[:3], still), tmp_path / "again", tmp_path / "run")
+    again = train(things(THINGS[:3], still), tmp_path / "again", tmp_path / "run")
     assert set(origins(tmp_path / "again").values()) == {"kept"}
     assert again.seconds == 0
     found = {e.name: e.selection_temperature for e in read_run_record(tmp_path / "again").adapters}
@@ -188,30 +162,34 @@ def test_the_baseline_is_trained_anew_and_a_new_tool_starts_from_the_common_adap
 
 
 def test_what_was_stopped_goes_on_with_the_same_command(
-    recipe, twelve, thirteen, tmp_path, monkeypatch, capsys
+    things, twelve, thirteen, tmp_path, monkeypatch, capsys
 ):
-    config = recipe(THINGS)
+    config = things(THINGS)
+    steps, step = itertools.count(1), local_engine.Display.step
+
+    def third(self, *how):
+        if next(steps) == 3:
+            signal.raise_signal(signal.SIGINT)
+        step(self, *how)
+
     with monkeypatch.context() as patch:
-        patch.setattr(local_engine, "train_task", stopping)
+        patch.setattr(local_engine.Display, "step", third)
         with pytest.raises(TrainingStopped):
             train(config, tmp_path / "run", twelve)
     assert f"--output {tmp_path / 'run'} --from {twelve}" in " ".join(
         capsys.readouterr().err.split()
     )
     assert "home.selector" not in origins(tmp_path / "run")
+    assert list((tmp_path / "run" / "state").glob("home.selector.*"))
     with pytest.raises(InputError, match=r"another data \('from' is '.*' there and None here\)"):
         train(config, tmp_path / "run")
     train(config, tmp_path / "run", twelve)
     assert hashes(tmp_path / "run" / "adapters") == hashes(thirteen[0] / "adapters")
 
 
-def stopping(*arguments, **options):
-    raise local_engine.Interrupted
-
-
-def test_a_changed_tool_is_trained_anew_and_a_removed_one_drops_out(recipe, two, tmp_path, capsys):
+def test_a_changed_tool_is_trained_anew_and_a_removed_one_drops_out(things, two, tmp_path, capsys):
     extra = "arguments: {common_epochs: 1}\n" + ONE
-    config = recipe(("alarm", "garden"), extra, {"alarm": ("one", "two", "three")})
+    config = things(("alarm", "garden"), extra, {"alarm": ("one", "two", "three")})
     train(config, tmp_path / "run", two)
     assert origins(tmp_path / "run") == {
         "home.selector": "continued",
@@ -225,9 +203,9 @@ def test_a_changed_tool_is_trained_anew_and_a_removed_one_drops_out(recipe, two,
     assert "home.selector goes on from there: its examples have changed" in told
 
 
-def test_other_settings_train_an_adapter_anew_and_say_so(recipe, two, tmp_path, capsys):
+def test_other_settings_train_an_adapter_anew_and_say_so(things, two, tmp_path, capsys):
     extra = "arguments: {common_epochs: 1, tools: {set_light: {epochs: 3}}}\n" + ONE
-    train(recipe(THINGS[:2], extra + "selector: {adapter: {alpha: 8}}\n"), tmp_path / "run", two)
+    train(things(THINGS[:2], extra + "selector: {adapter: {alpha: 8}}\n"), tmp_path / "run", two)
     found = origins(tmp_path / "run")
     assert [name for name, origin in found.items() if origin is None] == [
         *("home.selector", "home.arguments.set_light")
@@ -237,10 +215,10 @@ def test_other_settings_train_an_adapter_anew_and_say_so(recipe, two, tmp_path, 
     assert "home.selector is trained anew: 'adapter.alpha' is 32.0 there and 8" in told
 
 
-def test_generated_records_of_the_tools_that_stayed_are_kept(recipe, tmp_path):
+def test_generated_records_of_the_tools_that_stayed_are_kept(things, tmp_path):
     data = "{generate: {train: 40, dev: 10}}"
-    train(recipe(THINGS[:2], data=data), tmp_path / "first")
-    train(recipe(THINGS[:3], data=data), tmp_path / "run", tmp_path / "first")
+    train(things(THINGS[:2], data=data), tmp_path / "first")
+    train(things(THINGS[:3], data=data), tmp_path / "run", tmp_path / "first")
     before, after = (
         (tmp_path / run / "data" / "train.jsonl").read_text().splitlines()
         for run in ("first", "run")
@@ -253,12 +231,23 @@ def test_generated_records_of_the_tools_that_stayed_are_kept(recipe, tmp_path):
     ]
 
 
+@pytest.mark.parametrize("shown", ["full", "compact", "names", "none"])
+def test_an_arguments_adapter_reads_nothing_of_other_tools(base, weather_toolset, shown):
+    examples = [Example((User("alarm at 6"),), Call("set_alarm", {"time": "6"}))]
+
+    def sha256(toolset):
+        prompts = toolset_prompts(base.template, toolset, shown)
+        adapters = adapters_data(base.template, prompts, toolset, examples, [])
+        return {adapter.name: adapter.sha256 for adapter in adapters}["home.arguments.set_alarm"]
+
+    fewer = replace(weather_toolset, tools=weather_toolset.tools[1:])
+    assert sha256(fewer) == sha256(weather_toolset)
+
+
 def test_what_goes_on_sees_all_of_the_new_names_and_a_part_of_the_old():
     names = ["old"] * 80 + ["new"] * 8
     train = tuple(Tokens(np.zeros(4, np.int32), np.ones(4, np.bool_), name) for name in names)
     data = AdapterData("home.selector", "selector", None, train, (), 0, "", "home")
-    from edgetune.settings import AdapterSettings, TrainSettings
-
     settings = TrainSettings(batch_size=8)
     plan = [list(range(start, start + 8)) for start in range(0, 88, 8)] * 2
     steps = continued_plan(Job(data, AdapterSettings(), settings, plan), {"old"})
@@ -268,66 +257,12 @@ def test_what_goes_on_sees_all_of_the_new_names_and_a_part_of_the_old():
     assert max(map(len, steps)) == 8
 
 
-@pytest.mark.parametrize(
-    ("spoil", "said"),
-    [
-        ({"path": "nowhere"}, "nowhere is no training run"),
-        ({"complete": False}, "is not finished; run its"),
-        ({"config": {"mode": "x"}}, "none of this edgetune's"),
-        ({"name": "garden"}, r"has none of the adapters garden\.selector, .* its name there"),
-        ({"extra": "train: {start: RUN}\n"}, r"'train\.start' and --from contradict"),
-        ({"weights": None}, "adapter_model.safetensors is missing; put it back"),
-        ({"output": "same"}, "is --output, too"),
-        ({"base": 3}, r"was trained on a base of the float checkpoint .* give a run on the same"),
-        ({"quantization": "rtn"}, r"'base\.quantization' is rtn, but .* made with mse"),
-    ],
-)
-def test_what_it_cannot_grow_from_is_one_sentence(
-    recipe, two, tmp_path, tiny_checkpoint, monkeypatch, capsys, spoil, said
-):
-    run = tmp_path / "first"
-    copy(two, run)
-    extra = ""
-    if "extra" in spoil:
-        extra = f"arguments: {{train: {{start: {run}}}}}\n"
-    elif "weights" in spoil:
-        (run / "adapters" / "home.selector" / "adapter_model.safetensors").unlink()
-    else:
-        about = json.loads((run / "run.json").read_text())
-        about |= {key: spoil[key] for key in ("complete", "config") if key in spoil}
-        (run / "run.json").write_text(json.dumps(about))
-    base = tiny_checkpoint("qwen2", seed=spoil["base"]) if "base" in spoil else None
-    if "quantization" in spoil:
-        base = f"{tiny_checkpoint('qwen2')}, quantization: {spoil['quantization']}"
-    config = recipe(THINGS[:3], extra, name=spoil.get("name", "home"), base=base)
-    source = tmp_path / spoil["path"] if "path" in spoil else run
-    output = run if "output" in spoil else tmp_path / "run"
-    before = hashes(run)
-    command = ("train", config.source, "--from", source, "--output", output)
-    monkeypatch.setattr("sys.argv", ["edgetune", *map(str, command)])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == 2
-    printed = capsys.readouterr().err.strip().splitlines()[-1]
-    import re
-
-    assert re.search(said, printed), printed
-    assert not (tmp_path / "run").exists()
-    assert hashes(run) == before
-
-
-def copy(run: Path, place: Path) -> None:
-    import shutil
-
-    shutil.copytree(run, place)
-
-
 @pytest.mark.slow
-def test_a_cluster_grows_a_run_to_the_same_files(recipe, twelve, thirteen, tmp_path):
+def test_a_cluster_grows_a_run_to_the_same_files(things, twelve, thirteen, tmp_path):
     ray = pytest.importorskip("ray")
     ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False)
     try:
-        train(recipe(THINGS, ONE + "machine: {engine: ray}\n"), tmp_path / "run", twelve)
+        train(things(THINGS, ONE + "machine: {engine: ray}\n"), tmp_path / "run", twelve)
     finally:
         ray.shutdown()
     assert hashes(tmp_path / "run" / "adapters") == hashes(thirteen[0] / "adapters")

@@ -29,7 +29,7 @@ from edgetune_runtime.files import replaced_directory
 SELECTING = ("selector", "router")
 """Roles whose adapters go on: what they knew of the old names is worth more than what is new."""
 
-REPLAYED = 0.25
+REPLAYED = 0.15
 """Share of a whole training's examples of the old names that an adapter which goes on sees again,
 lest it forget them; those of a new name it sees as often as in a whole training."""
 
