@@ -25,7 +25,7 @@ def first(things, tmp_path_factory):
         ({"complete": False}, "is not finished; run its"),
         ({"config": {"mode": "x"}}, "none of this edgetune's"),
         ({"name": "garden"}, r"has none of the adapters garden\.selector, .* its name there"),
-        ({"extra": "train: {start: RUN}\n"}, r"'train\.start' and --from contradict"),
+        ({"start": True}, r"'train\.start' and --from contradict"),
         ({"weights": None}, "adapter_model.safetensors is missing; put it back"),
         ({"output": "same"}, "is --output, too"),
         ({"base": 3}, r"was trained on a base of the float checkpoint .* give a run on the same"),
@@ -38,7 +38,7 @@ def test_what_it_cannot_grow_from_is_one_sentence(
     run = tmp_path / "spoilt"
     shutil.copytree(first, run)
     extra = ""
-    if "extra" in spoil:
+    if "start" in spoil:
         extra = f"arguments: {{train: {{start: {run}}}}}\n"
     elif "weights" in spoil:
         (run / "adapters" / "home.selector" / "adapter_model.safetensors").unlink()

@@ -39,8 +39,8 @@ class Fate:
     """What becomes of one adapter."""
 
     job: Job
-    why: str | None
-    """Why it is not kept; None where it is."""
+    told: str | None
+    """Why it is not kept, as it is told behind its name; None where it is."""
     continued: bool = False
 
 
@@ -51,13 +51,13 @@ def grow(jobs: Sequence[Job], earlier: Earlier, config: TrainConfig, output: Pat
     `start/` and fewer steps. Raises InputError where the earlier run is damaged.
     """
     fates = [_fate(job, earlier, config) for job in jobs]
-    kept = [fate.job.data.name for fate in fates if fate.why is None]
+    kept = [fate.job.data.name for fate in fates if fate.told is None]
     _tell(fates, earlier.path)
     _copy(kept, earlier, output, [job.data.name for job in jobs])
     grown = []
     for fate in fates:
         job, entry = fate.job, earlier.adapters.get(fate.job.data.name)
-        if entry is not None and fate.why is None:
+        if entry is not None and fate.told is None:
             # The common start's own examples would be others now, and it stays all the same.
             job = replace(job, data=replace(job.data, sha256=entry.data_sha256))
         elif entry is not None and fate.continued:
@@ -91,16 +91,18 @@ def continued_plan(job: Job, known: Collection[str]) -> list[list[int]]:
 def _fate(job: Job, earlier: Earlier, config: TrainConfig) -> Fate:
     entry = earlier.adapters.get(job.data.name)
     if entry is None:
-        return Fate(job, "new")
+        return Fate(job, "is new")
     ours, theirs = _settings(job, config), _settings(job, earlier.config)
     if ours != theirs:
-        return Fate(job, difference(ours, theirs))
+        return Fate(job, f"is trained anew: {difference(ours, theirs)}")
     if job.data.is_common:
         return Fate(job, None)  # a start only, and as good a one for one tool more
     if entry.data_sha256 != job.data.sha256:
-        return Fate(job, "its examples have changed", continued=job.data.role in SELECTING)
+        if job.data.role in SELECTING:
+            return Fate(job, "goes on from there: its examples have changed", continued=True)
+        return Fate(job, "is trained anew: its examples have changed")
     if job.data.role == "monolithic" and entry.steps != len(job.plan):
-        return Fate(job, "the others draw another number of examples")
+        return Fate(job, "is trained anew: the others draw another number of examples")
     return Fate(job, None)
 
 
@@ -154,10 +156,8 @@ def _copy(kept: Sequence[str], earlier: Earlier, output: Path, names: Sequence[s
 
 
 def _tell(fates: Sequence[Fate], source: Path) -> None:
-    kept = sum(fate.why is None for fate in fates)
+    kept = sum(fate.told is None for fate in fates)
     console.print(f"From {source}: {kept} of {len(fates)} adapters are kept", soft_wrap=True)
     for fate in fates:
-        if fate.why is not None:
-            what = "goes on from there" if fate.continued else "is trained anew"
-            line = f"{fate.job.data.name} {what}: {fate.why}"
-            console.print(line, highlight=False, soft_wrap=True)
+        if fate.told is not None:
+            console.print(f"{fate.job.data.name} {fate.told}", highlight=False, soft_wrap=True)
