@@ -121,10 +121,10 @@ def called(record: Mapping[str, Any]) -> set[str]:
 
 def over(recipe: TrainConfig, folder: Path, *, monolithic: bool = True) -> TrainConfig:
     """The same recipe over the files in `folder`."""
-    data = {split: str(folder / f"{split}.jsonl") for split in ("train", "dev")}
+    data = DataSettings(train=str(folder / "train.jsonl"), dev=str(folder / "dev.jsonl"))
     changes: dict[str, Any] = {
         "toolset": ToolsetSettings(tools=str(folder / "tools.json"), name="phone_actions"),
-        "data": DataSettings(**data),
+        "data": data,
     }
     if not monolithic:
         changes["monolithic"] = MonolithicSettings(enabled=False)
