@@ -13,8 +13,10 @@ import io
 import json
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -128,10 +130,22 @@ def write_onnx_adapter(tensors: Mapping[str, NDArray[np.float32]], path: Path) -
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
 
 
+def _builder() -> Any:
+    """The builder. Its files import each other by bare names, such as `quantization`, by which the
+    folder of a user's script, where Python looks first, may have a file of its own."""
+    from onnxruntime_genai import models
+
+    own = str(Path(models.__file__).parent)
+    sys.path.insert(0, own)
+    try:
+        return import_module("onnxruntime_genai.models.builder")
+    finally:
+        sys.path.remove(own)
+
+
 def _draw(base: Base, skeleton: Path, drawn: Path) -> None:
     """Have the builder draw the float graph of `base` into `drawn`, with zeros for matrices."""
-    from onnxruntime_genai.models.builder import create_model, parse_extra_options
-
+    builder = _builder()
     _write_skeleton(base, skeleton)
     options = {
         "fuse_qkv": "false",
@@ -147,7 +161,8 @@ def _draw(base: Base, skeleton: Path, drawn: Path) -> None:
         contextlib.redirect_stderr(io.StringIO()),
     ):
         try:
-            create_model("", *where, **parse_extra_options("", *where, given))
+            settings = builder.parse_extra_options("", *where, given)
+            builder.create_model("", *where, **settings)
         except (NotImplementedError, ValueError, KeyError) as error:
             raise InputError(
                 f"The ONNX model builder cannot draw base '{base.name}' ({error}); choose another "

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import onnx
@@ -291,3 +293,12 @@ def test_exporting_twice_gives_the_same_bytes(tiny_base, exported, tmp_path):
     # Nor do they tell of the commit that happens to be checked out.
     model = onnx.load(tmp_path / "onnx" / "model.onnx", load_external_data=False)
     assert "+" not in model.producer_version
+
+
+def test_the_builder_takes_no_file_beside_a_script_for_its_own(tmp_path):
+    (tmp_path / "quantization.py").write_text("")
+    script = tmp_path / "mine.py"
+    script.write_text(
+        "from edgetune_export.lowering.onnx import _builder\n_builder().create_model\n"
+    )
+    subprocess.run([sys.executable, script], check=True)
