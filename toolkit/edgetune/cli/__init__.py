@@ -32,6 +32,7 @@ from edgetune.cli import (
     run,
     sideload,
     targets,
+    tools,
     train,
     verify,
 )
@@ -82,6 +83,7 @@ def _edgetune(
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("init")(init.init)
+app.add_typer(tools.app, name="tools")
 app.add_typer(data.app, name="data")
 app.add_typer(base.app, name="base")
 app.command("quantize")(quantize.quantize)
