@@ -23,7 +23,7 @@ from edgetune.tools.schema import arguments_problem
 from edgetune_runtime.agent import Step
 from edgetune_runtime.calls import RESPOND
 from edgetune_runtime.conversation import MAX_STEPS, Finished, Words, converse, turn_after
-from edgetune_runtime.errors import ContextError
+from edgetune_runtime.errors import ContextError, InputError
 from edgetune_runtime.options import DEFAULTS, Options
 from edgetune_runtime.prompt import Assistant, Result, Turn, User
 
@@ -118,8 +118,14 @@ class ToolAgent:
         """What happens when the user says `request` after the turns `before`, event by event.
 
         Ends in Ended, whatever tools do. Leaving it early is safe: nothing is executed that was not
-        proposed. Raises InputError as `Agent.step` does.
+        proposed. Raises InputError for a request that is no text, and as `Agent.step` does.
         """
+        try:
+            request.encode()
+        except UnicodeEncodeError as error:
+            raise InputError(
+                f"the request: found bytes that are no UTF-8 ({error.reason}); correct them."
+            ) from error
         said: list[Turn] = [*before, User(request)]
         self._write({"role": "user", "content": request})
         for event in self._events(said, options):
@@ -138,9 +144,10 @@ class ToolAgent:
         def execute(step: Step) -> str:
             nonlocal observed
             assert proposed is not None  # steps are seen before they are executed
-            made[step.toolset, step.tool, _canonical(step.arguments)] += 1
+            same = (step.toolset, step.tool, _canonical(step.arguments))
+            made[same] += 1
             begin = time.perf_counter()
-            outcome, stop = self._outcome(proposed, max(made.values()))
+            outcome, stop = self._outcome(proposed, made[same])
             ms = round(1000 * (time.perf_counter() - begin), 3)
             observed = Observed(self._shortened(outcome.text), outcome.how, ms)
             self._write(
@@ -216,6 +223,7 @@ class ToolAgent:
             return Outcome(f"Error: {gone}", "error"), _Stopped("gone", f"stopped: {gone}")
 
     def _shortened(self, text: str) -> str:
+        text = text.encode(errors="replace").decode()  # half of a surrogate pair is no text
         return cut(text, self.limits.result_tokens, self.served.assets.tokenizer)
 
     def _write(self, line: Mapping[str, Any]) -> None:
