@@ -18,6 +18,7 @@ from rich.markup import escape
 from edgetune.cli import (
     base,
     bfcl,
+    chat,
     compare,
     data,
     demo,
@@ -95,6 +96,7 @@ app.command("eval")(evaluate.evaluate)
 app.command("compare")(compare.compare)
 app.command("bfcl")(bfcl.bfcl)
 app.command("run")(run.run)
+app.command("chat")(chat.chat)
 app.command("profile")(profile.profile)
 app.command("sideload")(sideload.sideload)
 app.command("golden")(golden.golden)
