@@ -9,8 +9,12 @@ pytest.importorskip("mcp")
 
 from typer.testing import CliRunner
 
+import edgetune
+from edgetune.agents.loop import Limits
 from edgetune.cli import app
 from edgetune_runtime.errors import InputError
+from edgetune_runtime.options import Options
+from edgetune_runtime.prompt import User
 
 
 @pytest.fixture
@@ -81,3 +85,31 @@ def test_diff_tells_what_is_to_be_trained(tiny_bundle, home, tmp_path):
     assert other.exit_code == 1
     assert found["removed"] == ["get_weather"]
     assert found["train"] == ["home.selector", "home.monolithic"]
+
+
+def test_functions_that_nobody_trained_stand_beside_trained_tools(tiny_bundle, home):
+    """The bare base then picks the toolset, and answers for those that are untrained."""
+    rung = []
+
+    @edgetune.tool
+    def ring(times: int) -> str:
+        """Ring the bell."""
+        rung.append(times)
+        return "rang"
+
+    loaded = edgetune.load(tiny_bundle, threads=1)
+    with loaded.agent(
+        [ring], mcp=[home], approve="never", limits=Limits(steps=2, result_tokens=32)
+    ) as agent:
+        served = agent.tools.served
+        assert set(served.sources) == {"home", "functions"}
+        assert served.untrained == {"functions"}
+        assert served.assets.router.adapter is None
+        options = Options(max_tokens=24, max_reply_tokens=4)
+        answered = agent.run("ring 3 times", options=options)
+        for proposed, observed in answered.calls:
+            assert proposed.untrained == (proposed.step.toolset == "functions")
+            assert observed.how == "ok"
+        untrained = agent.tools.agent.step([User("ring 3 times")], "functions", options)
+        assert untrained.tool in ("ring", "respond")
+    assert len(rung) == sum(each.step.tool == "ring" for each, _ in answered.calls)

@@ -4,6 +4,7 @@ of it stays behind."""
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -130,3 +131,44 @@ def test_what_is_no_server_is_one_sentence(command, told):
         connect(Server(command, env={"KEY": "s3cret"}), start_seconds=1),
     ):
         pass
+
+
+HTTP = """
+import sys
+from mcp.server.mcpserver import MCPServer
+
+server = MCPServer("web")
+
+@server.tool()
+def double(number: int) -> int:
+    return 2 * number
+
+server.run("streamable-http", host="127.0.0.1", port=int(sys.argv[1]))
+"""
+
+
+def test_an_address_is_reached_and_an_empty_one_told(tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = Server(url=f"http://127.0.0.1:{port}/mcp", headers={"Authorization": "s3cret"})
+    with pytest.raises(InputError) as caught, connect(server, start_seconds=5):
+        pass
+    assert "gives no list of tools" in str(caught.value)
+    assert "s3cret" not in str(caught.value)
+    process = subprocess.Popen([sys.executable, "-c", HTTP, str(port)], stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(600):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.1)
+        with connect(server) as connection:
+            assert [tool.name for tool in connection.tools] == ["double"]
+            assert said(connection.call("double", {"number": 21}, 10)) == "42"
+            process.kill()
+            with pytest.raises((ConnectionLost, TimeoutError)):
+                connection.call("double", {"number": 21}, 2)
+    finally:
+        process.kill()
+        process.wait()
