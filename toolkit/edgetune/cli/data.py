@@ -6,7 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
-from edgetune.cli.options import ForceOption, JsonOption, JsonTarget, give, stdout
+from edgetune.cli.options import (
+    ForceOption,
+    JsonOption,
+    JsonTarget,
+    file_option,
+    give,
+    stdout,
+)
 from edgetune_runtime.errors import InputError
 
 app = typer.Typer(no_args_is_help=True, help="Check, split, generate and import records.")
@@ -185,7 +192,7 @@ def import_transcript(
         Path, typer.Argument(metavar="FILE", help="What `--transcript` of `run` or `chat` wrote.")
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="The records to write.")
+        Path, file_option(lambda _: False, "--output", "-o", help="The records to write.")
     ],
     json_target: JsonOption = None,
     force: ForceOption = False,
@@ -197,9 +204,7 @@ def import_transcript(
     Example: `edgetune data import transcript chat.jsonl -o records.jsonl`
     """
     from edgetune.data.transcripts import import_transcript as convert
-    from edgetune_runtime.files import require_replaceable
 
-    require_replaceable(output, lambda _: False, force=force)
     result = asdict(convert(transcript, output))
     give(result, json_target, lambda: _show_imported(result))
 
