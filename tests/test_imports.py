@@ -18,6 +18,7 @@ WORKSTATION_ONLY = (
     "peft",
     "onnx",
     "optimum",
+    "mcp",
     "edgetune",
     "edgetune_export",
 )
@@ -43,6 +44,8 @@ def test_packages_import_downward_only(floor):
 ROOMS = {
     "toolkit/edgetune/invent": ("edgetune.nano", "edgetune.data", "edgetune.train"),
     "toolkit/edgetune/data": ("edgetune.nano", "edgetune.train", "edgetune.evaluate"),
+    "toolkit/edgetune/tools": ("edgetune.agents", "edgetune.data", "edgetune.cli"),
+    "toolkit/edgetune/agents": ("edgetune.data", "edgetune.train", "edgetune.cli"),
     "toolkit/edgetune/nano": ("edgetune.train", "edgetune.data", "edgetune.evaluate"),
     "toolkit/edgetune/machine": ("edgetune.train", "edgetune.nano", "edgetune.data"),
     "export/edgetune_export/grammar": ("edgetune_export.prompts", "edgetune_export.weights"),
@@ -108,7 +111,7 @@ for name in {modules!r}:
 def test_help_does_not_import_the_heavy_libraries():
     program = (
         "import sys, edgetune.cli\n"
-        "heavy = {'torch', 'transformers', 'peft', 'onnx', 'onnxruntime', 'matplotlib'}\n"
+        "heavy = {'torch', 'transformers', 'peft', 'onnx', 'onnxruntime', 'matplotlib', 'mcp'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

@@ -51,17 +51,18 @@ FOLDERS = {
     ("data", "generate"),
     ("data", "import", "snips"),
 }
+FILE_OUTPUTS = {("golden",), ("tools", "pull"), ("data", "import", "transcript")}
 FILES = [
     (verb, option)
     for verb, options in VERBS.items()
     for option in sorted({"--json", "--report", "--output"} & options)
-    if option != "--output" or verb == ("golden",)
+    if option != "--output" or verb in FILE_OUTPUTS
 ]
 
 
 def test_every_verb_with_an_output_is_tested_here():
     outputs = {verb for verb, options in VERBS.items() if "--output" in options}
-    assert outputs == FOLDERS | {("golden",), ("data", "check")}
+    assert outputs == FOLDERS | FILE_OUTPUTS | {("data", "check")}
     assert all("--force" in VERBS[verb] for verb, _ in FILES)
 
 

@@ -18,6 +18,7 @@ from rich.markup import escape
 from edgetune.cli import (
     base,
     bfcl,
+    chat,
     compare,
     data,
     demo,
@@ -32,6 +33,7 @@ from edgetune.cli import (
     run,
     sideload,
     targets,
+    tools,
     train,
     verify,
 )
@@ -82,6 +84,7 @@ def _edgetune(
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("init")(init.init)
+app.add_typer(tools.app, name="tools")
 app.add_typer(data.app, name="data")
 app.add_typer(base.app, name="base")
 app.command("quantize")(quantize.quantize)
@@ -93,6 +96,7 @@ app.command("eval")(evaluate.evaluate)
 app.command("compare")(compare.compare)
 app.command("bfcl")(bfcl.bfcl)
 app.command("run")(run.run)
+app.command("chat")(chat.chat)
 app.command("profile")(profile.profile)
 app.command("sideload")(sideload.sideload)
 app.command("golden")(golden.golden)

@@ -6,7 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
-from edgetune.cli.options import ForceOption, JsonOption, JsonTarget, give, stdout
+from edgetune.cli.options import (
+    ForceOption,
+    JsonOption,
+    JsonTarget,
+    file_option,
+    give,
+    stdout,
+)
 from edgetune_runtime.errors import InputError
 
 app = typer.Typer(no_args_is_help=True, help="Check, split, generate and import records.")
@@ -152,7 +159,7 @@ def generate(
     _give_counts(result, json_target)
 
 
-import_app = typer.Typer(no_args_is_help=True, help="Import public data sets.")
+import_app = typer.Typer(no_args_is_help=True, help="Import public data sets, and transcripts.")
 app.add_typer(import_app, name="import")
 
 
@@ -177,6 +184,36 @@ def import_snips(
     result = convert(directory, output, force=force).as_json()
     counts = {"train": result["train"], "dev": result["dev"]}
     _give_counts({**result, "records": counts}, json_target)
+
+
+@import_app.command("transcript")
+def import_transcript(
+    transcript: Annotated[
+        Path, typer.Argument(metavar="FILE", help="What `--transcript` of `run` or `chat` wrote.")
+    ],
+    output: Annotated[
+        Path, file_option(lambda _: False, "--output", "-o", help="The records to write.")
+    ],
+    json_target: JsonOption = None,
+    force: ForceOption = False,
+) -> None:
+    """Make records of what an agent did; calls that failed or were refused teach nothing.
+
+    Read them before you train on them: what the agent did need not be right.
+
+    Example: `edgetune data import transcript chat.jsonl -o records.jsonl`
+    """
+    from edgetune.data.transcripts import import_transcript as convert
+
+    result = asdict(convert(transcript, output))
+    give(result, json_target, lambda: _show_imported(result))
+
+
+def _show_imported(result: dict[str, Any]) -> None:
+    print(
+        f"{result['output']}: {result['records']} records with {result['calls']} calls, "
+        f"{result['untaught']} of which teach nothing; {result['left_out']} conversations left out"
+    )
 
 
 def _give_counts(result: dict[str, Any], target: JsonTarget | None) -> None:

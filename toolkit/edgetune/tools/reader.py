@@ -42,6 +42,16 @@ def read_tools(source: Path | str, name: str | None = None, description: str = "
     return tools_from_list(value, str(path), name or _name_of(path), description)
 
 
+def read_all_tools(path: Path) -> list[Toolset]:
+    """Every toolset of a tools file. Raises InputError as `read_tools` does."""
+    value = _read_json(path)
+    entries = value.get("toolsets") if isinstance(value, dict) else None
+    if not isinstance(entries, list):
+        return [read_tools(path)]
+    names = [entry.get("name") if isinstance(entry, dict) else None for entry in entries]
+    return [read_tools(path, str(name)) for name in names]
+
+
 def _described(toolset: Toolset, description: str) -> Toolset:
     """`toolset` with `description` instead of its own, where there is one."""
     return replace(toolset, description=description) if description else toolset
