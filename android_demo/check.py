@@ -4,8 +4,8 @@
 
 Makes a bundle (unless one is given) and golden vectors, by the release of ONNX Runtime that the
 Kotlin side has, in an environment of its own; runs every Kotlin test through Maven; writes
-`android_demo/build/parity.json`; and ends with one line of counts. With `--keep`, bundle and
-vectors of the last run are taken again. ktlint reads all Kotlin with it.
+`android_demo/build/parity.json`; packs the APK (`./apk`); and ends with one line of counts. With
+`--keep`, bundle and vectors of the last run are taken again. ktlint reads all Kotlin with it.
 """
 
 import json
@@ -43,11 +43,13 @@ def main(arguments: list[str]) -> int:
     failed_build = _maven("maven.log", *_tests(bundle, uncompiled))
     failed_style = _maven("ktlint.log", "--non-recursive", "antrun:run@ktlint")
     passed, failed = _counts()
+    failed_apk = subprocess.run([sys.executable, str(HERE / "apk")]).returncode != 0
     parity = BUILD / "parity.json"
     differences = json.loads(parity.read_text())["differences"] if parity.is_file() else None
     print(f"parity: {parity.read_text().strip()}" if parity.is_file() else "parity: not measured")
     print(f"{passed} passed, {failed} failed")
-    return 1 if failed_build or failed_style or failed or differences != 0 or not passed else 0
+    wrong = failed_build or failed_style or failed_apk or failed
+    return 1 if wrong or differences != 0 or not passed else 0
 
 
 def _missing() -> str | None:

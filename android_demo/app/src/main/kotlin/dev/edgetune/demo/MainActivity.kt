@@ -36,7 +36,7 @@ class MainActivity : Activity(), Hand {
     override fun onCreate(saved: Bundle?) {
         super.onCreate(saved)
         setContentView(R.layout.main)
-        ask = AskScreen(added(R.id.to_ask, R.layout.ask), app.ask, ::listen)
+        ask = AskScreen(added(R.id.to_ask, R.layout.ask), app.ask, ::listen) { go(R.id.to_bundles) }
         val (folder, zip) = Picker.FOLDER.of(this) to Picker.ZIP.of(this)
         bundles = BundlesScreen(added(R.id.to_bundles, R.layout.bundles), app.bundles, folder, zip)
         memory = MemoryScreen(added(R.id.to_memory, R.layout.memory), app.memory, ::share)

@@ -10,10 +10,12 @@ import android.widget.ScrollView
 import android.widget.TextView
 import dev.edgetune.demo.memory.Chart
 
-/** What is wrong with what is shown below [root]: cut off, overlapped, unlabelled, too small to tap. */
+/** What is wrong with what is shown below [root]: cut off, overlapped, unlabelled, too pale, too small to tap. */
 fun illegible(root: View): List<String> {
     val leaves = shown(root).filter { it is TextView || it is ImageView || it is ProgressBar || it is Chart }
-    return leaves.flatMap { cutOff(it) + outside(it) + unlabelled(it) } + tooSmall(shown(root)) + overlaps(leaves)
+    val pale = leaves.flatMap { leaf -> tooPale(leaf).map { "${told(leaf)}: $it" } }
+    return leaves.flatMap { cutOff(it) + outside(it) + unlabelled(it) } + pale +
+        tooSmall(shown(root)) + overlaps(leaves)
 }
 
 private fun cutOff(view: View): List<String> {
@@ -59,7 +61,7 @@ private fun unlabelled(view: View): List<String> {
     return listOf("${told(view)}: says nothing to who can't see it")
 }
 
-private fun tooSmall(views: List<View>): List<String> = views.filter { it.isClickable && it.isEnabled }
+private fun tooSmall(views: List<View>): List<String> = views.filter { it.isClickable }
     .filter { minOf(it.width, it.height) < 48 * it.resources.displayMetrics.density - 1 }
     .map { "${told(it)}: ${it.width} x ${it.height} is less than 48 dp" }
 

@@ -1,12 +1,16 @@
 package dev.edgetune.demo
 
+import android.app.Activity
 import android.content.Intent
+import android.content.pm.PackageManager
+import android.net.Uri
 import android.view.View
 import android.view.ViewGroup
 import android.view.inputmethod.EditorInfo
 import android.widget.EditText
 import android.widget.TextView
 import dev.edgetune.demo.bundles.writeBundle
+import java.io.ByteArrayInputStream
 import java.io.File
 import org.junit.Assert.assertNotNull
 import org.junit.Assert.assertTrue
@@ -42,10 +46,17 @@ class Person {
 
     /** What Android does when the phone is turned, or when the process went away and comes back. */
     fun comeBack(process: Boolean) {
+        if (!process) RuntimeEnvironment.setQualifiers("+land")
         val state = android.os.Bundle()
         controller.saveInstanceState(state).pause().stop().destroy()
         if (process) app.onCreate()
         controller = Robolectric.buildActivity(MainActivity::class.java).setup(state)
+        settle()
+    }
+
+    /** Turns all lines around, as in a language that is written from the right, and leaves the words as they are. */
+    fun readsFromTheRight() {
+        find<View>(android.R.id.content).layoutDirection = View.LAYOUT_DIRECTION_RTL
         settle()
     }
 
@@ -74,6 +85,29 @@ class Person {
         settle()
     }
 
+    /** Taps what opens the system's picker, and picks [uri] there. */
+    fun picks(id: Int, uri: Uri) {
+        tap(id)
+        val asked = shadowOf(activity).nextStartedActivityForResult
+        shadowOf(activity).receiveResult(asked.intent, Activity.RESULT_OK, Intent().setData(uri))
+        started() // the picker
+    }
+
+    /** A file that the picker offers. */
+    fun offers(name: String, content: ByteArray): Uri {
+        val uri = Uri.parse("content://somewhere/$name")
+        shadowOf(app.contentResolver).registerInputStreamSupplier(uri) { ByteArrayInputStream(content) }
+        return uri
+    }
+
+    /** Lets the app not have the permission that it asks for, if any. */
+    fun deniesWhatIsAsked() {
+        val asked = shadowOf(activity).lastRequestedPermission ?: return
+        val denied = IntArray(asked.requestedPermissions.size) { PackageManager.PERMISSION_DENIED }
+        activity.onRequestPermissionsResult(asked.requestCode, asked.requestedPermissions, denied)
+        settle()
+    }
+
     fun agree() = tap(R.id.agree)
 
     fun refuse() = tap(R.id.refuse)
@@ -84,8 +118,9 @@ class Person {
         waitFor("'$text' to be seen; there are ${shownTexts()}") { sees(text) }
     }
 
-    fun shownTexts(): List<String> =
-        shown(activity.window.decorView).filterIsInstance<TextView>().map { it.text.toString() }
+    /** All words on the screen; where a line may not break, a space is one like any other. */
+    fun shownTexts(): List<String> = shown(activity.window.decorView).filterIsInstance<TextView>()
+        .map { it.text.toString().replace('\u00A0', ' ') }
 
     /** The view that shows exactly [text]. */
     fun button(text: String): View =

@@ -3,18 +3,16 @@ package dev.edgetune.demo
 import android.app.Activity
 import android.content.Intent
 import android.net.Uri
+import android.provider.DocumentsContract
 import android.speech.RecognizerIntent
 import android.view.View
 import android.widget.EditText
 import android.widget.TextView
 import dev.edgetune.demo.assistant.Call
 import dev.edgetune.demo.bundles.writeBundle
+import dev.edgetune.demo.bundles.zipped
 import dev.edgetune.demo.memory.Chart
-import java.io.ByteArrayInputStream
-import java.io.ByteArrayOutputStream
 import java.io.File
-import java.util.zip.ZipEntry
-import java.util.zip.ZipOutputStream
 import org.junit.After
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
@@ -46,6 +44,9 @@ class PlacesTest {
         assertFalse(person.find<EditText>(R.id.request).isEnabled)
         person.go(R.id.to_memory)
         person.mustSee("There is nothing to measure")
+        person.go(R.id.to_ask)
+        person.tap(R.id.to_import)
+        person.mustSee("Import a folder")
     }
 
     @Test
@@ -88,7 +89,6 @@ class PlacesTest {
         person.begin()
         timer()
         person.ask("set a timer for 5 minutes")
-
         @Suppress("DEPRECATION")
         person.activity.onBackPressed()
         person.mustSee("You refused.")
@@ -117,10 +117,8 @@ class PlacesTest {
         Script.endless += "wait"
         person.ask("wait")
         person.comeBack(process = true)
-        val texts = listOf("set a timer for 5 minutes", "93%", "The timer was given to the clock.", "wait", "Stopped.")
-        for (text in texts) {
-            person.mustSee(text)
-        }
+        val before = listOf("set a timer for 5 minutes", "93%", "The timer was given to the clock.")
+        for (text in before + "wait" + "Stopped.") person.mustSee(text)
         assertNull(person.started())
     }
 
@@ -144,34 +142,14 @@ class PlacesTest {
         assertEquals("call Emma", person.find<EditText>(R.id.request).text.toString())
     }
 
-    private fun picks(tap: Int, uri: Uri) {
-        person.tap(tap)
-        val asked = shadowOf(person.activity).nextStartedActivityForResult
-        shadowOf(person.activity).receiveResult(asked.intent, Activity.RESULT_OK, Intent().setData(uri))
-    }
-
-    private fun zip(name: String, content: (ByteArray) -> ByteArray = { it }): Uri {
-        val folder = writeBundle(File(person.app.cacheDir, "made"), name)
-        val bytes = ByteArrayOutputStream()
-        ZipOutputStream(bytes).use { zip ->
-            for (file in folder.walk().filter { it.isFile }) {
-                zip.putNextEntry(ZipEntry("$name/" + file.relativeTo(folder).path))
-                zip.write(file.readBytes())
-                zip.closeEntry()
-            }
-        }
-        val uri = Uri.parse("content://somewhere/$name.zip")
-        shadowOf(person.app.contentResolver).registerInputStreamSupplier(uri) {
-            ByteArrayInputStream(content(bytes.toByteArray()))
-        }
-        return uri
-    }
+    private fun zip(name: String, content: (ByteArray) -> ByteArray = { it }): Uri =
+        person.offers("$name.zip", content(zipped(writeBundle(File(person.app.cacheDir, "made"), name))))
 
     @Test
     fun `a zip is picked, taken in, and answers`() {
         person.begin(bundle = false)
         person.go(R.id.to_bundles)
-        picks(R.id.from_zip, zip("kitchen"))
+        person.picks(R.id.from_zip, zip("kitchen"))
         person.mustSee("kitchen")
         person.mustSee("In use")
         person.mustSee("12 tools")
@@ -183,7 +161,7 @@ class PlacesTest {
     fun `a zip that is none is one sentence on the screen`() {
         person.begin(bundle = false)
         person.go(R.id.to_bundles)
-        picks(R.id.from_zip, zip("kitchen") { it.copyOf(it.size / 2) })
+        person.picks(R.id.from_zip, zip("kitchen") { it.copyOf(it.size / 2) })
         person.mustSee("kitchen.zip: is not a zip that can be read")
         assertEquals(emptyList<String>(), person.app.bundles.state.value.bundles.map { it.name })
         assertTrue(person.find<View>(R.id.from_zip).isEnabled)
@@ -193,7 +171,7 @@ class PlacesTest {
     fun `a folder that may not be read is one sentence on the screen`() {
         person.begin(bundle = false)
         person.go(R.id.to_bundles)
-        picks(R.id.from_folder, android.provider.DocumentsContract.buildTreeDocumentUri("somewhere", "primary:kitchen"))
+        person.picks(R.id.from_folder, DocumentsContract.buildTreeDocumentUri("somewhere", "primary:kitchen"))
         person.mustSee("kitchen: has no manifest.json")
     }
 
@@ -246,8 +224,8 @@ class PlacesTest {
         person.mustSee("phone_actions.selector loaded")
         person.mustSee("PSS 171.0 MB")
         person.mustSee("0.62 ms")
-        val told = person.find<Chart>(R.id.chart).contentDescription
-        assertEquals("8 measurements, from 61.0 MB to 171.0 MB in memory", told)
+        val chart = person.find<Chart>(R.id.chart).contentDescription.toString().replace('\u00A0', ' ')
+        assertEquals("8 measurements, from 61.0 MB to 171.0 MB in memory", chart)
         person.waitFor("sharing") { person.find<TextView>(R.id.share).isShown }
         person.tap(R.id.share)
         val chooser = person.mustHaveStarted()

@@ -1,5 +1,6 @@
 package dev.edgetune.demo
 
+import dev.edgetune.core.InputException
 import dev.edgetune.demo.assistant.Assistant
 import dev.edgetune.demo.assistant.Assistants
 import dev.edgetune.demo.assistant.Call
@@ -27,6 +28,9 @@ object Script : Assistants {
 
     /** Requests that take for ever. */
     val endless = HashSet<String>()
+
+    /** Requests that end in a sentence instead of an answer. */
+    val failing = HashMap<String, String>()
     var closed = 0
 
     override val engines = listOf("onnx", "executorch")
@@ -44,9 +48,11 @@ object Script : Assistants {
     }
 
     private fun told(request: String, carryOut: suspend (Call) -> String): Flow<Told> = flow {
+        failing[request]?.let { throw InputException(it) }
         val call = calls[request]
         val tool = call?.tool ?: "respond"
-        emit(Told.Picked(tool, linkedMapOf(tool to 0.93, "search_web" to 0.05, "navigate" to 0.02)))
+        val others = listOf("search_web", "navigate", "set_level").filter { it != tool }.zip(listOf(0.05, 0.02))
+        emit(Told.Picked(tool, mapOf(tool to 0.93) + others))
         if (request in endless) awaitCancellation()
         call?.arguments?.entries?.forEachIndexed { index, (name, value) ->
             emit(Told.Wrote((if (index == 0) "{\"" else ", \"") + name + "\": \"", forced = true))
@@ -80,6 +86,7 @@ object Script : Assistants {
     fun forget() {
         calls.clear()
         endless.clear()
+        failing.clear()
         closed = 0
     }
 }

@@ -101,8 +101,10 @@ class QnnEngineTest {
     }
 
     @Test
-    fun `an ONNX Runtime without the provider is told apart from a bad bundle`() =
+    fun `an ONNX Runtime without the provider is told apart from a bad bundle`() {
+        givenUncompiled() // where none is, nothing is refused
         refused<InputException>("flavour 'qnn'") { withEngine(QnnEngines("SM8650")) {} }
+    }
 
     @Test
     fun `graphs of another shape than the bundle says are refused`() {

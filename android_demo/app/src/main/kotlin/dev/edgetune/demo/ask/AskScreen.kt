@@ -14,7 +14,7 @@ import dev.edgetune.demo.showText
 import dev.edgetune.demo.spoken
 
 /** Draws an [AskState] into `ask.xml`. */
-class AskScreen(private val root: View, private val model: AskModel, speak: () -> Unit) {
+class AskScreen(private val root: View, private val model: AskModel, speak: () -> Unit, toImport: () -> Unit) {
     private val exchanges = root.findViewById<ViewGroup>(R.id.exchanges)
     private val views = ArrayList<ExchangeView>()
     private val request = root.findViewById<EditText>(R.id.request)
@@ -30,6 +30,7 @@ class AskScreen(private val root: View, private val model: AskModel, speak: () -
         }
         send.setOnClickListener { if (model.state.value.running) model.stop() else send() }
         root.findViewById<View>(R.id.speak).setOnClickListener { speak() }
+        root.findViewById<View>(R.id.to_import).setOnClickListener { toImport() }
         root.findViewById<View>(R.id.anew).setOnClickListener { model.clear() }
         root.findViewById<View>(R.id.refuse).setOnClickListener { model.refuse() }
         root.findViewById<View>(R.id.agree).setOnClickListener { agree() }
@@ -46,7 +47,7 @@ class AskScreen(private val root: View, private val model: AskModel, speak: () -
     fun draw(state: AskState) {
         if (state == drawn) return
         drawReady(state)
-        drawExchanges(state.exchanges)
+        drawExchanges(state.exchanges, waits = state.sheet != null)
         if (state.sheet != drawn?.sheet || drawn == null) drawSheet(state.sheet)
         send.setImageResource(if (state.running) R.drawable.stop else R.drawable.send)
         send.contentDescription = root.context.getString(if (state.running) R.string.stop else R.string.send)
@@ -67,6 +68,8 @@ class AskScreen(private val root: View, private val model: AskModel, speak: () -
         }
         root.findViewById<TextView>(R.id.ready).showText(title)
         root.findViewById<TextView>(R.id.hint).showText(hint)
+        root.findViewById<View>(R.id.to_import).visibility =
+            if (state.ready == Ready.NoBundle) View.VISIBLE else View.GONE
         root.findViewById<View>(R.id.empty).visibility = if (state.exchanges.isEmpty()) View.VISIBLE else View.GONE
         if (state.ready != drawn?.ready || drawn == null) drawExamples(state.ready)
     }
@@ -86,7 +89,7 @@ class AskScreen(private val root: View, private val model: AskModel, speak: () -
         }
     }
 
-    private fun drawExchanges(state: List<Exchange>) {
+    private fun drawExchanges(state: List<Exchange>, waits: Boolean) {
         if (views.size > state.size) {
             views.clear()
             exchanges.removeAllViews()
@@ -96,7 +99,7 @@ class AskScreen(private val root: View, private val model: AskModel, speak: () -
                 views += ExchangeView(exchanges)
                 exchanges.addView(views.last().root)
             }
-            views[index].draw(exchange)
+            views[index].draw(exchange, isBusy = exchange.end == End.RUNNING && !waits)
         }
         if (state != drawn?.exchanges && state.isNotEmpty()) {
             val scroll = root.findViewById<ScrollView>(R.id.scroll)

@@ -8,6 +8,7 @@ import android.view.View
 import android.view.ViewGroup
 import android.widget.ProgressBar
 import android.widget.TextView
+import dev.edgetune.core.RESPOND
 import dev.edgetune.demo.R
 import dev.edgetune.demo.assistant.Times
 import dev.edgetune.demo.showText
@@ -20,14 +21,14 @@ class ExchangeView(parent: ViewGroup) {
     private val context = root.context
     private var drawn: Exchange? = null
 
-    fun draw(exchange: Exchange) {
+    /** [isBusy] while the model is at work, and not the user who has to say something. */
+    fun draw(exchange: Exchange, isBusy: Boolean) {
+        root.findViewById<View>(R.id.busy).visibility = if (isBusy) View.VISIBLE else View.GONE
         if (exchange == drawn) return
         text(R.id.asked, exchange.request)
-        root.findViewById<View>(R.id.busy).visibility =
-            if (exchange.end == End.RUNNING) View.VISIBLE else View.GONE
         text(R.id.route, exchange.toolset?.let { context.getString(R.string.routed, spoken(it)) })
         if (exchange.chances != drawn?.chances) drawChances(exchange.chances)
-        text(R.id.arguments, shaded(exchange.arguments))
+        text(R.id.arguments, shaded(exchange.arguments).takeUnless { it?.toString() == NO_ARGUMENTS })
         text(R.id.times, exchange.times?.let(::told))
         text(R.id.answer, exchange.result.ifEmpty { exchange.reply }.ifEmpty { quiet(exchange) })
         text(R.id.problem, exchange.problem)
@@ -44,16 +45,22 @@ class ExchangeView(parent: ViewGroup) {
     private fun drawChances(chances: List<Pair<String, Double>>) {
         val list = root.findViewById<ViewGroup>(R.id.chances)
         list.removeAllViews()
-        for ((name, chance) in chances) {
+        chances.forEachIndexed { index, (name, chance) ->
             val row = LayoutInflater.from(context).inflate(R.layout.chance, list, false)
             val percent = NumberFormat.getPercentInstance().format(chance)
-            row.findViewById<TextView>(R.id.name).text = spoken(name)
-            row.findViewById<TextView>(R.id.percent).text = percent
+            for ((id, text) in listOf(R.id.name to said(name), R.id.percent to percent)) {
+                val view = row.findViewById<TextView>(id)
+                view.text = text
+                if (index == 0) view.setTextAppearance(R.style.Picked)
+            }
             val bar = row.findViewById<ProgressBar>(R.id.bar)
             bar.progress = (bar.max * chance).toInt()
             list.addView(row)
         }
     }
+
+    private fun said(name: String): String =
+        if (name == RESPOND) context.getString(R.string.respond) else spoken(name)
 
     /** What nothing else could stand for is fainter than what the model decided. */
     private fun shaded(pieces: List<Piece>): CharSequence? {
@@ -76,4 +83,8 @@ class ExchangeView(parent: ViewGroup) {
     )
 
     private fun text(id: Int, text: CharSequence?) = root.findViewById<TextView>(id).showText(text)
+
+    private companion object {
+        const val NO_ARGUMENTS = "{}"
+    }
 }

@@ -39,8 +39,10 @@ class BundlesScreen(
     }
 
     private fun drawImport(import: Import) {
+        val (from, done, all) = import
         root.findViewById<TextView>(R.id.import_text).text =
-            root.context.getString(R.string.importing, import.from, size(import.doneBytes), size(import.allBytes))
+            if (all == 0L) root.context.getString(R.string.import_begins, from)
+            else root.context.getString(R.string.importing, from, size(done), size(all))
         val bar = root.findViewById<ProgressBar>(R.id.import_bar)
         bar.isIndeterminate = import.allBytes == 0L
         if (import.allBytes > 0) bar.progress = (bar.max * import.doneBytes / import.allBytes).toInt()
@@ -58,10 +60,9 @@ class BundlesScreen(
         card.findViewById<TextView>(R.id.bundle_tools)
             .showText(bundle.toolsets.values.flatten().joinToString(transform = ::spoken))
         card.findViewById<TextView>(R.id.bundle_wrong).showText(bundle.problem)
+        card.findViewById<View>(R.id.bundle_in_use).visibility = if (isChosen) View.VISIBLE else View.GONE
         val use = card.findViewById<TextView>(R.id.bundle_use)
-        use.text = context.getString(if (isChosen) R.string.in_use else R.string.use)
-        use.isEnabled = !isChosen
-        use.visibility = if (bundle.problem == null) View.VISIBLE else View.GONE
+        use.visibility = if (bundle.problem == null && !isChosen) View.VISIBLE else View.GONE
         use.contentDescription = "${use.text}: ${bundle.name}"
         use.setOnClickListener { model.choose(bundle.name) }
         val remove = card.findViewById<TextView>(R.id.bundle_remove)

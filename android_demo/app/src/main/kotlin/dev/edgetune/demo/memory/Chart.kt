@@ -51,21 +51,28 @@ class Chart(context: Context, attributes: AttributeSet) : View(context, attribut
             val place = if (isRtl) samples.size - 1 - index else index
             val x = left + step * place
             paint.color = context.getColor(R.color.accent)
-            canvas.drawRect(x + step * MARGIN, y(sample.pssBytes.toDouble()), x + step * (1 - MARGIN), bottom, paint)
+            bar(canvas, x + step * MARGIN, y(sample.pssBytes.toDouble()), x + step * (1 - MARGIN), bottom)
             paint.color = context.getColor(R.color.dirty)
-            val dirty = y(sample.privateDirtyBytes.toDouble())
-            canvas.drawRect(x + step * INNER, dirty, x + step * (1 - INNER), bottom, paint)
+            bar(canvas, x + step * INNER, y(sample.privateDirtyBytes.toDouble()), x + step * (1 - INNER), bottom)
         }
+    }
+
+    /** A bar that is round at its top and stands on its foot. */
+    private fun bar(canvas: Canvas, left: Float, top: Float, right: Float, bottom: Float) {
+        val round = minOf((right - left) / 2, ROUND_DP * resources.displayMetrics.density, bottom - top)
+        canvas.drawRoundRect(left, top, right, bottom, round, round, paint)
+        canvas.drawRect(left, bottom - round, right, bottom, paint)
     }
 
     companion object {
         private const val LABEL_SP = 11f
+        private const val ROUND_DP = 4
         private const val MARGIN = 0.1f
         private const val INNER = 0.3f
         private const val MEGABYTE = 1024.0 * 1024
 
         /** "12.3 MB", as the chart and its list say it. */
         fun megabytes(bytes: Long): String =
-            String.format(Locale.getDefault(), "%.1f MB", bytes / MEGABYTE)
+            String.format(Locale.getDefault(), "%.1f\u00A0MB", bytes / MEGABYTE)
     }
 }

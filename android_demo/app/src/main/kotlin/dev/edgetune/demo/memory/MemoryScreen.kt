@@ -54,7 +54,7 @@ class MemoryScreen(private val root: View, private val model: MemoryModel, share
             before?.let { root.context.getString(R.string.change, signed(sample.pssBytes - it.pssBytes)) },
             if (sample.ms > 0) root.context.getString(R.string.took, sample.ms) else null,
         )
-        row.findViewById<TextView>(R.id.sample_facts).text = facts.joinToString(" · ")
+        row.findViewById<TextView>(R.id.sample_facts).text = facts.joinToString("\u00A0· ")
         return row
     }
 

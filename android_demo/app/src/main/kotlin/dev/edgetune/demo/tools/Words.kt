@@ -27,8 +27,8 @@ class Words(val context: Context) {
     fun length(length: Duration): String {
         val parts = listOf(
             R.plurals.hours to length.toHours().toInt(),
-            R.plurals.minutes to length.toMinutesPart(),
-            R.plurals.seconds to length.toSecondsPart(),
+            R.plurals.minutes to (length.toMinutes() % SIXTY).toInt(),
+            R.plurals.seconds to (length.seconds % SIXTY).toInt(),
         )
         return parts.filter { it.second > 0 }
             .joinToString { (id, count) -> context.resources.getQuantityString(id, count, count) }
@@ -61,6 +61,7 @@ class Words(val context: Context) {
 
     companion object {
         private const val NOON = 12
+        private const val SIXTY = 60
         private const val DAY =
             DateUtils.FORMAT_SHOW_WEEKDAY or DateUtils.FORMAT_SHOW_DATE or DateUtils.FORMAT_ABBREV_MONTH
 

@@ -1,7 +1,10 @@
 package dev.edgetune.demo.bundles
 
+import java.io.ByteArrayOutputStream
 import java.io.File
 import java.security.MessageDigest
+import java.util.zip.ZipEntry
+import java.util.zip.ZipOutputStream
 import org.json.JSONArray
 import org.json.JSONObject
 
@@ -22,6 +25,19 @@ fun writeBundle(
     val targets = files.keys.filter { it in TARGETS }
     sign(folder, manifest(name, targets, entries).toString().encodeToByteArray())
     return folder
+}
+
+/** A zip of the bundle in [folder], as a folder of it. */
+fun zipped(folder: File): ByteArray {
+    val bytes = ByteArrayOutputStream()
+    ZipOutputStream(bytes).use { zip ->
+        for (file in folder.walk().filter { it.isFile }) {
+            zip.putNextEntry(ZipEntry("${folder.name}/" + file.relativeTo(folder).path))
+            file.inputStream().use { it.copyTo(zip) }
+            zip.closeEntry()
+        }
+    }
+    return bytes.toByteArray()
 }
 
 /** Writes [manifest] with the digest that belongs to it. */
