@@ -55,13 +55,20 @@ def main(arguments: list[str]) -> int:
 def _missing() -> str | None:
     """What to install, in one sentence; None where everything is there."""
     found = _java()
-    if shutil.which("mvn") and found is not None and found >= JAVA:
+    maven, npm = shutil.which("mvn"), shutil.which("npm")
+    if maven and npm and found is not None and found >= JAVA:
         return None
+    have = ", ".join(
+        (
+            "Maven" if maven else "no Maven",
+            "no JDK" if found is None else f"JDK {found}",
+            "npm" if npm else "no npm",
+        )
+    )
     return (
-        f"android_demo is built by Maven with a JDK {JAVA} or newer (found: "
-        f"{'Maven' if shutil.which('mvn') else 'no Maven'}, "
-        f"{'no JDK' if found is None else f'JDK {found}'}): install both, for instance by "
-        f"`apt install maven openjdk-{JAVA}-jdk-headless`."
+        f"android_demo is built by Maven with a JDK {JAVA} or newer, and takes classes "
+        f"of ExecuTorch from npm (found: {have}): install what is missing, for instance by "
+        f"`apt install maven openjdk-{JAVA}-jdk-headless npm`."
     )
 
 
