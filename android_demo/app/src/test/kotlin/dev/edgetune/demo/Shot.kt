@@ -34,11 +34,11 @@ fun write(picture: Bitmap, width: Int, file: File): Int {
     return palette.size
 }
 
-/** The colours that most is drawn in, of those that are nearly alike one. */
+/** The colours that most is drawn in, as they are, and of all others that are nearly alike one. */
 private fun palette(pixels: IntArray): IntArray {
-    val counts = pixels.toList().groupingBy { it }.eachCount().entries
+    val counts = pixels.toList().groupingBy { it }.eachCount().entries.sortedByDescending { it.value }
     val alike = counts.groupBy { it.key and 0xF0F0F0 }.values.sortedByDescending { group -> group.sumOf { it.value } }
-    return alike.take(COLOURS).map { group -> group.maxByOrNull { it.value }!!.key }.toIntArray()
+    return (counts.take(COLOURS / 4) + alike.map { it.first() }).map { it.key }.distinct().take(COLOURS).toIntArray()
 }
 
 private fun write(image: BufferedImage, file: File) {
