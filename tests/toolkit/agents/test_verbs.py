@@ -75,6 +75,11 @@ def test_what_needs_a_server_says_so(tiny_bundle, tmp_path):
         invoke("run", tiny_bundle, "hi", "--approve", "sometimes")
 
 
+def test_one_toolset_and_servers_contradict_each_other(tiny_bundle, home):
+    with pytest.raises(InputError, match="--toolset home: found --mcp, too"):
+        invoke("run", tiny_bundle, "hi", "--toolset", "home", "--mcp", home)
+
+
 def test_diff_tells_what_is_to_be_trained(tiny_bundle, home, tmp_path):
     same = invoke("tools", "diff", tiny_bundle, "--mcp", home)
     assert (same.exit_code, same.stdout) == (0, "home: the same tools\n")

@@ -113,6 +113,11 @@ def run(
         abstain_below=abstain_below,
     )
     if mcp:
+        if toolset is not None:
+            raise InputError(
+                f"--toolset {toolset}: found --mcp, too, and an answer routes at each step; name "
+                "the servers that it may use alone."
+            )
         from edgetune.agents.loop import Limits
         from edgetune.agents.opened import load
 
