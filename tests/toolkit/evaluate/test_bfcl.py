@@ -6,9 +6,9 @@ import pytest
 
 from edgetune.cli import main
 from edgetune.evaluate.bfcl import evaluate_bfcl, json_schema, read_cases
+from edgetune.evaluate.open_tools import OpenTools
 from edgetune.evaluate.system import open_system
 from edgetune_export.grammar.arguments import arguments_language
-from edgetune_export.prompts.template import Template
 from edgetune_runtime.calls import Tool
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.options import Options
@@ -67,7 +67,7 @@ def test_a_run_answers_every_case_by_its_bare_base(tiny_run, files):
     run = tiny_run()
     agent = open_system(run)
     cases = read_cases(files)
-    found = evaluate_bfcl(agent, Template.read(run / "base"), cases)
+    found = evaluate_bfcl(agent, OpenTools(run, agent), cases)
     assert found["n"] == 2
     assert 0 <= found["bfcl_score"] <= found["selection_accuracy"] <= 1
     assert len(found["wrong"]) == round(2 * (1 - found["bfcl_score"]))
@@ -76,11 +76,12 @@ def test_a_run_answers_every_case_by_its_bare_base(tiny_run, files):
 def test_whoever_abstains_always_is_right_where_no_tool_fits(tiny_run, files):
     run = tiny_run()
     files = files.rename(files.parent / "BFCL_v4_irrelevance.json")
-    agent, template = open_system(run), Template.read(run / "base")
+    agent = open_system(run)
+    tools = OpenTools(run, agent)
     cases = read_cases(files)
     assert cases[0].answer is None
-    assert evaluate_bfcl(agent, template, cases, Options(abstain_below=1.0))["bfcl_score"] == 1
-    never = evaluate_bfcl(agent, template, cases)
+    assert evaluate_bfcl(agent, tools, cases, Options(abstain_below=1.0))["bfcl_score"] == 1
+    never = evaluate_bfcl(agent, tools, cases)
     assert never["bfcl_score"] == never["selection_accuracy"]
 
 

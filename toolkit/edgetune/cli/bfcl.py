@@ -47,14 +47,13 @@ def bfcl(
     answers a question can be measured: simple, multiple, irrelevance.
     """
     from edgetune.evaluate.bfcl import evaluate_bfcl, read_cases
+    from edgetune.evaluate.open_tools import OpenTools
     from edgetune.evaluate.system import open_system
     from edgetune.evaluate.table import bfcl_view
-    from edgetune_export.prompts.template import Template
     from edgetune_runtime.options import Options
 
     cases = read_cases(data)[:limit]
     agent = open_system(path, engine, threads=threads, context_length=context)
-    own = path if (path / "manifest.json").is_file() else path / "base"
     options = Options(max_tokens=max_tokens, abstain_below=abstain_below)
-    found = evaluate_bfcl(agent, Template.read(own), cases, options)
+    found = evaluate_bfcl(agent, OpenTools(path, agent), cases, options)
     give(found, json_target, lambda: stdout.print(bfcl_view(found)))

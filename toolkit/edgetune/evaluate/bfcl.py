@@ -13,9 +13,8 @@ from typing import Any
 from edgetune.data.lines import numbered_lines
 from edgetune.evaluate.bfcl_rules import Allowed, call_problem
 from edgetune.evaluate.intervals import share_interval
-from edgetune_export.assets import toolset_assets
+from edgetune.evaluate.open_tools import OpenTools
 from edgetune_export.progress import track
-from edgetune_export.prompts.template import Template
 from edgetune_runtime.agent import Agent
 from edgetune_runtime.calls import RESPOND, Tool, Toolset
 from edgetune_runtime.errors import EdgetuneError, InputError
@@ -126,13 +125,13 @@ def json_schema(described: Any) -> Any:
 
 
 def evaluate_bfcl(
-    agent: Agent, template: Template, cases: Sequence[Case], options: Options = DEFAULTS
+    agent: Agent, tools: OpenTools, cases: Sequence[Case], options: Options = DEFAULTS
 ) -> dict[str, Any]:
-    """Let the bare base of `agent`, which `template` belongs to, answer every case over its own
+    """Let the bare base of `agent`, which `tools` belongs to, answer every case over its own
     tools; the figures as a JSON object."""
     options = replace(options, system="base")
     results = [
-        _answer(agent, template, case, options)
+        _answer(agent, tools, case, options)
         for case in track(cases, f"evaluating the base on {agent.engine.name}")
     ]
     wrong = [
@@ -163,12 +162,11 @@ def evaluate_bfcl(
 
 
 def _answer(
-    agent: Agent, template: Template, case: Case, options: Options
+    agent: Agent, tools: OpenTools, case: Case, options: Options
 ) -> tuple[dict[str, Any] | None, str | None]:
     """What was called, and why it is not right."""
     try:
-        served = toolset_assets(template, agent.assets.vocabulary, case.toolset, lazy=True)
-        step = agent.step([User(case.question)], served, options)
+        step = agent.step([User(case.question)], tools.serve(case.toolset), options)
     except EdgetuneError as error:
         return None, str(error)
     tool = step.tool
