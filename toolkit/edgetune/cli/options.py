@@ -182,10 +182,8 @@ class System(StrEnum):
     base = "base"
 
 
-SystemOption = Annotated[
-    System,
-    typer.Option("--system", help="The adapters, one LoRA for all, or the untouched base."),
-]
+SYSTEMS_HELP = "The adapters, one LoRA for all, or the untouched base."
+SystemOption = Annotated[System, typer.Option("--system", help=SYSTEMS_HELP)]
 
 
 EngineOption = Annotated[

@@ -1,4 +1,4 @@
-"""A system asked record after record; one that does not fit its context is left out, and named.
+"""A system asked record after record; one that it cannot be asked is left out, and named.
 
 Knows neither tools nor scores. A record's steps belong together: where one is too long, the others
 are left out with it.
@@ -10,22 +10,27 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from edgetune_export.progress import track
-from edgetune_runtime.errors import ContextError, InputError
+from edgetune_runtime.errors import ContextError, GrammarError, InputError
 from edgetune_runtime.options import Options
 
 Asked = TypeVar("Asked")
 Given = TypeVar("Given")
 
+TOO_LONG = "longer than the context"
+NO_GRAMMAR = "with a tool that no grammar can hold"
+
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A record that is longer than the context."""
+    """A record that is longer than the context, or has a tool to call without a grammar."""
 
     record: int
     """Which one, counted from 1."""
     request: str
-    """What the user says in the step that is too long."""
+    """What the user says in the step that could not be asked."""
     reason: str
+    kind: str = TOO_LONG
+    """The reason in few words: `TOO_LONG` or `NO_GRAMMAR`."""
 
     def as_json(self) -> dict[str, Any]:
         """The fields as one JSON object."""
@@ -34,7 +39,7 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Answers(Generic[Asked, Given]):
-    """The steps of the records that fit, and what was answered."""
+    """The steps of the records that could be asked, and what was answered."""
 
     steps: tuple[Asked, ...]
     given: tuple[Given, ...]
@@ -56,7 +61,7 @@ def ask(
 
     `lengths` says how many of the consecutive steps each record gave; empty, each is a record.
     `request` tells what the user says in a step. `title` shows a bar on standard error. Raises
-    InputError where no record fits the context.
+    InputError where every record is left out.
     """
     rest = zip(steps, _seeded(options), strict=False)
     records = [list(itertools.islice(rest, length)) for length in lengths or [1] * len(steps)]
@@ -67,8 +72,9 @@ def ask(
         try:
             for step, seeded in record:
                 answered.append((step, answer(step, seeded)))
-        except ContextError as error:
-            left_out.append(LeftOut(number, request(step), str(error)))
+        except (ContextError, GrammarError) as error:
+            kind = TOO_LONG if isinstance(error, ContextError) else NO_GRAMMAR
+            left_out.append(LeftOut(number, request(step), str(error), kind))
         else:
             kept.append(answered)
     if left_out and not kept:

@@ -18,6 +18,7 @@ from edgetune.evaluate.reliability import Reliability, reliability
 from edgetune.evaluate.score import Outcome, Score, score
 from edgetune.evaluate.trajectories import trajectories_json
 from edgetune_runtime.agent import Agent, Step
+from edgetune_runtime.assets import ToolsetAssets
 from edgetune_runtime.calls import RESPOND, Call, Toolset
 from edgetune_runtime.decode import Decoded, Selection
 from edgetune_runtime.errors import InputError
@@ -47,12 +48,20 @@ class EvalResult:
     lengths: tuple[int, ...] = ()
     """How many of `examples` each record gave; empty where they are not known as steps."""
     left_out: tuple[LeftOut, ...] = ()
-    """Records that do not fit the context: none of their steps is among `examples`."""
+    """Records that could not be asked: none of their steps is among `examples`."""
 
     @property
     def trajectories(self) -> dict[str, Any]:
         """`trajectory_exact_match` and `trajectories_n` where some record has several steps."""
         return trajectories_json(self.lengths, self.outcomes)
+
+    @property
+    def left_out_by_kind(self) -> dict[str, list[LeftOut]]:
+        """The records that could not be asked, by the reason in few words."""
+        kinds: dict[str, list[LeftOut]] = {}
+        for each in self.left_out:
+            kinds.setdefault(each.kind, []).append(each)
+        return kinds
 
     @property
     def timing(self) -> dict[str, float]:
@@ -149,7 +158,8 @@ def evaluate(
     example expects a tool that the toolset does not have.
     """
     toolset = _toolset(agent, toolset_name)
-    _check(examples, toolset, stage)
+    check_stage(examples, stage)
+    _check(examples, toolset)
 
     def named(_toolset: str | None, tool: str) -> str:
         return toolset.public_name(tool)
@@ -200,11 +210,15 @@ def _toolset(agent: Agent, name: str) -> Toolset:
         raise InputError(f"toolset: found '{name}', expected one of: {known}.") from None
 
 
-def _check(examples: Sequence[Example], toolset: Toolset, stage: Stage) -> None:
+def check_stage(examples: Sequence[Example], stage: Stage) -> None:
+    """Raise InputError where no example has what the stage measures."""
     if all(stage == "arguments" and example.call.tool == RESPOND for example in examples):
         raise InputError(
             f"data: no example to evaluate at stage '{stage}'; give records with calls of tools."
         )
+
+
+def _check(examples: Sequence[Example], toolset: Toolset) -> None:
     for example in examples:
         if example.call.tool not in toolset.names:
             raise InputError(
@@ -219,17 +233,18 @@ def answer(
     stage: Stage,
     options: Options,
     *,
-    toolset: str | None,
-    owner: str | None,
+    toolset: str | ToolsetAssets | None,
+    owner: str | ToolsetAssets | None,
     named: Callable[[str | None, str], str],
 ) -> Answer:
     """What the agent gives for one example.
 
     `toolset` is the one that it selects from; with None it picks one. `owner` is the toolset that
-    the expected tool is of. `named` says what a toolset's tool is called in the outcome.
+    the expected tool is of. `named` says what the tool of a toolset, told by its name, is called in
+    the outcome.
     """
     turns, call = example.turns, example.call
-    expected = Call(named(owner, call.tool), call.arguments)
+    expected = Call(named(_name(owner), call.tool), call.arguments)
     if stage == "all":
         step = agent.step(turns, toolset, options)
         selected = named(step.toolset, step.tool)
@@ -249,9 +264,10 @@ def answer(
     began = time.perf_counter()
     if stage == "selection":
         routes = [agent.route(turns, options)] if toolset is None else []
-        picked = routes[0].name if routes else toolset
+        served = routes[0].name if routes else toolset
         sure = routes[0].probability if routes else 1.0
-        selection = agent.select(turns, picked, options, sure=sure)
+        selection = agent.select(turns, served, options, sure=sure)
+        picked = _name(served)
         outcome = Outcome(
             expected,
             named(picked, selection.name),
@@ -264,6 +280,10 @@ def answer(
     decoded = agent.arguments(turns, owner, call.tool, options)
     outcome = Outcome(expected, given=decoded.arguments, truncated=decoded.truncated)
     return Answer(outcome, _cost(began, decoded), None)
+
+
+def _name(toolset: str | ToolsetAssets | None) -> str | None:
+    return toolset.toolset.name if isinstance(toolset, ToolsetAssets) else toolset
 
 
 def title(agent: Agent, options: Options) -> str:

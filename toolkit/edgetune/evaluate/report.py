@@ -112,14 +112,16 @@ def _accuracy(results: Sequence[EvalResult]) -> str:
                     whisker=result.score.intervals[name],
                 )
             )
-    left_out = len(results[-1].left_out)
-    longer = f" Left out, longer than the context: {left_out} records." if left_out else ""
+    left_out = "".join(
+        f" Left out, {kind}: {len(records)} records."
+        for kind, records in results[-1].left_out_by_kind.items()
+    )
     return _section(
         "Accuracy",
         f"{results[-1].score.n} examples of "
         f"<code>{escape(results[-1].toolset)}</code>, on {escape(results[-1].engine)}. "
         "The line across a bar's end, and what stands in brackets above, is the 95&thinsp;% "
-        f"interval (a bootstrap over the examples).{longer}",
+        f"interval (a bootstrap over the examples).{left_out}",
         charts.bars(groups),
     )
 
@@ -131,6 +133,8 @@ def _tone(index: int, systems: int) -> Tone:
 
 
 def _per_tool(result: EvalResult) -> str:
+    if not result.score.per_tool:
+        return ""
     rows = [
         [
             escape(name),

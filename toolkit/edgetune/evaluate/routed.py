@@ -10,11 +10,18 @@ from typing import Any
 
 from edgetune.data.routed import RoutedStep
 from edgetune.evaluate.asking import ask
-from edgetune.evaluate.evaluate import Answer, EvalResult, Stage, answer, request_text, title
+from edgetune.evaluate.evaluate import (
+    Answer,
+    EvalResult,
+    Stage,
+    answer,
+    check_stage,
+    request_text,
+    title,
+)
 from edgetune.evaluate.score import score
 from edgetune_runtime.agent import Agent
 from edgetune_runtime.calls import Toolset
-from edgetune_runtime.errors import InputError
 from edgetune_runtime.options import DEFAULTS, Options
 
 
@@ -65,10 +72,7 @@ def evaluate_routed(
 
     Raises InputError where there is no example to evaluate, or nothing to route with.
     """
-    if all(stage == "arguments" and step.toolset is None for step in steps):
-        raise InputError(
-            f"data: no example to evaluate at stage '{stage}'; give records with calls of tools."
-        )
+    check_stage([step.example for step in steps], stage)
     names = _Names({name: each.toolset for name, each in agent.assets.toolsets.items()})
 
     def answer_one(step: RoutedStep, each: Options) -> Answer:

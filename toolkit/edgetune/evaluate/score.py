@@ -6,14 +6,14 @@ those of design section 9. A figure that was not measured (a stage that was not 
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from jsonschema.protocols import Validator
 from jsonschema.validators import validator_for
 
 from edgetune.evaluate.intervals import share_interval
-from edgetune_runtime.calls import RESPOND, Call, Toolset
+from edgetune_runtime.calls import RESPOND, Call, Tool, Toolset
 
 ErrorKind = Literal["missing", "extra", "wrong_value", "wrong_type", "truncated"]
 ERROR_KINDS: tuple[ErrorKind, ...] = (
@@ -108,7 +108,8 @@ class Score:
     schema_valid: float | None
     """The share of generated argument objects that satisfy their tool's JSON Schema."""
     per_tool: dict[str, ToolScore]
-    """In the order of the toolset, `respond` last; only tools that some example expects."""
+    """In the order of the toolset, `respond` last; only tools that some example expects. Empty,
+    as `confusion` is, where every example has tools of its own."""
     confusion: dict[str, dict[str, int]]
     """Expected tool to selected tool to count."""
     argument_errors: dict[str, int]
@@ -130,6 +131,20 @@ def score(toolset: Toolset, outcomes: Sequence[Outcome]) -> Score:
     for outcome in outcomes:
         if outcome.selected is not None:
             confusion.setdefault(outcome.expected.tool, Counter())[outcome.selected] += 1
+    return replace(
+        score_open([toolset] * len(outcomes), outcomes),
+        per_tool=_per_tool(toolset, outcomes, confusion),
+        confusion={
+            name: dict(confusion[name].most_common()) for name in toolset.names if name in confusion
+        },
+    )
+
+
+def score_open(toolsets: Sequence[Toolset], outcomes: Sequence[Outcome]) -> Score:
+    """Count `outcomes` into a Score, each of an example over its own one of `toolsets`.
+
+    Nothing is told tool by tool: tools of one name may be different ones.
+    """
     selection = _share(outcome.selection_right for outcome in outcomes)
     arguments = _share(outcome.arguments_right for outcome in outcomes)
     call = _share(outcome.call_right for outcome in outcomes)
@@ -144,11 +159,9 @@ def score(toolset: Toolset, outcomes: Sequence[Outcome]) -> Score:
         selection_accuracy=selection,
         arguments_exact_match=arguments,
         call_exact_match=call,
-        schema_valid=_share(_validity(toolset, outcomes)),
-        per_tool=_per_tool(toolset, outcomes, confusion),
-        confusion={
-            name: dict(confusion[name].most_common()) for name in toolset.names if name in confusion
-        },
+        schema_valid=_share(_validity(toolsets, outcomes)),
+        per_tool={},
+        confusion={},
         argument_errors=_argument_errors(outcomes),
         arguments_n=arguments_n,
         intervals={
@@ -205,18 +218,20 @@ def _argument_errors(outcomes: Iterable[Outcome]) -> dict[str, int]:
     return {kind: errors[kind] for kind in ERROR_KINDS}
 
 
-def _validity(toolset: Toolset, outcomes: Sequence[Outcome]) -> Iterable[bool]:
+def _validity(toolsets: Sequence[Toolset], outcomes: Sequence[Outcome]) -> Iterable[bool]:
     """Whether each generated object is valid; one that served both stages counts once."""
-    validators: dict[str, Validator] = {}
-    for tool in toolset.tools:
-        schema = dict(tool.parameters) or {"type": "object", "maxProperties": 0}
-        validators[tool.name] = validator_for(schema)(schema)
-    for outcome in outcomes:
+    for toolset, outcome in zip(toolsets, outcomes, strict=True):
         if outcome.given is not None:
-            yield validators[outcome.expected.tool].is_valid(outcome.given)
+            yield _is_valid(toolset[outcome.expected.tool], outcome.given)
         reused = outcome.selection_right and outcome.given is not None
         if outcome.called is not None and outcome.selected != RESPOND and not reused:
-            yield validators[str(outcome.selected)].is_valid(outcome.called)
+            yield _is_valid(toolset[str(outcome.selected)], outcome.called)
+
+
+def _is_valid(tool: Tool, arguments: Mapping[str, Any]) -> bool:
+    schema = dict(tool.parameters) or {"type": "object", "maxProperties": 0}
+    validator: Validator = validator_for(schema)(schema)
+    return validator.is_valid(arguments)
 
 
 def _per_tool(

@@ -33,7 +33,9 @@ def result_view(result: EvalResult) -> RenderableType:
             share_text(row.call_exact_match),
             f"{row.confused_with} ({row.confused})" if row.confused_with else "",
         )
-    views: list[RenderableType] = [systems_view([result]), "", tools]
+    views: list[RenderableType] = [systems_view([result])]
+    if score.per_tool:
+        views += ["", tools]
     if result.abstain_below:
         withheld = sum(outcome.abstained_from is not None for outcome in result.outcomes)
         views.append(
@@ -47,14 +49,12 @@ def result_view(result: EvalResult) -> RenderableType:
             f"{count} {kind.replace('_', ' ')}" for kind, count in score.argument_errors.items()
         )
         views.append(f"\nwrong arguments, given the right tool: {errors}")
-    if result.left_out:
-        longest = "; ".join(
-            f"record {each.record} ({escape(each.request[:60])!r})" for each in result.left_out[:5]
+    for kind, left_out in result.left_out_by_kind.items():
+        first = "; ".join(
+            f"record {each.record} ({escape(each.request[:60])!r})" for each in left_out[:5]
         )
-        more = ", …" if len(result.left_out) > 5 else ""
-        views.append(
-            f"\nleft out, longer than the context: {len(result.left_out)} records: {longest}{more}"
-        )
+        more = ", …" if len(left_out) > 5 else ""
+        views.append(f"\nleft out, {kind}: {len(left_out)} records: {first}{more}")
     return Group(*views)
 
 
