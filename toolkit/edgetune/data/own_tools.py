@@ -14,7 +14,7 @@ from edgetune.data.readers import find_reader
 from edgetune.data.records import Example, fitted, parse_record, record_problem
 from edgetune.tools.reader import tools_from_list
 from edgetune_runtime.calls import Toolset
-from edgetune_runtime.errors import InputError
+from edgetune_runtime.errors import GrammarError, InputError
 
 OPEN = "open"
 """What the toolset of each record is called."""
@@ -32,14 +32,15 @@ def read_open(path: Path, limit: int | None = None) -> list[list[OpenStep]]:
     """The steps of each record of a file, or of its first `limit`, in whatever format.
 
     Each call is valid against the record's own tools. Raises InputError, in one sentence with the
-    line's number, at the first that is not, and for a record without tools.
+    line's number, at the first that is not, for a record without tools, and where a call is of a
+    tool that no grammar can hold.
     """
     records = []
     format = find_reader(path)
     for number, text in islice(numbered_lines(path), limit):
         try:
             records.append(_steps(number, text, format))
-        except InputError as error:
+        except (InputError, GrammarError) as error:
             raise InputError(f"{path}:{number}: {error}") from error
     if not records:
         raise InputError(f"{path}: holds no records; give a JSONL file with one a line.")
