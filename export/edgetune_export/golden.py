@@ -46,7 +46,6 @@ VERSION = 1
 CALL_TOKENS = 48
 """Token budget of a call, more where its tool's shortest takes more."""
 REPLY_TOKENS = 16
-SYSTEMS: tuple[System, ...] = ("decoupled", "monolithic")
 REQUESTS = ("Hello there.", "wake me at 7:30 tomorrow", "Wie spät ist es in São Paulo?")
 
 NASTY = (
@@ -282,8 +281,12 @@ def _asked(bundle: Bundle, amounts: Amounts) -> Iterator[tuple[str | None, Syste
     toolsets = bundle.assets.toolsets
     requests = (*REQUESTS, *amounts.requests)
     for name, served in toolsets.items():
-        adapters = {"decoupled": served.selector, "monolithic": served.monolithic}
-        systems: list[System] = ["base", *(s for s in SYSTEMS if adapters.get(s) is not None)]
+        adapters: dict[System, str | None] = {
+            "decoupled": served.selector,
+            "monolithic": served.monolithic,
+            "skill": bundle.assets.skill,
+        }
+        systems: list[System] = ["base", *(s for s, adapter in adapters.items() if adapter)]
         earlier = [Called(tool, NO_ARGUMENTS) for tool in list(served.automata)[:1]]
         for system in systems:
             for request in requests:

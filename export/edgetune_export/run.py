@@ -22,7 +22,7 @@ from edgetune_runtime.assets import AdapterSource, Assets, Tensors
 from edgetune_runtime.calls import RESPOND_CALL, RESPOND_TOOL, Call, Tool, Toolset
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import sha256_file
-from edgetune_runtime.manifest import AdapterKind, Role
+from edgetune_runtime.manifest import SKILL, AdapterKind, Role
 from edgetune_runtime.prompt import ToolsShown
 from edgetune_runtime.toolsets import read_toolsets
 
@@ -36,7 +36,7 @@ class RunAdapter:
     name: str
     role: Role
     toolset: str | None
-    """None for the router."""
+    """None for the router and the skill."""
     tool: str | None
     directory: Path
     data_sha256: str
@@ -151,7 +151,8 @@ def run_assets(run: Run, *, grammars: bool = True) -> Assets:
     }
     adapters = {adapter.name: _source(run, adapter) for adapter in run.adapters}
     router = bare.router and replace(bare.router, adapter=_named(run, None, "router"))
-    return replace(bare, toolsets=toolsets, adapters=adapters, router=router)
+    skill = _named(run, None, SKILL)
+    return replace(bare, toolsets=toolsets, adapters=adapters, router=router, skill=skill)
 
 
 def samples(run: Run, toolset: Toolset) -> Iterator[Sample]:

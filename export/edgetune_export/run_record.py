@@ -47,7 +47,7 @@ class AdapterRecord(_Kept):
     name: str
     role: Role
     toolset: str | None
-    """None for the router."""
+    """None for the router and the skill."""
     tool: str | None = None
     """None among arguments adapters for the common one, from which the others start."""
     directory: str

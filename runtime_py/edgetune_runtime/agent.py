@@ -153,8 +153,9 @@ class Agent:
             raise InputError(
                 f"toolset: nothing here picks one of {sorted(self.assets.toolsets)}; say which one."
             )
-        adapter = router.adapter if options.system == "decoupled" else None
-        prefix = router.prompts.base if adapter is None else router.prompts.adapter
+        trained = router.adapter if options.system == "decoupled" else None
+        prefix = router.prompts.base if trained is None else router.prompts.adapter
+        adapter = self._skill() if options.system == "skill" else trained
         return self._pick(router, adapter, prefix, turns, options)
 
     def select(
@@ -200,8 +201,11 @@ class Agent:
         if tool not in chosen.automata:
             return NOTHING_DECODED
         if options.system == "decoupled":
-            # A tool that no adapter was trained for is written by the base: still by its grammar.
+            # A tool that no adapter was trained for is written by the base, with the skill where
+            # there is one: still by its grammar.
             adapter, prefix = chosen.arguments.get(tool), chosen.prompts.arguments[tool]
+            if adapter is None and self.assets.skill is not None:
+                adapter, prefix = self.assets.skill, chosen.prompts.base
         else:
             adapter = self._selector(chosen, options)
             prefix = self._selector_prefix(chosen, options)
@@ -293,12 +297,14 @@ class Agent:
 
     def _selector_prefix(self, toolset: ToolsetAssets, options: Options) -> str:
         prompts = toolset.prompts
-        return prompts.base if options.system == "base" else prompts.selector
+        return prompts.base if options.system in ("base", "skill") else prompts.selector
 
     def _selector(self, toolset: ToolsetAssets, options: Options) -> str | None:
         """The adapter that selects among `toolset`'s tools, None for the bare base."""
         if options.system == "base":
             return None
+        if options.system == "skill":
+            return self._skill()
         found = toolset.selector if options.system == "decoupled" else toolset.monolithic
         if found is None:
             raise InputError(
@@ -306,3 +312,12 @@ class Agent:
                 "train it or choose another system."
             )
         return found
+
+    def _skill(self) -> str:
+        """The adapter that serves any tools."""
+        if self.assets.skill is None:
+            raise InputError(
+                "--system skill: there is no tool skill here; give the recipe one ('skill'), train "
+                "and export again, or choose another system."
+            )
+        return self.assets.skill

@@ -86,3 +86,5 @@ class Assets:
     end_tokens: tuple[int, ...]
     """Ids that end what the bare base writes in words."""
     router: RouterAssets | None = None
+    skill: str | None = None
+    """The adapter that serves tools which nobody trained; it reads what the bare base reads."""

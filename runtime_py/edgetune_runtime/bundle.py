@@ -25,6 +25,7 @@ from edgetune_runtime.files import inside, sha256_bytes, sha256_file
 from edgetune_runtime.manifest import (
     ANY,
     SCHEMA_VERSION,
+    SKILL,
     Adapter,
     FileEntry,
     Manifest,
@@ -254,6 +255,7 @@ def _assets(path: Path, manifest: Manifest) -> Assets:
         adapters,
         manifest.base.end_tokens,
         _router(path, manifest, prompts, tries, adapters),
+        next((adapter.name for adapter in manifest.adapters if adapter.role == SKILL), None),
     )
 
 

@@ -26,7 +26,10 @@ alone, or stock onnxruntime-genai, beside the files of the target `onnx`."""
 
 _NAME = r"^[a-z][a-z0-9_]*$"
 
-Role = Literal["selector", "arguments", "monolithic", "router"]
+Role = Literal["selector", "arguments", "monolithic", "router", "skill"]
+
+SKILL: Literal["skill"] = "skill"
+"""Role and name of the adapter that serves tools which nobody trained."""
 
 AdapterKind = Literal["lora", "alora"]
 """`lora` acts on every token, `alora` from the invocation of the call on (arXiv:2504.12397)."""
@@ -84,11 +87,11 @@ class Adapter(_Strict):
     """One delta blob."""
 
     name: str
-    """Unique in the bundle: `<toolset>.selector`, `.monolithic`, `<toolset>.arguments.<tool>`, and
-    `router`."""
+    """Unique in the bundle: `<toolset>.selector`, `.monolithic`, `<toolset>.arguments.<tool>`,
+    `router` and `skill`."""
     role: Role
     toolset: str | None
-    """None for the router, which picks among them."""
+    """None for the router, which picks among them, and for the skill, which serves any."""
     tool: str | None = None
     kind: AdapterKind = "lora"
     invocation: tuple[int, ...] = ()

@@ -9,8 +9,9 @@ from typing import Literal
 
 from edgetune_runtime.errors import InputError
 
-System = Literal["decoupled", "monolithic", "base"]
-"""Which adapters serve: a selector and one per tool, one for whole calls, or none at all."""
+System = Literal["decoupled", "monolithic", "skill", "base"]
+"""Which adapters serve: a selector and one per tool, one for whole calls, one for tools that nobody
+trained, or none at all."""
 
 
 @dataclass(frozen=True)

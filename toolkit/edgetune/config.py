@@ -29,9 +29,10 @@ from edgetune.settings import (
     TrainSettings,
 )
 from edgetune_runtime.errors import InputError
-from edgetune_runtime.manifest import Role
+from edgetune_runtime.manifest import SKILL, Role
 
-ROLES: tuple[Role, ...] = get_args(Role)
+ROLES: tuple[Role, ...] = tuple(role for role in get_args(Role) if role != SKILL)
+"""Of the adapters that a recipe trains; the skill is taken as it is."""
 
 
 class TrainConfig(Section):
@@ -39,6 +40,8 @@ class TrainConfig(Section):
 
     base: BaseSettings = BaseSettings()
     """The model that all adapters share."""
+    skill: str | None = None
+    """What `edgetune skill make` wrote: with it the bundle serves other tools, too."""
     toolset: ToolsetSettings | None = None
     """The tools, where one selector chooses among all of them."""
     data: DataSettings | None = None
@@ -213,14 +216,14 @@ class TrainConfig(Section):
     def locate(self, given: str, field: str) -> Path:
         """A path of the recipe: as seen from the current directory, else from the recipe's folder.
 
-        `base.model` and `train.start` may be directories.
+        `base.model`, `train.start` and `skill` may be directories.
 
         Raises InputError, which says where it was looked for.
         """
         tried = [Path(given).absolute()]
         if self._source is not None and not Path(given).is_absolute():
             tried.append((self._source.parent / given).absolute())
-        directory_too = field in ("base.model", "train.start")
+        directory_too = field in ("base.model", "train.start", SKILL)
         for path in tried:
             if path.is_file() or (directory_too and path.is_dir()):
                 return path

@@ -34,7 +34,7 @@ from edgetune_runtime.calls import RESPOND_CALL, RESPOND_TOOL, Call
 from edgetune_runtime.engine import Engine
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import write_bytes, write_json
-from edgetune_runtime.manifest import Target
+from edgetune_runtime.manifest import SKILL, Target
 from edgetune_runtime.options import Options
 from edgetune_runtime.prompt import User, render_call, render_prompt
 
@@ -220,8 +220,9 @@ def _sample_ids(
     wanted = adapter.tool if adapter else None
     tool = toolset.toolset[wanted] if wanted else RESPOND_TOOL
     fitting = (s for s in samples(run, toolset.toolset) if wanted is None or s.tool.name == wanted)
-    if adapter is None:
-        prefix = toolset.prompts.base
+    full = False
+    if adapter is None or adapter.role == SKILL:
+        prefix, full = toolset.prompts.base, True
     elif adapter.role == "router" and assets.router is not None:
         prefix = assets.router.prompts.adapter
         (tool,) = as_tools([toolset.toolset])
@@ -238,7 +239,7 @@ def _sample_ids(
     # Training leaves out records that are too long, so they are no reason not to export.
     for sample in chain(fitting, [Sample("Hello.", tool, RESPOND_CALL)]):
         prompt = _encode(assets, render_prompt(assets.pieces, prefix, [User(sample.request)]))
-        if adapter is None:
+        if full:
             # Nor are more tools than the base can read, or an engine's KV cache can hold.
             prompt = prompt[-(min(limit, SMALLEST_CONTEXT) - steps) :]
         if len(prompt) + steps <= limit:

@@ -67,7 +67,7 @@ def test_a_run_answers_every_case_by_its_bare_base(tiny_run, files):
     run = tiny_run()
     agent = open_system(run)
     cases = read_cases(files)
-    found = evaluate_bfcl(agent, OpenTools(run, agent), cases)
+    found = evaluate_bfcl(agent, OpenTools(run, agent), cases, Options(system="base"))
     assert found["n"] == 2
     assert 0 <= found["bfcl_score"] <= found["selection_accuracy"] <= 1
     assert len(found["wrong"]) == round(2 * (1 - found["bfcl_score"]))
@@ -80,8 +80,11 @@ def test_whoever_abstains_always_is_right_where_no_tool_fits(tiny_run, files):
     tools = OpenTools(run, agent)
     cases = read_cases(files)
     assert cases[0].answer is None
-    assert evaluate_bfcl(agent, tools, cases, Options(abstain_below=1.0))["bfcl_score"] == 1
-    never = evaluate_bfcl(agent, tools, cases)
+    assert (
+        evaluate_bfcl(agent, tools, cases, Options(system="base", abstain_below=1.0))["bfcl_score"]
+        == 1
+    )
+    never = evaluate_bfcl(agent, tools, cases, Options(system="base"))
     assert never["bfcl_score"] == never["selection_accuracy"]
 
 

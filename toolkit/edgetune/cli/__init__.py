@@ -32,6 +32,7 @@ from edgetune.cli import (
     quantize,
     run,
     sideload,
+    skill,
     targets,
     tools,
     train,
@@ -89,6 +90,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(base.app, name="base")
 app.command("quantize")(quantize.quantize)
 app.command("train")(train.train)
+app.add_typer(skill.app, name="skill")
 app.command("export")(export.export)
 app.command("targets")(targets.targets)
 app.command("verify")(verify.verify)

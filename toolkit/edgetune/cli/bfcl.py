@@ -1,4 +1,5 @@
-"""`edgetune bfcl`: the bare base on the Berkeley Function-Calling Leaderboard's own cases."""
+"""`edgetune bfcl`: the Berkeley Function-Calling Leaderboard's own cases, whose tools nobody
+trained."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +15,7 @@ from edgetune.cli.options import (
     JsonOption,
     LimitOption,
     MaxTokensOption,
+    OpenSystemOption,
     ThreadsOption,
     give,
     stdout,
@@ -30,6 +32,7 @@ def bfcl(
             help="A file of the leaderboard's, its answers in `possible_answer/` beside it.",
         ),
     ],
+    system: OpenSystemOption = "base",
     engine: EvaluationEngineOption = None,
     abstain_below: AbstainOption = 0.0,
     limit: LimitOption = None,
@@ -39,12 +42,12 @@ def bfcl(
     json_target: JsonOption = None,
     force: ForceOption = False,
 ) -> None:
-    """Let the bare base call tools that it never saw, and score by the leaderboard's own rules.
+    """Let the base call tools that it never saw, and score by the leaderboard's own rules.
 
     Example: `edgetune bfcl bundles/phone --data BFCL_v4_multiple.json`
 
-    Each case brings its own tools, so no adapter takes part. Categories in which one call, or none,
-    answers a question can be measured: simple, multiple, irrelevance.
+    Each case brings its own tools, so no adapter of a toolset takes part. Categories in which one
+    call, or none, answers a question can be measured: simple, multiple, irrelevance.
     """
     from edgetune.evaluate.bfcl import evaluate_bfcl, read_cases
     from edgetune.evaluate.open_tools import OpenTools
@@ -54,6 +57,6 @@ def bfcl(
 
     cases = read_cases(data)[:limit]
     agent = open_system(path, engine, threads=threads, context_length=context)
-    options = Options(max_tokens=max_tokens, abstain_below=abstain_below)
+    options = Options(system=system, max_tokens=max_tokens, abstain_below=abstain_below)
     found = evaluate_bfcl(agent, OpenTools(path, agent), cases, options)
     give(found, json_target, lambda: stdout.print(bfcl_view(found)))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -179,11 +179,16 @@ class System(StrEnum):
 
     decoupled = "decoupled"
     monolithic = "monolithic"
+    skill = "skill"
     base = "base"
 
 
-SYSTEMS_HELP = "The adapters, one LoRA for all, or the untouched base."
+SYSTEMS_HELP = "The adapters, one LoRA for all, the tool skill, or the untouched base."
 SystemOption = Annotated[System, typer.Option("--system", help=SYSTEMS_HELP)]
+OpenSystemOption = Annotated[
+    Literal["base", "skill"],
+    typer.Option("--system", help="The untouched base, or the base with its tool skill."),
+]
 
 
 EngineOption = Annotated[

@@ -1,12 +1,12 @@
-"""Evaluate the bare base on the Berkeley Function-Calling Leaderboard's files: tools it never saw.
+"""Evaluate on the Berkeley Function-Calling Leaderboard's files: tools that nobody trained.
 
-A case brings its own tools; the base sees them in full and calls one of them, or `respond`. Its
-types are mapped to JSON Schema. What counts as right is `bfcl_rules`'.
+A case brings its own tools; the base, with its tool skill or without, sees them in full and calls
+one of them, or `respond`. Their types are mapped to JSON Schema. What is right, `bfcl_rules` say.
 """
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from edgetune_export.progress import track
 from edgetune_runtime.agent import Agent
 from edgetune_runtime.calls import RESPOND, Tool, Toolset
 from edgetune_runtime.errors import EdgetuneError, InputError
-from edgetune_runtime.options import DEFAULTS, Options
+from edgetune_runtime.options import Options
 from edgetune_runtime.prompt import User
 
 _TYPES = {"dict": "object", "float": "number", "tuple": "array"}
@@ -125,14 +125,13 @@ def json_schema(described: Any) -> Any:
 
 
 def evaluate_bfcl(
-    agent: Agent, tools: OpenTools, cases: Sequence[Case], options: Options = DEFAULTS
+    agent: Agent, tools: OpenTools, cases: Sequence[Case], options: Options
 ) -> dict[str, Any]:
-    """Let the bare base of `agent`, which `tools` belongs to, answer every case over its own
-    tools; the figures as a JSON object."""
-    options = replace(options, system="base")
+    """Let `agent`, which `tools` belongs to, answer every case over its own tools; the figures as a
+    JSON object. `options.system` is `base` or `skill`."""
     results = [
         _answer(agent, tools, case, options)
-        for case in track(cases, f"evaluating the base on {agent.engine.name}")
+        for case in track(cases, f"evaluating {options.system} on {agent.engine.name}")
     ]
     wrong = [
         {"id": case.id, "question": case.question, "called": called, "problem": problem}
@@ -156,7 +155,7 @@ def evaluate_bfcl(
         },
         "abstain_below": options.abstain_below,
         "engine": agent.engine.name,
-        "system": "base",
+        "system": options.system,
         "wrong": wrong,
     }
 

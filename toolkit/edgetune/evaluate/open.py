@@ -21,7 +21,7 @@ from edgetune.evaluate.score import score_open
 from edgetune_runtime.agent import Agent
 from edgetune_runtime.options import Options
 
-OPEN_SYSTEMS = ("base",)
+OPEN_SYSTEMS = ("base", "skill")
 """The systems that call tools which nobody trained."""
 
 

@@ -24,6 +24,7 @@ from edgetune.train.records import (
 )
 from edgetune.train.reopen import clear, reopen
 from edgetune.train.start import Start, check_starts, find_starts, keep_starts
+from edgetune.train.taken_skill import check_skill, find_skill
 from edgetune_export.grammar.arguments import narrowing
 from edgetune_export.lowering.requirements import Described
 from edgetune_export.lowering.targets import refusals
@@ -37,6 +38,7 @@ from edgetune_export.weights.checkpoint import Checkpoint, is_gguf
 from edgetune_runtime.calls import Toolset
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import sha256_file, write_json
+from edgetune_runtime.manifest import SKILL
 from edgetune_runtime.toolsets import dump_toolsets, toolset_sha256
 
 
@@ -52,6 +54,8 @@ class Prepared:
     """By name, what adapters start from, of those that do not start anew."""
     earlier: Earlier | None = None
     """The run that this one grows from."""
+    skill: Path | None = None
+    """The skill that the run takes with it."""
 
 
 def prepare(config: TrainConfig, output: Path, grown_from: Path | None = None) -> Prepared:
@@ -70,9 +74,12 @@ def prepare(config: TrainConfig, output: Path, grown_from: Path | None = None) -
     base_source = _base_source(config)
     _check_quantization(config, Path(base_source))
     starts = find_starts(config, toolsets)
+    skill = find_skill(config)
     sources = _sources(config, toolsets, base_source)
     for name, start in starts.items():
         sources[f"start.{name}"] = sha256_file(start.directory / WEIGHTS)
+    if skill is not None:
+        sources["skill"] = sha256_file(skill / "adapters" / SKILL / WEIGHTS)
     earlier = None if grown_from is None else open_earlier(grown_from, config, toolsets, output)
     if earlier is not None:
         sources["from"] = earlier.sha256
@@ -89,6 +96,8 @@ def prepare(config: TrainConfig, output: Path, grown_from: Path | None = None) -
     _check_targets(opened)
     _check_layers(config, opened)
     check_starts(starts, opened, config.base.model)
+    if skill is not None:
+        check_skill(skill, opened, config.base.model)
     _check_prompts(config, opened, toolsets)
     if found == "stale":
         clear(output)
@@ -119,7 +128,7 @@ def prepare(config: TrainConfig, output: Path, grown_from: Path | None = None) -
             method=config.base.quantization,
             embedding_bits=config.base.embedding_bits,
         )
-    prepared = Prepared(output, base, records, starts, earlier)
+    prepared = Prepared(output, base, records, starts, earlier, skill)
     if not started:
         # Written last: a run with a base in its run.json has all that it starts from.
         about = BaseRecord(

@@ -39,6 +39,7 @@ from edgetune.train.prepare import Prepared, prepare
 from edgetune.train.report import report_html
 from edgetune.train.router import router_data
 from edgetune.train.summary import RunSummary
+from edgetune.train.taken_skill import take_skill
 from edgetune.train.task import Engine, Metrics, Task
 from edgetune.train.temperature import calibrate
 from edgetune_export.progress import clock_text, console
@@ -48,6 +49,7 @@ from edgetune_export.run_record import read_run_record, write_run_record
 from edgetune_export.weights.base import Base
 from edgetune_runtime.engines import check_threads
 from edgetune_runtime.files import write_bytes, write_json
+from edgetune_runtime.manifest import SKILL
 
 
 class TrainingStopped(SystemExit):
@@ -102,7 +104,7 @@ def _train(
         for job in jobs
     ]
     done = finished(output, jobs)
-    names = [job.data.name for job in jobs]
+    names = [job.data.name for job in jobs] + [SKILL] * (prepared.skill is not None)
     waiting = [task for task in tasks if task.name not in done]
     if waiting:
         console.print(_outlook(waiting, prepared.base), highlight=False, soft_wrap=True)
@@ -112,6 +114,8 @@ def _train(
                 add_adapter(output, entry_of(task.job), metrics, names)
                 line = f"{len(done)}/{len(tasks)} {_line(task.name, metrics)}"
                 console.print(line, highlight=False)
+    if prepared.skill is not None and SKILL not in done:
+        done[SKILL] = take_skill(prepared.skill, output, prepared.base, names)
     summary = RunSummary(
         output,
         prepared.base.name,

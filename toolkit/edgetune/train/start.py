@@ -61,7 +61,7 @@ def find_starts(config: TrainConfig, toolsets: Sequence[Toolset]) -> dict[str, S
             continue
         path = config.locate(given, "train.start")
         run = path if (path / RUN).is_file() else path.absolute().parent.parent
-        record = _finished(run, path)
+        record = finished_run(run, path, "train.start")
         by_name = {entry.name: run / entry.directory for entry in record.adapters}
         if run != path and path.absolute() not in by_name.values():
             raise InputError(
@@ -87,26 +87,32 @@ def find_starts(config: TrainConfig, toolsets: Sequence[Toolset]) -> dict[str, S
 def check_starts(starts: Mapping[str, Start], base: Base | Checkpoint, name: str) -> None:
     """Raise InputError for a start of another float checkpoint than `base` (called `name`) is made
     of, or of another shape than the adapter has."""
+    for adapter, start in starts.items():
+        check_base(start, base, name, "train.start")
+        _check_shape(adapter, start, base.config.num_hidden_layers)
+
+
+def check_base(start: Start, base: Base | Checkpoint, name: str, key: str) -> None:
+    """Raise InputError, naming the recipe's `key`, for a start of another float checkpoint than
+    `base` (called `name`) is made of."""
     ours = base.checkpoint_sha256 if isinstance(base, Base) else base.sha256
     codes = base.weights_sha256 if isinstance(base, Base) else None
-    for adapter, start in starts.items():
-        theirs = start.base.checkpoint_sha256
-        if start.base.weights_sha256 == codes:
-            pass
-        elif ours is None or theirs is None:
-            without = name if ours is None else start.base.name
-            raise InputError(
-                f"train.start: {start.directory} was trained on the base {_hash(start.base)}, not "
-                f"on '{name}' itself, and '{without}' does not say which float checkpoint it is "
-                "made of, as an older edgetune made it; make that anew, or train on the same base."
-            )
-        elif ours != theirs:
-            raise InputError(
-                f"train.start: {start.directory} was trained on '{start.base.name}' of the float "
-                f"checkpoint {theirs[:12]}…, but '{name}' is made of {ours[:12]}…; start from "
-                "an adapter of the same checkpoint."
-            )
-        _check_shape(adapter, start, base.config.num_hidden_layers)
+    theirs = start.base.checkpoint_sha256
+    if start.base.weights_sha256 == codes:
+        return
+    if ours is None or theirs is None:
+        without = name if ours is None else start.base.name
+        raise InputError(
+            f"{key}: {start.directory} was trained on the base {_hash(start.base)}, not "
+            f"on '{name}' itself, and '{without}' does not say which float checkpoint it is "
+            "made of, as an older edgetune made it; make that anew, or train on the same base."
+        )
+    if ours != theirs:
+        raise InputError(
+            f"{key}: {start.directory} was trained on '{start.base.name}' of the float "
+            f"checkpoint {theirs[:12]}…, but '{name}' is made of {ours[:12]}…; start from "
+            "an adapter of the same checkpoint."
+        )
 
 
 def keep_starts(starts: Mapping[str, Start], run: Path) -> None:
@@ -134,17 +140,21 @@ def adapter_names(
     return found
 
 
-def _finished(run: Path, given: Path) -> RunRecord:
+def finished_run(run: Path, given: Path, key: str) -> RunRecord:
+    """The record of the run at `run`, which `given` says in the recipe's `key`.
+
+    Raises InputError where it is no run, or not finished.
+    """
     if not (run / RUN).is_file():
         raise InputError(
-            f"train.start: {given} is neither a training run nor an adapter's directory in one "
+            f"{key}: {given} is neither a training run nor an adapter's directory in one "
             f"(there is no {run / RUN}); give what `edgetune train` wrote."
         )
     record = read_run_record(run)
     if not record.complete or record.base is None:
         raise InputError(
-            f"train.start: {run} is not finished; run its `edgetune train` command again, or give "
-            "another run."
+            f"{key}: {run} is not finished; run the command that began it again, or give another "
+            "run."
         )
     return record
 

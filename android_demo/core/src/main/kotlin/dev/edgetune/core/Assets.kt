@@ -61,4 +61,6 @@ internal class Assets(
     /** Ids that end what the bare base writes in words. */
     val endTokens: Set<Int>,
     val router: RouterAssets?,
+    /** The adapter that serves tools which nobody trained; it reads what the bare base reads. */
+    val skill: String?,
 )

@@ -12,6 +12,8 @@ private const val TOOLS = "tools.json"
 private const val PROMPTS = "prompts.json"
 private const val NAMES = "names.json"
 private const val VOCABULARY = "vocabulary.safetensors"
+/** Role and name of the adapter that serves tools which nobody trained. */
+private const val SKILL = "skill"
 
 private val KV_TYPES = listOf("float32", "float16")
 
@@ -146,6 +148,7 @@ private fun readAssets(folder: File, manifest: Manifest): Assets {
         adapters,
         manifest.base.endTokens.toSet(),
         readRouter(folder, manifest, prompts, tries, adapters.keys),
+        manifest.adapters.firstOrNull { it.role == SKILL }?.name,
     )
 }
 

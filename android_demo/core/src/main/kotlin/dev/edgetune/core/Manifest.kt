@@ -75,9 +75,9 @@ public class Slot internal constructor(
 
 /** One delta blob. */
 public class Adapter internal constructor(
-    /** `<toolset>.selector`, `.monolithic`, `<toolset>.arguments.<tool>`, or `router`. */
+    /** `<toolset>.selector`, `.monolithic`, `<toolset>.arguments.<tool>`, `router` or `skill`. */
     public val name: String,
-    /** `selector`, `arguments`, `monolithic` or `router`. */
+    /** `selector`, `arguments`, `monolithic`, `router` or `skill`. */
     public val role: String,
     /** Null for the router, which picks among them. */
     public val toolset: String?,

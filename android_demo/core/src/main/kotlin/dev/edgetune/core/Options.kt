@@ -41,6 +41,9 @@ public data class Options(
         /** One adapter for whole calls. */
         MONOLITHIC,
 
+        /** One adapter that serves tools which nobody trained, behind the full list of tools. */
+        SKILL,
+
         /** None: the bare base, behind the full list of tools. */
         BASE,
     }

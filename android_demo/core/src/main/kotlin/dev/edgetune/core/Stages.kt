@@ -71,8 +71,9 @@ internal class Stages(
         val router = assets.router.takeIf { routes } ?: throw InputException(
             "toolset: nothing here picks one of ${assets.toolsets.keys.sorted()}; say which one.",
         )
-        val adapter = router.adapter.takeIf { options.system == Options.System.DECOUPLED }
-        val prefix = if (adapter == null) router.prompts.base else router.prompts.adapter
+        val trained = router.adapter.takeIf { options.system == Options.System.DECOUPLED }
+        val prefix = if (trained == null) router.prompts.base else router.prompts.adapter
+        val adapter = if (options.system == Options.System.SKILL) skill() else trained
         return pick(router, null, adapter, prefix, turns, options)
     }
 
@@ -104,10 +105,13 @@ internal class Stages(
         options: Options,
     ): Decoded {
         val automaton = chosen.automata[tool] ?: return NOTHING_DECODED
-        // A tool that no adapter was trained for is written by the base: still by its grammar.
-        val prefix = chosen.prompts.arguments.getValue(tool)
-        val shown = shown(turns, chosen)
-        val prompt = prefill.begin(chosen.arguments[tool], prefix, shown, automaton.openingIds)
+        // A tool that no adapter was trained for is written by the base, with the skill where there is
+        // one: still by its grammar.
+        val trained = chosen.arguments[tool]
+        val adapter = trained ?: assets.skill
+        val isOpen = trained == null && adapter != null
+        val prefix = if (isOpen) chosen.prompts.base else chosen.prompts.arguments.getValue(tool)
+        val prompt = prefill.begin(adapter, prefix, shown(turns, chosen), automaton.openingIds)
         return decode(chosen, tool, turns, prompt, options)
     }
 
@@ -160,20 +164,30 @@ internal class Stages(
     ).decode(prompt)
 
     private fun selectorPrefix(toolset: ToolsetAssets, options: Options): String =
-        if (options.system == Options.System.BASE) toolset.prompts.base else toolset.prompts.selector
+        if (options.system in OPEN) toolset.prompts.base else toolset.prompts.selector
 
     /** The adapter that selects among the tools of [toolset], null for the bare base. */
     private fun selector(toolset: ToolsetAssets, options: Options): String? = when (options.system) {
         Options.System.BASE -> null
         Options.System.DECOUPLED -> toolset.selector ?: throw lacks(toolset, options)
         Options.System.MONOLITHIC -> toolset.monolithic ?: throw lacks(toolset, options)
+        Options.System.SKILL -> skill()
     }
+
+    /** The adapter that serves any tools. */
+    private fun skill(): String = assets.skill ?: throw InputException(
+        "system skill: there is no tool skill here; give the recipe one ('skill'), train and export " +
+            "again, or choose another system.",
+    )
 
     private fun lacks(toolset: ToolsetAssets, options: Options) = InputException(
         "system ${options.system.name.lowercase()}: toolset '${toolset.toolset.name}' has no such " +
             "adapter; train it or choose another system.",
     )
 }
+
+/** The systems that serve tools which nobody trained. */
+private val OPEN = setOf(Options.System.BASE, Options.System.SKILL)
 
 /** [selection] with the names that its tools' server has for them. */
 private fun publicly(toolset: ToolsetAssets, selection: Selection): Selection = selection.copy(

@@ -72,6 +72,7 @@ class ConversationTest {
             emptyMap(),
             setOf(2000),
             null,
+            null,
         )
         val base = Base("b", null, "llama", "0", 4, 4, 32, 4200, 8, 1, 1, 1, 8, 4096, listOf(2000))
         val manifest =
