@@ -89,7 +89,9 @@ def _quick_bundle(keep: bool) -> Path:
         return bundle
     shutil.rmtree(run, ignore_errors=True)
     shutil.rmtree(bundle, ignore_errors=True)
+    shutil.rmtree(BUILD / "skill", ignore_errors=True)
     edgetune = [sys.executable, "-c", "from edgetune.cli import main; main()"]
+    _run([*edgetune, "skill", "make", "nano", "-o", str(BUILD / "skill"), "--lessons", "10"])
     _run([*edgetune, "train", str(HERE / "parity.yaml"), "--output", str(run)])
     _run([*edgetune, "export", str(run), "-o", str(bundle), "--target", "onnx", "--genai"])
     return bundle

@@ -12,6 +12,9 @@ from typer.testing import CliRunner
 import edgetune
 from edgetune.agents.loop import Limits
 from edgetune.cli import app
+from edgetune.skill.make import make_skill
+from edgetune_export.bundle import write_bundle
+from edgetune_export.run import open_run
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.options import Options
 from edgetune_runtime.prompt import User
@@ -118,3 +121,23 @@ def test_functions_that_nobody_trained_stand_beside_trained_tools(tiny_bundle, h
         untrained = agent.tools.agent.step([User("ring 3 times")], "functions", options)
         assert untrained.tool in ("ring", "respond")
     assert len(rung) == sum(each.step.tool == "ring" for each, _ in answered.calls)
+
+
+def test_what_nobody_trained_is_the_skills_where_there_is_one(tiny_checkpoint, tmp_path):
+    made = make_skill(str(tiny_checkpoint("qwen2")), tmp_path / "skill", 12, 0)
+    write_bundle(open_run(made.output), tmp_path / "bundle", ["onnx"])
+
+    @edgetune.tool
+    def ring(times: int) -> str:
+        """Ring the bell."""
+        return "rang"
+
+    with edgetune.load(tmp_path / "bundle", threads=1).agent([ring]) as agent:
+        inner, turns = agent.tools.agent, [User("ring 3 times")]
+        step = inner.step(turns, "functions", Options(exact=True, max_tokens=8))
+        by = {
+            system: inner.select(turns, "functions", Options(system=system, exact=True))
+            for system in ("skill", "base")
+        }
+    assert step.probabilities == pytest.approx(by["skill"].probabilities)
+    assert step.probabilities != pytest.approx(by["base"].probabilities)

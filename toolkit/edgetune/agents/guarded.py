@@ -2,7 +2,8 @@
 
 Tools, users and the model itself say texts; only the renderer may open turns and calls. A mark in a
 text is broken by a space behind its first character, in an earlier call's arguments by an escape,
-which leaves the JSON what it was. Tools that no adapter was trained for are left to the bare base.
+which leaves the JSON what it was. Tools that no adapter was trained for are left to the skill, or
+to the bare base.
 """
 
 import re
@@ -90,7 +91,8 @@ class GuardedAgent(Agent):
         toolset: str | ToolsetAssets | None = None,
         options: Options = DEFAULTS,
     ) -> Step:
-        """As `Agent.step`; by the bare base where nobody trained the toolset's tools."""
+        """As `Agent.step`; by the skill, if there is one, or the bare base where nobody trained the
+        toolset's tools."""
         turns = [self.marks.turn(turn) for turn in turns]
         sure = 1.0
         if toolset is None and self._untrained:
@@ -99,7 +101,7 @@ class GuardedAgent(Agent):
                 route = self.route(turns, options)
                 toolset, sure = route.name, route.probability
         if isinstance(toolset, str) and toolset in self._untrained:
-            options = replace(options, system="base")
+            options = replace(options, system="skill" if self.assets.skill else "base")
         step = super().step(turns, toolset, options)
         return step if sure == 1.0 else replace(step, probability=sure * step.probability)
 

@@ -50,7 +50,7 @@ class Proposed:
     ungrounded: tuple[str, ...]
     """Paths of arguments that stand neither in the request nor in a result."""
     untrained: bool
-    """No adapter was trained for this tool: the bare base made the call."""
+    """No adapter was trained for this tool: the skill made the call, or the bare base."""
 
     def as_json(self) -> dict[str, Any]:
         """The step's fields, with what is known of the call."""

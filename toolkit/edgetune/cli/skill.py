@@ -61,13 +61,10 @@ def make(
 
 def _show(result: dict[str, Any], shown: Console) -> None:
     dev = result["dev"]
-    held_out = (
-        ""
-        if dev is None
-        else (
-            f"; {dev['examples']} held-out ones: loss {dev['loss']:.4f}, exact {dev['exact_match']:.3f}"
-        )
-    )
+    held_out = ""
+    if dev is not None:
+        held_out = f"; {dev['examples']} held-out ones: loss {dev['loss']:.4f}, exact "
+        held_out += f"{dev['exact_match']:.3f}"
     shown.print(
         f"{result['output']}: {result['examples']} examples, {result['seconds'] / 60:.1f} minutes, "
         f"loss {result['train_loss']:.4f}{held_out}",
