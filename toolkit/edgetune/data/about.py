@@ -46,6 +46,10 @@ _PEOPLE = ("customer", "patient", "student", "employee", "user", "author", "gues
            "passenger", "buyer", "seller", "driver", "actor", "first", "last", "full")  # fmt: skip
 _RARE = ("room", "spatial", "which", "device", "setting", "part_of_day", "rating")
 """Concepts that share a name with others, and are seldom meant."""
+_IN = ("in {v}", "for {v}", "around {v}", "near {v}", "over in {v}")
+_PLACES = {"city": _IN, "place": _IN, "state": _IN[:2],
+           "country": ("in {v}", "for {v}", "of {v}", "from {v}", "over in {v}")}  # fmt: skip
+"""How a request leads to a place, by the concept's key."""
 _BARE = ("moment", "clock", "date", "part_of_day", "duration", "frequency", "message", "query",
          "spatial", "sort", "email", "phone", "title", "id")  # fmt: skip
 """Concepts whose values stand without a connector: "tomorrow"."""
@@ -94,6 +98,8 @@ def about_string(words: str, schema: Mapping[str, Any], tool: frozenset[str]) ->
         return _of_kind(URL, words, tool, examples)
     if kind and schema.get("format") in (None, "", "uri", "url", "path"):
         return _of_kind(kind, words, tool, examples)
+    if not examples and words.split()[-1] in ("date", "time") and len(words.split()) > 1:
+        return _when(words, "", [])
     concepts = _concepts(words, text)
     named_so = likeness_of(words, "", concepts) >= NAMED_SO
     if examples:
@@ -141,6 +147,8 @@ def _concepts(words: str, description: str) -> list[Concept]:
 def _plain(led: Sequence[str], words: str, concepts: Sequence[Concept]) -> Sequence[str]:
     """`led` without what suits only some values: nothing at all before a place, "called"."""
     naming = words.split()[-1] in ("name", "title", "event", "what", "item", "work")
+    if concepts and all(concept.key in _PLACES for concept in concepts):
+        return _PLACES[concepts[0].key]
     bare = any(concept.key in _BARE or concept.before_object for concept in concepts)
     kept = [
         each
@@ -204,14 +212,17 @@ def _of_kind(kind: Kind, words: str, tool: frozenset[str], examples: Sequence[st
 
 def _when(words: str, form: str, natural: Sequence[str] = ()) -> About:
     first, last = words.split()[0], words.split()[-1]
+    timed = (("%H" in form or "%I" in form) and "%d" not in form) or (not form and last == "time")
     if first in ("start", "from", "since", "after", "begin", "checkin", "departure", "earliest"):
         led = _WHEN["from"]
     elif first in ("end", "to", "until", "before", "checkout", "return", "latest"):
         led = _WHEN["to"]
     else:
-        led = _WHEN["at" if "%H" in form and "%d" not in form else "on"]
+        led = _WHEN["at" if timed else "on"]
 
     def speak(rng: Random) -> Spoken:
+        if not form:
+            return (lambda text: (text, text))(CONCEPTS["clock" if timed else "date"].make(rng))
         if natural and rng.random() < 0.4:
             return (lambda text: (text, text))(rng.choice(natural))
         return moment(rng, form)
@@ -299,5 +310,5 @@ def listed_connectors(words: str) -> Sequence[str]:
     concepts = concepts_of(words, "", TYPES["string"])
     named_so = likeness_of(words, "", concepts) >= NAMED_SO and not role_connectors(words)
     if named_so and not any(words in choice.names for choice in CHOICES):
-        return connectors_of(words, concepts[:1], False)
+        return _plain(connectors_of(words, concepts[:1], False), words, concepts[:1])
     return connectors_of(words, [], True)

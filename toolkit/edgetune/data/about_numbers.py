@@ -41,7 +41,7 @@ def about_number(
     def speak(rng: Random) -> Spoken:
         if numbers and rng.random() < 0.6:
             value = rng.choice(numbers)
-        elif free and concepts:
+        elif concepts and (free or (words == "year" and bounds is None)):
             value = float(rng.choice(concepts).make(rng))
         else:
             value = round(rng.uniform(low, high), 0 if whole else rng.choice((0, 0, 1, 2)))

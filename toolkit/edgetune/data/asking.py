@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from edgetune.data.guess import split_words, switch_phrases
-from edgetune.data.kinds import role_of
+from edgetune.data.kinds import known_switch, role_of
 from edgetune.data.sentences import Asked, sentence
 from edgetune.data.spoken import about_parameter, plain_schema
 from edgetune.data.tool_values import Spoken
@@ -71,7 +71,8 @@ def _asked(tool: Tool, name: str, required: bool, split: str) -> Asked:
     about = replace(about, connectors=held_out(about.connectors, split))
     said: Mapping[bool, Sequence[str]] = {}
     if schema.get("type") == "boolean" and "enum" not in schema and "const" not in schema:
-        said = {state: held_out(ways, split) for state, ways in switch_phrases(words).items()}
+        ways = known_switch(words) or switch_phrases(words)
+        said = {state: held_out(each, split) for state, each in ways.items()}
     return Asked(name, words, required, about, said, schema.get("default"))
 
 
@@ -82,8 +83,11 @@ def ask(rng: Random, tool: Askable, said: Mapping[str, Spoken] | None = None) ->
     values: dict[str, Spoken] = {}
     for each in chosen:
         values[each.name] = (said or {}).get(each.name) or spoken(rng, each, lower)
-        if role_of(each.words) == "to" and values[each.name] in list(values.values())[:-1]:
-            values[each.name] = spoken(rng, each, lower)  # to the same as from, most likely
+        if role_of(each.words) == "to":
+            known = [value for name, (_, value) in values.items() if name != each.name]
+            while values[each.name][1] in known and each.name not in (said or {}):
+                known.pop()  # to the same as from; tried once for each
+                values[each.name] = spoken(rng, each, lower)
     wording = tool.wordings[0 if rng.random() < 0.6 else rng.randrange(len(tool.wordings))]
     text, plain = sentence(rng, wording, chosen, values)
     text = _around(rng, text, tool, plain)

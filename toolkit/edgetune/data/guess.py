@@ -93,6 +93,6 @@ def switch_phrases(words: str) -> dict[bool, Sequence[str]]:
         yes = (f"and {bare}", f"{bare} too", f"please {bare}")
         return {True: yes, False: (f"and don't {bare}", f"but do not {bare}", f"without {rest}")}
     return {
-        True: (f"with {bare}", f"{bare} on", f"make it {bare}", f"{bare}: yes"),
-        False: (f"without {bare}", f"no {bare}", f"not {bare}", f"{bare}: no"),
+        True: (f"with {bare}", f"{bare} on", f"make it {bare}", f"with {bare} on"),
+        False: (f"without {bare}", f"no {bare}", f"not {bare}", f"with {bare} off"),
     }

@@ -45,6 +45,8 @@ class Kind:
     """May stand for the tool's object: "read notes.md"."""
     nouns: Sequence[str] = ()
     """The objects that it may stand for."""
+    values: Sequence[str] = ()
+    """The usual values, of a kind that has few."""
     quoted: bool = False
     """A text that may be put between quotes."""
 
@@ -59,7 +61,7 @@ class Kind:
         if self.key == "file":
             text = file(rng, "media" if about & MEDIA else "text" if "text" in about else "")
             return text, text
-        text = MAKERS[self.key](rng)
+        text = rng.choice(self.values) if self.values else MAKERS[self.key](rng)
         if self.quoted and rng.random() < 0.4:
             return (f"'{text}'" if '"' in text or rng.random() < 0.3 else f'"{text}"'), text
         return text, text
@@ -136,6 +138,12 @@ def kind_of(
 def count_of(words: str) -> Count | None:
     """How the number called `words` is said, where it counts something that is known."""
     return next((count for count in COUNTS if words in count.names), None)
+
+
+def known_switch(words: str) -> Mapping[bool, Sequence[str]] | None:
+    """How the switch called `words` is said, where it is known."""
+    found = next((each for each in _RAW["switches"] if words in each["names"]), None)
+    return found and {True: found["yes"], False: found["no"]}
 
 
 def _named(kind: Kind, words: str, about: frozenset[str]) -> bool:

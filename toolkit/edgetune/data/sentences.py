@@ -61,7 +61,9 @@ def sentence(
             slots.remove(front)
             opening, plain = f"{front}{rng.choice((', ', ' '))}{opening}", False
     begun = opening.replace("{o}", item).replace("{h}", item)
-    if wording.reading.verb == "get" and not head and item and rng.random() < 0.06:
+    fronted = "{o}" not in opening or opening[0] == "{" or opening.split()[0] in _FRONT
+    terse = wording.reading.verb == "get" and not head and not fronted
+    if terse and item and rng.random() < 0.06:
         begun, plain = re.sub(r"^(?:the|a|an|all|some) ", "", item), False
     return " ".join([begun, *slots]), plain
 
@@ -202,4 +204,4 @@ def _slot(rng: Random, asked: Asked, text: str) -> str:
 
 def _counting(led: str, text: str) -> str:
     """`led` with one line where there is one."""
-    return re.sub(r"\{v\} (\w+[^s\W])s\b", r"{v} \1", led) if text in ("1", "one") else led
+    return re.sub(r"\{v\} ((?:\w+ )?\w+[^s\W])s\b", r"{v} \1", led) if text in ("1", "one") else led

@@ -214,6 +214,8 @@ def _object(
         chosen = [name for name in parts if name in required or rng.random() < 0.5]
         chosen = chosen or list(parts)[:1]
         spoken = {name: parts[name].make(rng) for name in chosen}  # type: ignore[misc]
+        if len(paired) == 2 and len({str(spoken.get(name)) for name in paired}) == 1:
+            spoken[paired[1]] = parts[paired[1]].make(rng)  # type: ignore[misc]
         keys = {parts[name].key: text.replace('"', "") for name, (text, _) in spoken.items()}
         if keys.keys() == {"entity", "fact"} and "add" in tool and rng.random() < 0.4:
             text = f"that {keys['entity']} {keys['fact']}"

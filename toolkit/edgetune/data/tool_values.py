@@ -24,7 +24,6 @@ Spoken = tuple[str, Any]
 WORDS: dict[str, list[str]] = json.loads(
     resources.files("edgetune.data").joinpath("tool_words.json").read_text(encoding="utf-8")
 )
-UNCOMMON = ("Etc/UTC", "UTC")
 
 
 @functools.cache
@@ -40,7 +39,7 @@ def zones() -> dict[str, int]:
 def timezone(rng: Random) -> Spoken:
     """Mostly said by the city that it is named after."""
     if rng.random() < 0.03:
-        return "UTC", rng.choice(UNCOMMON)
+        return "UTC", "UTC"
     known = zones()
     zone = rng.choices(list(known), list(known.values()))[0]
     if rng.random() < 0.12:

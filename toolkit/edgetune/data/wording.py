@@ -90,7 +90,7 @@ def readings(tool: Tool, prefix: Sequence[str]) -> list[Reading]:
         words = words[len(prefix) :]
     described = _described(tool.description)
     acts = words[0] in _GROUPS or _told(words, tool.description) or len(words) > 1
-    acts = acts and (is_verb(words[0]) or _told(words, tool.description))
+    acts = acts and (is_verb(words[0]) or _told(words, tool.description) or words[1:2] == ["to"])
     found = []
     if acts:
         item, tail = _object_of(words[1:])
@@ -120,7 +120,8 @@ def _told(words: Sequence[str], description: str) -> bool:
     told = description.lower().split()[:2]
     if len(told) < 2 or told[0] not in (words[0], f"{words[0]}s", f"{words[0]}es"):
         return False
-    return told[1] not in words[1:2] and (bool(_base(words[0])) or words[0] not in english("noun"))
+    noun = words[0] in english("noun")
+    return not noun or (bool(_base(words[0])) and told[1] not in words[1:2])
 
 
 def _name_words(tool: Tool) -> list[str]:
@@ -169,7 +170,7 @@ def _described(description: str) -> Reading | None:
     kept = [word for word in rest[:cut] if word.lower() not in _FILLER]
     if description.strip()[len(sentence) : len(sentence) + 1] == "," and len(kept) < 2:
         return None  # "simulated, random-leveled logging"
-    if clause and kept:
+    if clause and kept and description.strip()[len(sentence) :][:1] != ",":
         return Reading(verb, " ".join(kept), " ".join(rest[cut:]))
     return Reading(verb, " ".join(kept)) if 0 < len(kept) <= LONGEST else None
 
