@@ -89,7 +89,7 @@ def test_what_a_call_holds_stands_in_the_request(records):
     seen = 0
     for text, call in calls(records):
         for name, value in (call["arguments"] if call else {}).items():
-            if isinstance(value, str) and name not in ("kind", "cuisine"):
+            if isinstance(value, str) and name not in ("kind", "cuisine", "day"):
                 seen += 1
                 assert value in text, text
     assert seen > 150
@@ -142,7 +142,7 @@ def test_held_out_requests_begin_in_other_ways():
 
 def test_more_requests_than_the_tools_yield_are_refused(monkeypatch):
     same = Request("lock the screen", "lock_screen", {})
-    monkeypatch.setattr("edgetune.data.any_tools.invent_request", lambda rng, tool: same)
+    monkeypatch.setattr("edgetune.data.any_tools.ask", lambda rng, tool, said=None: same)
     toolset = tools_from_list([TOOLS[3]], "tools.json", "lock")
     with pytest.raises(InputError, match="'lock_screen' yields fewer"):
         generate(toolset, 500, 0, "train")

@@ -1,22 +1,21 @@
 """Writes requests with their calls for any toolset, offline: from the tools' schemas alone.
 
-The same generator that taught nano to call made-up tools speaks of real ones, in the split's own
-turns of phrase. Knows how requests are mixed; `parameters` knows the tools.
+Knows how requests are mixed, and that none comes twice; `asking` words them, in the split's own
+turns of phrase.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from random import Random
 from typing import Any
 
+from edgetune.data.asking import Askable, ask, askable, spoken
 from edgetune.data.foreign import subjects
 from edgetune.data.parameters import alternatives, as_invented
 from edgetune.data.records import as_source
-from edgetune.data.spoken import Spoken
-from edgetune.invent.requests import Request, chit_chat, invent_request
-from edgetune.invent.tools import Field, Invented, invent_tool
+from edgetune.invent.requests import Request, chit_chat
+from edgetune.invent.tools import invent_tool
 from edgetune.tools.schema import arguments_problem
-from edgetune_runtime.calls import RESPOND, RESPOND_CALL, Call, Toolset
+from edgetune_runtime.calls import RESPOND, RESPOND_CALL, Call, Tool, Toolset
 from edgetune_runtime.errors import InputError
 
 RESPOND_SHARE = 0.12
@@ -25,8 +24,6 @@ NEAR_MISS_SHARE = 0.15
 """Of the draws, those of two requests with the same values for two tools that are nearly alike."""
 FRUITLESS = 200
 """Draws of a tool, above five times its part of the records, that may yield nothing new."""
-MOST_OPTIONAL = 4
-"""Optional parameters that one request says, at the most."""
 
 
 def generate(toolset: Toolset, count: int, seed: int, split: str) -> list[dict[str, Any]]:
@@ -36,16 +33,15 @@ def generate(toolset: Toolset, count: int, seed: int, split: str) -> list[dict[s
     """
     rng = Random(f"{toolset.name} {split} {seed}")
     tools = [
-        _for_split(as_invented(part), split)
-        for tool in toolset.tools
-        for part in alternatives(tool)
+        askable(part, split, toolset.tools) for tool in toolset.tools for part in alternatives(tool)
     ]
+    foreign = _Foreign(toolset, split)
     seen: set[str] = set()
     made: set[str] = set()
     records: list[dict[str, Any]] = []
     misses = dict.fromkeys(toolset.names, 0)
     while len(records) < count:
-        for request in _draw(tools, rng):
+        for request in _draw(tools, rng, foreign):
             key = request.text.casefold()
             known = request.name == RESPOND
             if key in seen or not (known or _is_valid(toolset, request)):
@@ -73,77 +69,51 @@ def generate(toolset: Toolset, count: int, seed: int, split: str) -> list[dict[s
     return records
 
 
-def _draw(tools: Sequence[Invented], rng: Random) -> list[Request]:
+def _draw(tools: Sequence[Askable], rng: Random, foreign: "_Foreign") -> list[Request]:
     if rng.random() < RESPOND_SHARE:
-        return [chit_chat(rng) if rng.random() < 0.5 else _foreign(tools, rng)]
+        return [chit_chat(rng) if rng.random() < 0.5 else foreign.request(rng)]
     first = rng.choice(tools)
     if rng.random() > NEAR_MISS_SHARE:
-        return [_request(rng, first)]
+        return [ask(rng, first)]
     near = [tool for tool in tools if tool is not first and _shared(first, tool)]
     if not near:
-        return [_request(rng, first)]
+        return [ask(rng, first)]
     second = rng.choice(near)
     shared = _shared(first, second)
-    said = {
-        item.name: item.speak(rng) for item in first.fields if item.speak and item.name in shared
+    said = {each.name: spoken(rng, each) for each in first.asked if each.name in shared}
+    return [ask(rng, tool, said) for tool in (first, second)]
+
+
+def _shared(first: Askable, second: Askable) -> set[str]:
+    """Parameters of the same name that both tools take, but for switches; required in one."""
+    ours = {each.name: each for each in first.asked if not each.said}
+    theirs = {each.name: each for each in second.asked if not each.said}
+    return {
+        name
+        for name in ours.keys() & theirs
+        if (ours[name].required or theirs[name].required)
+        and ours[name].about.key == theirs[name].about.key
     }
-    return [_request(rng, tool, said) for tool in (first, second)]
-
-
-def _shared(first: Invented, second: Invented) -> set[str]:
-    """Parameters of the same name and of one kind, which both tools take."""
-    kinds = {item.name: item.kind for item in first.fields if item.speak}
-    return {item.name for item in second.fields if item.speak and kinds.get(item.name) == item.kind}
-
-
-def _request(rng: Random, tool: Invented, said: Mapping[str, Spoken] | None = None) -> Request:
-    """A request for `tool`, in which the parameters in `said` have these values."""
-    optional = [item for item in tool.fields if not item.required]
-    left_out = rng.sample(optional, max(0, len(optional) - MOST_OPTIONAL))
-    fields = [
-        _fixed(item, said[item.name]) if said and item.name in said else item
-        for item in tool.fields
-        if item not in left_out
-    ]
-    request = invent_request(rng, replace(tool, fields=fields))
-    return replace(request, text=" ".join(request.text.split()))
-
-
-def _fixed(item: Field, spoken: Spoken) -> Field:
-    return replace(item, speak=lambda rng: spoken)
-
-
-def _foreign(tools: Sequence[Invented], rng: Random) -> Request:
-    """A request for a tool that is not there, on a subject that none of `tools` has."""
-    ours = subjects(tools)
-    for _ in range(FRUITLESS):
-        other = invent_tool(rng)
-        if not ours & subjects([other]):
-            return Request(invent_request(rng, other).text, RESPOND, {})
-    return chit_chat(rng)
-
-
-def _for_split(tool: Invented, split: str) -> Invented:
-    fields = [
-        replace(
-            item,
-            connectors=_held_out(item.connectors, split),
-            said={state: _held_out(ways, split) for state, ways in item.said.items()},
-        )
-        for item in tool.fields
-    ]
-    return replace(tool, openings=_held_out(tool.openings, split), fields=fields)
-
-
-def _held_out(options: Sequence[str], split: str) -> Sequence[Any]:
-    """Those of `options` that belong to `split`: every fifth to dev and test, the rest to train."""
-    distinct = list(dict.fromkeys(options))
-    if len(distinct) < 5:
-        return distinct
-    return [
-        option for index, option in enumerate(distinct) if (index % 5 == 4) != (split == "train")
-    ]
 
 
 def _is_valid(toolset: Toolset, request: Request) -> bool:
     return arguments_problem(toolset[request.name], request.arguments) is None
+
+
+class _Foreign:
+    """Makes requests for tools that are not there, on subjects that no tool has."""
+
+    def __init__(self, toolset: Toolset, split: str) -> None:
+        self._ours = subjects(as_invented(tool) for tool in toolset.tools)
+        self._split = split
+
+    def request(self, rng: Random) -> Request:
+        """One, worded as requests for the tools that are there."""
+        for _ in range(FRUITLESS):
+            other = invent_tool(rng)
+            if not self._ours & subjects([other]):
+                function = other.tool["function"]
+                tool = Tool(other.name, function.get("description", ""),
+                            function.get("parameters", {}))  # fmt: skip
+                return Request(ask(rng, askable(tool, self._split)).text, RESPOND, {})
+        return chit_chat(rng)

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 
 from edgetune.invent.concepts import CHOICES, CONCEPTS, ROLE_PAIRS, SWITCHES, Concept
 
-_NAMED_SO, _HOLDS, _ENDS_SO, _DESCRIBED_SO = 20, 3, 1, 2
+NAMED_SO = 20
+"""How like a concept of the same name is."""
+_HOLDS, _ENDS_SO, _DESCRIBED_SO = 3, 1, 2
 
 _NUMBERS = ("integer", "number")
 TYPES = {"string": ("string", *_NUMBERS), "integer": _NUMBERS, "number": _NUMBERS}
@@ -26,9 +28,8 @@ def concepts_of(words: str, description: str, types: Sequence[str]) -> list[Conc
 
     A name says more than a description: a parameter "city" is a city, whatever else is mentioned.
     """
-    described = _singular(split_words(description))
     scores = {
-        key: max(_likeness(_singular(words), described, _singular(name)) for name in concept.names)
+        key: likeness_of(words, description, [concept])
         for key, concept in CONCEPTS.items()
         if key != "unknown" and concept.type in types
     }
@@ -36,10 +37,17 @@ def concepts_of(words: str, description: str, types: Sequence[str]) -> list[Conc
     return [CONCEPTS[key] for key, score in scores.items() if score == best] if best else []
 
 
+def likeness_of(words: str, description: str, concepts: Sequence[Concept]) -> int:
+    """How well the best of `concepts` suits; 0 where there is none, or nothing speaks for it."""
+    described = _singular(split_words(description))
+    names = [_singular(name) for concept in concepts for name in concept.names]
+    return max((_likeness(_singular(words), described, name) for name in names), default=0)
+
+
 def _likeness(words: str, described: str, name: str) -> int:
     found = 0
     if words == name:
-        found = _NAMED_SO
+        found = NAMED_SO
     elif len(name) > 2 and f" {name} " in f" {words} ":
         found = _HOLDS * len(name.split()) + (_ENDS_SO if words.endswith(name) else 0)
     # Short words ("to", "by", "id") are in any description.
@@ -52,14 +60,21 @@ def _singular(words: str) -> str:
     return " ".join(w[:-1] if len(w) > 3 and w.endswith("s") else w for w in words.split())
 
 
-def connectors_of(words: str, concepts: Sequence[Concept], listed: bool) -> Sequence[str]:
-    """How a request leads to the value; "{v}" stands for it. `listed`: it is one of a few."""
+def role_connectors(words: str) -> Sequence[str]:
+    """How a request leads to one side of a pair, such as origin and destination; () for others."""
     for pair in ROLE_PAIRS:
         for name, connector in zip(pair.names, pair.connectors, strict=True):
             if words == name or words.startswith(f"{name} "):
                 return (connector,)
     if words.split()[0] in ("from", "to"):
         return (words.split()[0] + " {v}",)
+    return ()
+
+
+def connectors_of(words: str, concepts: Sequence[Concept], listed: bool) -> Sequence[str]:
+    """How a request leads to the value; "{v}" stands for it. `listed`: it is one of a few."""
+    if paired := role_connectors(words):
+        return paired
     if listed:
         known = [choice.connectors for choice in CHOICES if words in choice.names]
         return known[0] if known else ("{v}", "with {v}", "in {v}", "as {v}", "{v} " + words)
@@ -78,6 +93,6 @@ def switch_phrases(words: str) -> dict[bool, Sequence[str]]:
         yes = (f"and {bare}", f"{bare} too", f"please {bare}")
         return {True: yes, False: (f"and don't {bare}", f"but do not {bare}", f"without {rest}")}
     return {
-        True: (f"with {bare}", f"{bare} on", f"make it {bare}", f"{bare}: yes"),
-        False: (f"without {bare}", f"no {bare}", f"not {bare}", f"{bare}: no"),
+        True: (f"with {bare}", f"{bare} on", f"make it {bare}", f"with {bare} on"),
+        False: (f"without {bare}", f"no {bare}", f"not {bare}", f"with {bare} off"),
     }

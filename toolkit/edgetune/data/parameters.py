@@ -7,8 +7,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from edgetune.data.guess import TYPES, concepts_of, connectors_of, split_words, switch_phrases
-from edgetune.data.spoken import plain_schema, speaker
+from edgetune.data.guess import split_words, switch_phrases
+from edgetune.data.spoken import about_parameter, plain_schema
 from edgetune.invent.domains import ACTIONS
 from edgetune.invent.gazetteer import english
 from edgetune.invent.tools import Field, Invented
@@ -45,26 +45,21 @@ def as_invented(tool: Tool) -> Invented:
 def _field(tool: Tool, name: str, required: bool) -> Field:
     schema = plain_schema(tool.properties[name], tool.parameters)
     words = split_words(name) or name
-    listed = "enum" in schema
     if schema.get("type") == "boolean" and not _LETTERS_COUNT & schema.keys():
         phrases = switch_phrases(words)
         return Field(words, {}, required, (), "bool", said=phrases, name=name)
-    about = concepts_of(
-        words, schema.get("description", ""), TYPES.get(str(schema.get("type")), ())
-    )
+    about = about_parameter(tool, name)
     text = schema.get("type") == "string" and not _LETTERS_COUNT & schema.keys()
     return Field(
         words,
         {},
         required,
-        ("{v}",) if "const" in schema else connectors_of(words, about, listed),
-        "concept" if text else "exact",
-        before_object=bool(text and about) and all(concept.before_object for concept in about),
-        after_verb=bool(text and about) and all(concept.after_verb for concept in about),
-        names_object=bool(text and about) and all(concept.names_object for concept in about),
-        pseudo_name=not (about or listed or "const" in schema),
+        about.connectors,
+        "concept" if text and not about.exact else "exact",
+        before_object=about.before,
+        after_verb=about.head,
         name=name,
-        speak=speaker(tool, name),
+        speak=about.make,
     )
 
 

@@ -5,22 +5,28 @@ satisfies its schema, always. Knows one parameter: nothing of sentences or tools
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from random import Random
 from typing import Any
 
+from edgetune.data.about import (
+    About,
+    Speak,
+    about_string,
+    is_sayable,
+    listed_connectors,
+)
+from edgetune.data.about_numbers import about_number
 from edgetune.data.arbitrary import arbitrary_arguments
-from edgetune.data.guess import TYPES, concepts_of, split_words
-from edgetune.invent.codes import email, url
-from edgetune.invent.concepts import CONCEPTS, Concept
-from edgetune.invent.words import number_word, pseudo_stem
+from edgetune.data.guess import connectors_of, split_words
+from edgetune.data.kinds import role_of
+from edgetune.data.tool_values import MAKERS, Spoken
+from edgetune.invent.words import pseudo_stem
 from edgetune.tools.schema import arguments_problem
 from edgetune_export.grammar.order import followed
 from edgetune_runtime.calls import Tool
-
-Spoken = tuple[str, Any]
-"""A value as a request says it, and as the call has it."""
-Speak = Callable[[Random], Spoken]
 
 TRIES = 20
 """Draws of a typed value that the schema may refuse, before the automaton makes one."""
@@ -29,9 +35,8 @@ LARGEST = 10**9
 _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 DEEPEST = 4
 """Objects within objects that are made by type; a schema may contain itself."""
+_PLACES = frozenset({"file", "files", "directory", "directories", "folder", "folders"})
 _DEFINITIONS = ("$defs", "definitions")
-_GENERIC = ("unknown", "title", "message")
-"""Concepts for a string of which nothing is known."""
 
 
 def plain_schema(schema: Any, root: Mapping[str, Any], depth: int = 0) -> Mapping[str, Any]:
@@ -57,8 +62,8 @@ def plain_schema(schema: Any, root: Mapping[str, Any], depth: int = 0) -> Mappin
     return schema
 
 
-def speaker(tool: Tool, name: str) -> Speak:
-    """Makes values of the parameter `name` of `tool`, all of which satisfy its schema."""
+def about_parameter(tool: Tool, name: str) -> About:
+    """What `name` of `tool` is about, with values all of which satisfy its schema."""
     schema = plain_schema(tool.properties[name], tool.parameters)
     named = {key: tool.parameters[key] for key in _DEFINITIONS if key in tool.parameters}
     properties = {name: tool.properties[name]}
@@ -66,7 +71,8 @@ def speaker(tool: Tool, name: str) -> Speak:
         properties |= tool.properties  # some are defined by others
     only = {"type": "object", "properties": properties, "required": [name]}
     alone = Tool(f"{tool.name}.{name}", parameters={**named, **only})
-    typed = _typed(schema, split_words(name), tool.parameters)
+    about = _typed(schema, split_words(name) or name, tool.parameters, words_of(tool))
+    typed = about.make if about else None
 
     def speak(rng: Random) -> Spoken:
         for _ in range(TRIES if typed else 0):
@@ -75,16 +81,22 @@ def speaker(tool: Tool, name: str) -> Speak:
                 return text, value
         for _ in range(TRIES):
             value = arbitrary_arguments(alone, rng)[name]
-            if _is_sayable(as_text(value)):
+            if is_sayable(as_text(value)):
                 break
         return as_text(value), value
 
-    return speak
+    if about is None:
+        about = About(connectors_of(split_words(name) or name, [], False), exact=True)
+    return replace(about, make=speak)
 
 
-def _is_sayable(value: Any) -> bool:
-    """Whether `value` is a text that stands in a request as it is: on one line, singly spaced."""
-    return isinstance(value, str) and " ".join(value.split()) == value
+def words_of(tool: Tool) -> frozenset[str]:
+    """The words of its name, and of the first sentence of its description."""
+    sentence = re.split(r"[.;\n]", tool.description, maxsplit=1)[0]
+    name = frozenset(split_words(tool.original or tool.name).split())
+    told = frozenset(split_words(sentence).split())
+    # A name says more: `get_file_info` is about a file, though its description adds folders.
+    return name | (told - _PLACES if name & _PLACES else told)
 
 
 def as_text(value: Any) -> str:
@@ -99,46 +111,52 @@ def as_text(value: Any) -> str:
 
 
 def _typed(
-    schema: Mapping[str, Any], words: str, root: Mapping[str, Any], depth: int = 0
-) -> Speak | None:
-    """Makes values that mostly satisfy `schema`; None where it says too little to know how."""
+    schema: Mapping[str, Any],
+    words: str,
+    root: Mapping[str, Any],
+    tool: frozenset[str],
+    depth: int = 0,
+) -> About | None:
+    """What `schema` is about, with values that mostly satisfy it; None where it says too little."""
     kind = schema.get("type")
     if "const" in schema:
-        return lambda rng: ("", schema["const"])
+        return About(("{v}",), lambda rng: ("", schema["const"]), exact=True)
     if "enum" in schema:
         members = [member for member in schema["enum"] if member is not None]
-        return (lambda rng: _member(rng.choice(members))) if members else None
-    if "pattern" in schema:
-        return None
+        led = listed_connectors(words)
+        return About(led, lambda rng: _member(rng.choice(members)), exact=True) if members else None
     if kind == "boolean":
-        return lambda rng: _member(rng.random() < 0.5)
+        return About((f"{words} {{v}}",), lambda rng: _member(rng.random() < 0.5), exact=True)
     if kind in ("integer", "number") and _bounds(schema) is not None:
-        numbers = concepts_of(words, schema.get("description", ""), TYPES[kind])
-        return lambda rng: _number(rng, schema, numbers)
+        bounded = _bounds(schema) if any(key in schema for key in _BOUNDS) else None
+        return about_number(words, schema, bounded)
     if kind == "array" and isinstance(schema.get("items"), Mapping):
-        item = _typed(plain_schema(schema["items"], root), words, root, depth)
-        return item and (lambda rng: _array(rng, schema, item))
+        items = plain_schema(schema["items"], root)
+        if "description" in schema and "description" not in items:
+            items = {**items, "description": schema["description"]}
+        about = _typed(items, words, root, tool, depth)
+        return about and replace(
+            about, make=_array(schema, about, "multiple" in tool), before=False
+        )
     if kind == "object" and schema.get("properties") and depth < DEEPEST:
-        return _object(schema, root, depth + 1)
+        return _object(schema, root, tool | set(words.split()), depth + 1)
     if kind == "string":
-        strings = concepts_of(words, schema.get("description", ""), TYPES[kind])
-        return lambda rng: _string(rng, schema, strings)
+        about = about_string(words, schema, tool)
+        if "pattern" in schema:
+            return replace(about, make=None, exact=True)
+        made = _FORMATS.get(schema.get("format", ""))
+        if made:
+            return replace(
+                about, make=lambda rng: (lambda text: (text, text))(made(rng)), exact=True
+            )
+        return about
     return None
 
 
 def _member(member: Any) -> Spoken:
-    return as_text(member).replace("_", " "), member
-
-
-def _string(rng: Random, schema: Mapping[str, Any], concepts: list[Concept]) -> Spoken:
-    examples = [entry for entry in schema.get("examples", ()) if _is_sayable(entry)]
-    make = _FORMATS.get(schema.get("format", ""))
-    if make is None and examples and rng.random() < 0.3:
-        text = rng.choice(examples)
-    else:
-        pool = concepts or [CONCEPTS[key] for key in _GENERIC]
-        text = (make or rng.choice(pool).make)(rng)
-    return text, text
+    text = as_text(member)
+    # "resourceLink" and "fast_food" are said in words, "ISO" and "New York" as they are.
+    return (split_words(text) if re.search("_|[a-z][A-Z]", text) else text), member
 
 
 def _bounds(schema: Mapping[str, Any]) -> tuple[float, float] | None:
@@ -155,59 +173,75 @@ def _bounds(schema: Mapping[str, Any]) -> tuple[float, float] | None:
     return max(low, -LARGEST), min(high, LARGEST)
 
 
-def _number(rng: Random, schema: Mapping[str, Any], concepts: list[Concept]) -> Spoken:
-    bounded = any(key in schema for key in _BOUNDS)
-    value: float
-    if concepts and not bounded:
-        value = float(rng.choice(concepts).make(rng))
-    else:
-        low, high = _bounds(schema) or (0, 100)
-        value = round(rng.uniform(low, high), rng.choice((0, 0, 1, 2)))
-    if value != int(value) and schema["type"] == "number":
-        return str(value), value
-    number = int(value)
-    spelt = 1 <= number <= 20 and rng.random() < 0.3
-    return number_word(number) if spelt else str(number), number
-
-
-def _array(rng: Random, schema: Mapping[str, Any], item: Speak) -> Spoken:
+def _array(schema: Mapping[str, Any], item: About, several: bool) -> Speak | None:
+    make = item.make
+    if make is None:
+        return None
     least = schema.get("minItems", 1)
     most = max(least, min(schema.get("maxItems", 3), least + 2))
-    spoken = [item(rng) for _ in range(rng.randint(least, most))]
-    if any(isinstance(value, str) and "," in value for _, value in spoken):
-        spoken = spoken[:1] if least <= 1 else spoken
-    return _listed([text for text, _ in spoken]), [value for _, value in spoken]
+    least = min(max(least, 2), most) if several and item.key.endswith("file") else least
+
+    def speak(rng: Random) -> Spoken:
+        spoken: list[Spoken] = []
+        for _ in range(min(rng.randint(least, most), rng.randint(least, most))):
+            drawn = make(rng)
+            if all(drawn[1] != value for _, value in spoken) or len(spoken) < least:
+                spoken.append(drawn)
+        if any("," in text or " and " in text for text, _ in spoken):
+            spoken = spoken[:1] if least <= 1 else spoken
+        return _listed([text for text, _ in spoken]), [value for _, value in spoken]
+
+    return speak
 
 
-def _object(schema: Mapping[str, Any], root: Mapping[str, Any], depth: int) -> Speak | None:
+def _object(
+    schema: Mapping[str, Any], root: Mapping[str, Any], tool: frozenset[str], depth: int
+) -> About | None:
+    """An object is said by its parts: the first that may stand for it, then the others."""
     required = schema.get("required", ())
-    parts = {}
+    parts: dict[str, About] = {}
     for name, inner in schema["properties"].items():
-        part = _typed(plain_schema(inner, root), split_words(name), root, depth)
-        if part is not None:
+        part = _typed(plain_schema(inner, root), split_words(name) or name, root, tool, depth)
+        if part is not None and part.make is not None:
             parts[name] = part
         elif name in required:
             return None
+    heads = [name for name, part in parts.items() if part.head and name in required]
+    paired = [name for name in parts if role_of(split_words(name)) in ("from", "to")]
+    first = None if paired or not heads else _content_of(heads, parts)
 
     def speak(rng: Random) -> Spoken:
         chosen = [name for name in parts if name in required or rng.random() < 0.5]
-        spoken = {name: parts[name](rng) for name in chosen or list(parts)[:1]}
-        said = [f"{split_words(name)} {text}" for name, (text, _) in spoken.items()]
-        return _listed(said), {name: value for name, (_, value) in spoken.items()}
+        chosen = chosen or list(parts)[:1]
+        spoken = {name: parts[name].make(rng) for name in chosen}  # type: ignore[misc]
+        if len(paired) == 2 and len({str(spoken.get(name)) for name in paired}) == 1:
+            spoken[paired[1]] = parts[paired[1]].make(rng)  # type: ignore[misc]
+        keys = {parts[name].key: text.replace('"', "") for name, (text, _) in spoken.items()}
+        if keys.keys() == {"entity", "fact"} and "add" in tool and rng.random() < 0.4:
+            text = f"that {keys['entity']} {keys['fact']}"
+            return text, {name: value for name, (_, value) in spoken.items()}
+        said = [spoken[first][0]] if first in spoken else []
+        for name, (text, _) in spoken.items():
+            if name != first:
+                led = rng.choice(parts[name].connectors)
+                said.append(led.format(n=split_words(name) or name, v=text))
+        return " ".join(said), {name: value for name, (_, value) in spoken.items()}
 
-    return speak if parts else None
+    if not parts:
+        return None
+    connectors = ("{v}",) if first or paired else ("with {v}", "{v}", "and {v}")
+    nouns = tuple(noun for name in heads for noun in parts[name].nouns)
+    return About(connectors, speak, bool(first or paired), nouns, bare=not paired, exact=True)
+
+
+def _content_of(heads: list[str], parts: Mapping[str, About]) -> str:
+    """What is added or deleted comes before what it is added to: "likes tea to Anna"."""
+    led = {name: parts[name].connectors[0].split()[0] for name in heads}
+    return next((name for name in heads if led[name] not in ("to", "from")), heads[0])
 
 
 def _listed(texts: list[str]) -> str:
     return " and ".join([", ".join(texts[:-1]), texts[-1]]) if len(texts) > 1 else "".join(texts)
-
-
-def _day(rng: Random) -> str:
-    return f"{rng.randint(1990, 2040)}-{rng.randint(1, 12):02d}-{rng.randint(1, 28):02d}"
-
-
-def _time(rng: Random) -> str:
-    return f"{rng.randint(0, 23):02d}:{rng.randint(0, 59):02d}:00Z"
 
 
 def _hex(rng: Random, digits: int) -> str:
@@ -215,12 +249,9 @@ def _hex(rng: Random, digits: int) -> str:
 
 
 _FORMATS: dict[str, Callable[[Random], str]] = {
-    "date": _day,
-    "time": _time,
-    "date-time": lambda rng: f"{_day(rng)}T{_time(rng)}",
-    "email": email,
-    "uri": lambda rng: "https://" + url(rng).removeprefix("https://").removeprefix("http://"),
     "hostname": lambda rng: f"{pseudo_stem(rng, (1, 2))}.{rng.choice(('com', 'org', 'net'))}",
+    "uri": MAKERS["url"],
     "ipv4": lambda rng: ".".join(str(rng.randint(0, 255)) for _ in range(4)),
     "uuid": lambda rng: "-".join(_hex(rng, digits) for digits in (8, 4, 4, 4, 12)),
 }
+"""Formats whose values no kind makes."""

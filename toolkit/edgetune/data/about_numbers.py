@@ -1,0 +1,104 @@
+"""What a number is about: what it counts, its unit, and between what it is mostly said.
+
+Knows one parameter that is an integer or a number: nothing of sentences.
+"""
+
+from collections.abc import Mapping, Sequence
+from random import Random
+from typing import Any
+
+from edgetune.data.about import About, identified
+from edgetune.data.described import Described, described, unit_in
+from edgetune.data.guess import TYPES, concepts_of, connectors_of
+from edgetune.data.kinds import count_of
+from edgetune.data.tool_values import Spoken
+from edgetune.data.wording import a
+from edgetune.invent.concepts import Concept
+from edgetune.invent.words import number_word
+
+_PERIODS = ("second", "minute", "hour", "day", "week", "month", "year")
+
+
+def about_number(
+    words: str, schema: Mapping[str, Any], bounds: tuple[float, float] | None
+) -> About:
+    """A number between `bounds`, where it has any."""
+    says = described(str(schema.get("description") or ""))
+    unit = unit_in(words) or says.unit
+    count = count_of(words)
+    counted = says.counted or _counted_by_name(words)
+    numbers = [float(entry) for entry in says.examples if _is_number(entry)]
+    default = schema.get("default")
+    whole = schema["type"] == "integer" or bool(count or counted) or isinstance(default, int)
+    whole = whole or words.split()[-1] in ("id", "number", "page", "index", "port")
+    concepts = [c for c in concepts_of(words, "", TYPES[schema["type"]]) if words in c.names]
+    if words.split()[-1] == "id" and schema["type"] in ("integer", "number"):
+        noun = " ".join(words.split()[:-1]) or "id"
+        return identified(noun, lambda rng: (lambda n: (str(n), n))(rng.randint(1, 999)))
+    low, high = bounds or _usual(schema, count.likely if count else 0, bool(counted or unit))
+    free = bounds is None and not (count or counted or "default" in schema)
+
+    def speak(rng: Random) -> Spoken:
+        if numbers and rng.random() < 0.6:
+            value = rng.choice(numbers)
+        elif concepts and (free or (words == "year" and bounds is None)):
+            value = float(rng.choice(concepts).make(rng))
+        else:
+            value = round(rng.uniform(low, high), 0 if whole else rng.choice((0, 0, 1, 2)))
+        return as_number(rng, int(value) if whole or value == int(value) else value)
+
+    if count:
+        led = count.connectors
+        return About(led, speak, wraps=count.wraps, alone=count.alone)
+    return About(_led_to_number(words, says, unit, counted, concepts), speak, exact=True)
+
+
+def _led_to_number(
+    words: str, says: Described, unit: str, counted: str, concepts: Sequence[Concept]
+) -> Sequence[str]:
+    if counted:
+        last = "in" if counted == "steps" else "and"
+        ways = ("with {{v}} {c}", "{{v}} {c}", "for {{v}} {c}", last + " {{v}} {c}")
+        return [way.format(c=counted) for way in ways]
+    first = words.split()[0]
+    if unit:
+        if unit.removesuffix("s") in _PERIODS or unit == "milliseconds":
+            return (f"for {{v}} {unit}", f"of {{v}} {unit}", f"lasting {{v}} {unit}")
+        name = a(words) if len(words.split()) < 4 else words
+        return (f"with {name} of {{v}} {unit}", f"at {{v}} {unit}", f"{{n}} {{v}} {unit}")
+    if len(words.replace(" ", "")) <= 2 or first in ("first", "second"):
+        second = "second" in words.split() or words[-1] in "b2y"
+        return ("and {v}",) if second else ("of {v}",)
+    if concepts:
+        return connectors_of(words, concepts, False)
+    return ("with a {n} of {v}", "{n} {v}", "with {n} {v}", "for a {n} of {v}", "at a {n} of {v}")
+
+
+def _counted_by_name(words: str) -> str:
+    first, _, rest = words.partition(" ")
+    if first in ("num", "number", "max", "min", "total", "n") and rest.endswith("s"):
+        return rest.removeprefix("of ")
+    if words.endswith(" count"):
+        return words.removesuffix(" count") + "s"
+    return words if words in ("steps", "lines", "pages", "copies", "retries", "attempts") else ""
+
+
+def _usual(schema: Mapping[str, Any], likely: int, small: bool) -> tuple[float, float]:
+    """Between what a number without bounds is mostly said."""
+    default = schema.get("default")
+    if isinstance(default, int | float) and 0 < default < 10**6:
+        return 1, max(4, 4 * default)
+    return (2, likely) if likely else (1, 60) if small else (0, 100)
+
+
+def as_number(rng: Random, value: float) -> Spoken:
+    """A number in figures, or a small one in words."""
+    spelt = isinstance(value, int) and 1 <= value <= 20 and rng.random() < 0.25
+    return number_word(int(value)) if spelt else str(value), value
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return abs(float(text)) < 10**9
+    except ValueError:
+        return False
