@@ -26,13 +26,13 @@ from edgetune_runtime.toolsets import make_toolset
 REQUESTS = 8
 """Of a lesson, about."""
 MOST_TOOLS = 10
-UNSERVED_SHARE = 0.15
+UNSERVED_SHARE = 0.1
 """Of the requests, those for tools that are not in the list."""
-NEAR_SHARE = 0.5
+NEAR_SHARE = 0.4
 """Of the lessons, those with a request that a tool almost serves."""
 JOINED_SHARE = 0.25
 """Of the lessons, those with a request for two things, one after the other."""
-INVENTED_SHARE = 0.4
+INVENTED_SHARE = 0.3
 """Of the lessons, those on made-up tools, where there are real ones."""
 
 
