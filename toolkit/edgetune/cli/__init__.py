@@ -34,6 +34,7 @@ from edgetune.cli import (
     sideload,
     skill,
     targets,
+    teach,
     tools,
     train,
     verify,
@@ -89,6 +90,7 @@ app.add_typer(tools.app, name="tools")
 app.add_typer(data.app, name="data")
 app.add_typer(base.app, name="base")
 app.command("quantize")(quantize.quantize)
+app.command("teach")(teach.teach)
 app.command("train")(train.train)
 app.add_typer(skill.app, name="skill")
 app.command("export")(export.export)

@@ -94,6 +94,11 @@ def offer(tools: Sequence[mcp.types.Tool], name: str, description: str = "") -> 
 
 def write_offers(path: Path, offers: Sequence[Offer]) -> None:
     """Write a tools file. Raises InputError for two toolsets of one name."""
+    write_json(path, offers_json(offers))
+
+
+def offers_json(offers: Sequence[Offer]) -> dict[str, Any]:
+    """A tools file as a JSON value. Raises InputError for two toolsets of one name."""
     names = [each.toolset.name for each in offers]
     for name in names:
         if names.count(name) > 1:
@@ -101,7 +106,7 @@ def write_offers(path: Path, offers: Sequence[Offer]) -> None:
                 f"two servers are called '{name}'; name them in an mcpServers file, or pull them "
                 "into two files."
             )
-    write_json(path, {"verb": VERB, "toolsets": [each.as_json() for each in offers]})
+    return {"verb": VERB, "toolsets": [each.as_json() for each in offers]}
 
 
 def is_pulled(path: Path) -> bool:
