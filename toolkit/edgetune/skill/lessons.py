@@ -66,7 +66,7 @@ def lessons(
 
 
 def _lesson(rng: Random, tools: Sequence[Tool], split: str) -> Lesson:
-    size = rng.choice((1, rng.randint(1, 4), rng.randint(2, 6), rng.randint(4, MOST_TOOLS)))
+    size = rng.choice((1, 2, rng.randint(1, 4), rng.randint(3, MOST_TOOLS)))
     if not tools or rng.random() < INVENTED_SHARE:
         toolset, records = _invented(rng, size)
     else:
