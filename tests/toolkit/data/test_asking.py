@@ -145,3 +145,11 @@ def test_held_out_splits_have_turns_of_phrase_of_their_own():
         return {json.dumps(each.text.replace(each.arguments["path"], "x")) for each in found}
 
     assert not words("train") & words("dev")
+
+
+def test_what_stands_before_the_object_is_said_in_questions_too():
+    weather = {"city": TEXT, "condition": TEXT}
+    requests = made("get_weather", "Get the weather.", weather, list(weather), count=300)
+    assert any(each.text.lower().startswith(("how is", "how's")) for each in requests)
+    for each in requests:
+        assert each.arguments["condition"].lower() in each.text.lower()

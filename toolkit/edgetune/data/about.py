@@ -38,6 +38,7 @@ class About:
     head: bool = False
     """May stand for the tool's object."""
     nouns: Sequence[str] = ()
+    """The objects that it may stand for; "*" for whatever can be played, rated or found."""
     before: bool = False
     """May stand right before the object: "an Italian restaurant"."""
     wraps: Sequence[str] = ()

