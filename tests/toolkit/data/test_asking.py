@@ -153,3 +153,10 @@ def test_what_stands_before_the_object_is_said_in_questions_too():
     assert any(each.text.lower().startswith(("how is", "how's")) for each in requests)
     for each in requests:
         assert each.arguments["condition"].lower() in each.text.lower()
+
+
+def test_what_starts_ends_later():
+    day = {"type": "string", "format": "date"}
+    requests = made("list_sales", "List the sales.", {"start_date": day, "end_date": day},
+                    ["start_date", "end_date"])  # fmt: skip
+    assert all(each.arguments["start_date"] <= each.arguments["end_date"] for each in requests)

@@ -55,6 +55,7 @@ def about_number(
             value = rng.choice(numbers)
         elif concepts and (free or (words == "year" and bounds is None)):
             value = float(rng.choice(concepts).make(rng))
+            value = value if "temperature" in words else abs(value)
         else:
             value = round(
                 rng.uniform(low, high),

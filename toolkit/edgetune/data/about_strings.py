@@ -102,11 +102,7 @@ def _concepts(words: str, description: str) -> list[Concept]:
     found = concepts_of(words, description, TYPES["string"])
     score = likeness_of(words, "", found)
     bare, _, last = words.rpartition(" ")
-    if (
-        score < NAMED_SO
-        and bare
-        and last in ("name", "description", "value", "text", "info", "number")
-    ):
+    if score < NAMED_SO and bare and last in _VAGUE:
         stripped = concepts_of(bare, "", TYPES["string"])
         if likeness_of(bare, "", stripped) >= NAMED_SO:
             return stripped

@@ -115,6 +115,7 @@ def ask(rng: Random, tool: Askable, said: Mapping[str, Spoken] | None = None) ->
             while values[each.name][1] in known and each.name not in (said or {}):
                 known.pop()  # to the same as from; tried once for each
                 values[each.name] = spoken(rng, each, lower)
+    _put_in_order(chosen, values)
     wording = tool.wordings[0 if rng.random() < 0.6 else rng.randrange(len(tool.wordings))]
     text, plain = sentence(rng, wording, chosen, values)
     text = _around(rng, text, tool, plain)
@@ -123,6 +124,15 @@ def ask(rng: Random, tool: Askable, said: Mapping[str, Spoken] | None = None) ->
         text = text[:1].upper() + text[1:]
     arguments = {each.name: values[each.name][1] for each in tool.asked if each.name in values}
     return Request(" ".join(text.split()), tool.name, arguments)
+
+
+def _put_in_order(chosen: Sequence[Asked], values: dict[str, Spoken]) -> None:
+    """What starts on a day ends on a later one."""
+    dated = [each for each in chosen if "%Y" in each.about.key and role_of(each.words)]
+    if len(dated) == 2:
+        first, last = sorted(dated, key=lambda each: role_of(each.words) != "from")
+        if str(values[first.name][1]) > str(values[last.name][1]):
+            values[first.name], values[last.name] = values[last.name], values[first.name]
 
 
 def _chosen(rng: Random, asked: Sequence[Asked], said: Mapping[str, Spoken]) -> list[Asked]:
