@@ -4,18 +4,27 @@ Knows one parameter that is an integer or a number: nothing of sentences.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from random import Random
 from typing import Any
 
 from edgetune.data.about import About, identified
 from edgetune.data.described import Described, described, unit_in
 from edgetune.data.guess import TYPES, concepts_of, connectors_of
-from edgetune.data.kinds import count_of
+from edgetune.data.kinds import Count, count_of
 from edgetune.data.tool_values import Spoken
 from edgetune.data.wording import a
 from edgetune.invent.concepts import Concept
 from edgetune.invent.words import number_word
 
+_NUMBERED = {
+    "pull number": ("pull request", "request", "pull"),
+    "issue number": ("issue",),
+    "pr number": ("pr", "request"),
+    "ticket number": ("ticket",),
+    "order number": ("order",),
+}
+"""Numbers that stand for a thing, with what that is called."""
 _PERIODS = ("second", "minute", "hour", "day", "week", "month", "year")
 
 
@@ -29,13 +38,16 @@ def about_number(
     counted = says.counted or _counted_by_name(words)
     numbers = [float(entry) for entry in says.examples if _is_number(entry)]
     default = schema.get("default")
-    whole = schema["type"] == "integer" or bool(count or counted) or isinstance(default, int)
+    whole = schema["type"] == "integer" or bool((count and not count.digits) or counted)
+    whole = whole or isinstance(default, int)
     whole = whole or words.split()[-1] in ("id", "number", "page", "index", "port")
     concepts = [c for c in concepts_of(words, "", TYPES[schema["type"]]) if words in c.names]
+    if words in _NUMBERED:
+        return replace(_numbered(words.split()[0]), nouns=_NUMBERED[words])
     if words.split()[-1] == "id" and schema["type"] in ("integer", "number"):
         noun = " ".join(words.split()[:-1]) or "id"
-        return identified(noun, lambda rng: (lambda n: (str(n), n))(rng.randint(1, 999)))
-    low, high = bounds or _usual(schema, count.likely if count else 0, bool(counted or unit))
+        return _numbered(noun)
+    low, high = bounds or _usual(schema, count, bool(counted or unit), unit)
     free = bounds is None and not (count or counted or "default" in schema)
 
     def speak(rng: Random) -> Spoken:
@@ -43,13 +55,19 @@ def about_number(
             value = rng.choice(numbers)
         elif concepts and (free or (words == "year" and bounds is None)):
             value = float(rng.choice(concepts).make(rng))
+            value = value if "temperature" in words else abs(value)
         else:
-            value = round(rng.uniform(low, high), 0 if whole else rng.choice((0, 0, 1, 2)))
+            value = round(
+                rng.uniform(low, high),
+                0 if whole else count.digits if count else rng.choice((0, 0, 1, 2)),
+            )
         return as_number(rng, int(value) if whole or value == int(value) else value)
 
     if count:
         led = count.connectors
-        return About(led, speak, wraps=count.wraps, alone=count.alone)
+        return About(
+            led, speak, bool(count.nouns), count.nouns, wraps=count.wraps, alone=count.alone
+        )
     return About(_led_to_number(words, says, unit, counted, concepts), speak, exact=True)
 
 
@@ -83,12 +101,21 @@ def _counted_by_name(words: str) -> str:
     return words if words in ("steps", "lines", "pages", "copies", "retries", "attempts") else ""
 
 
-def _usual(schema: Mapping[str, Any], likely: int, small: bool) -> tuple[float, float]:
+def _numbered(noun: str) -> About:
+    """An id that is a number: "issue 42"."""
+    return identified(noun, lambda rng: (lambda n: (str(n), n))(rng.randint(1, 999)))
+
+
+def _usual(
+    schema: Mapping[str, Any], count: Count | None, small: bool, unit: str
+) -> tuple[float, float]:
     """Between what a number without bounds is mostly said."""
     default = schema.get("default")
     if isinstance(default, int | float) and 0 < default < 10**6:
         return 1, max(4, 4 * default)
-    return (2, likely) if likely else (1, 60) if small else (0, 100)
+    if unit == "milliseconds":
+        return 50, 5000
+    return (count.least, count.likely) if count else (1, 60) if small else (0, 100)
 
 
 def as_number(rng: Random, value: float) -> Spoken:

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
-from edgetune.data.asking import Askable, ask, askable, spoken
+from edgetune.data.asking import Askable, ask, askable, spoken, words_for
 from edgetune.data.foreign import subjects
 from edgetune.data.parameters import alternatives, as_invented
 from edgetune.data.records import as_source
 from edgetune.invent.requests import Request, chit_chat
 from edgetune.invent.tools import invent_tool
 from edgetune.tools.schema import arguments_problem
-from edgetune_runtime.calls import RESPOND, RESPOND_CALL, Call, Tool, Toolset
+from edgetune_runtime.calls import RESPOND, RESPOND_CALL, Call, Toolset
 from edgetune_runtime.errors import InputError
 
 RESPOND_SHARE = 0.12
@@ -112,8 +112,5 @@ class _Foreign:
         for _ in range(FRUITLESS):
             other = invent_tool(rng)
             if not self._ours & subjects([other]):
-                function = other.tool["function"]
-                tool = Tool(other.name, function.get("description", ""),
-                            function.get("parameters", {}))  # fmt: skip
-                return Request(ask(rng, askable(tool, self._split)).text, RESPOND, {})
+                return Request(words_for(rng, other, self._split), RESPOND, {})
         return chit_chat(rng)

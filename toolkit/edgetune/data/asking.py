@@ -17,10 +17,25 @@ from edgetune.data.tool_values import Spoken
 from edgetune.data.wording import PHRASES, Wording, common_prefix, wordings
 from edgetune.invent import lexicon as lx
 from edgetune.invent.requests import Request
+from edgetune.invent.tools import Invented
 from edgetune_runtime.calls import Tool
 
 OPTIONAL = {True: (38, 42, 17, 3, 0), False: (6, 26, 32, 24, 12)}
 """Weights of none to four optional parameters, with required ones beside them and without."""
+
+
+_UNSAID = (
+    "cursor",
+    "token",
+    "nonce",
+    "checksum",
+    "signature",
+    "hash",
+    "uuid",
+    "metadata",
+    "offset",
+)
+"""Names of what a request hardly says where it need not."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +49,15 @@ class Askable:
     closers: Sequence[str]
 
 
-def askable(tool: Tool, split: str, others: Sequence[Tool] = ()) -> Askable:
-    """`tool`, which is one of `others`, in the turns of phrase of `split`."""
+def askable(
+    tool: Tool, split: str, others: Sequence[Tool] = (), *, checked: bool = True
+) -> Askable:
+    """`tool`, which is one of `others`, in the turns of phrase of `split`.
+
+    Where only the words of its requests are wanted, its values need not be `checked`.
+    """
     required = tool.parameters.get("required", ())
-    asked = [_asked(tool, name, name in required, split) for name in tool.properties]
+    asked = [_asked(tool, name, name in required, split, checked) for name in tool.properties]
     found = [
         replace(
             each,
@@ -64,16 +84,23 @@ def held_out(options: Sequence[str], split: str) -> Sequence[str]:
     ]
 
 
-def _asked(tool: Tool, name: str, required: bool, split: str) -> Asked:
+def _asked(tool: Tool, name: str, required: bool, split: str, checked: bool) -> Asked:
     schema = plain_schema(tool.properties[name], tool.parameters)
     words = split_words(name) or name
-    about = about_parameter(tool, name)
+    about = about_parameter(tool, name, checked=checked)
     about = replace(about, connectors=held_out(about.connectors, split))
     said: Mapping[bool, Sequence[str]] = {}
     if schema.get("type") == "boolean" and "enum" not in schema and "const" not in schema:
         ways = known_switch(words) or switch_phrases(words)
         said = {state: held_out(each, split) for state, each in ways.items()}
     return Asked(name, words, required, about, said, schema.get("default"))
+
+
+def words_for(rng: Random, invented: Invented, split: str) -> str:
+    """What a request for a made-up tool says."""
+    function = invented.tool["function"]
+    tool = Tool(invented.name, function.get("description", ""), function.get("parameters", {}))
+    return ask(rng, askable(tool, split, checked=False)).text
 
 
 def ask(rng: Random, tool: Askable, said: Mapping[str, Spoken] | None = None) -> Request:
@@ -88,6 +115,7 @@ def ask(rng: Random, tool: Askable, said: Mapping[str, Spoken] | None = None) ->
             while values[each.name][1] in known and each.name not in (said or {}):
                 known.pop()  # to the same as from; tried once for each
                 values[each.name] = spoken(rng, each, lower)
+    _put_in_order(chosen, values)
     wording = tool.wordings[0 if rng.random() < 0.6 else rng.randrange(len(tool.wordings))]
     text, plain = sentence(rng, wording, chosen, values)
     text = _around(rng, text, tool, plain)
@@ -96,6 +124,15 @@ def ask(rng: Random, tool: Askable, said: Mapping[str, Spoken] | None = None) ->
         text = text[:1].upper() + text[1:]
     arguments = {each.name: values[each.name][1] for each in tool.asked if each.name in values}
     return Request(" ".join(text.split()), tool.name, arguments)
+
+
+def _put_in_order(chosen: Sequence[Asked], values: dict[str, Spoken]) -> None:
+    """What starts on a day ends on a later one."""
+    dated = [each for each in chosen if "%Y" in each.about.key and role_of(each.words)]
+    if len(dated) == 2:
+        first, last = sorted(dated, key=lambda each: role_of(each.words) != "from")
+        if str(values[first.name][1]) > str(values[last.name][1]):
+            values[first.name], values[last.name] = values[last.name], values[first.name]
 
 
 def _chosen(rng: Random, asked: Sequence[Asked], said: Mapping[str, Spoken]) -> list[Asked]:
@@ -108,7 +145,9 @@ def _chosen(rng: Random, asked: Sequence[Asked], said: Mapping[str, Spoken]) -> 
         if len(kept) - len(fixed) >= wanted:
             break
         alone = each.about.alone and any(each.about.alone == other.about.alone for other in kept)
-        if not alone and (each.about.sayable or rng.random() < 0.4):
+        hidden = each.words.split()[-1] in _UNSAID
+        likely = 0.05 if hidden else 1 if each.about.sayable else 0.4
+        if not alone and rng.random() < likely:
             kept.append(each)
     return [each for each in asked if each in kept]
 

@@ -102,6 +102,11 @@ class Count:
     """Of those with the same, a request says only one."""
     likely: int = 10
     """The most that is mostly said."""
+    least: int = 2
+    digits: int = 0
+    """After the point."""
+    nouns: Sequence[str] = ()
+    """The objects that it may stand for."""
 
 
 def role_of(words: str) -> str:

@@ -15,11 +15,12 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
+from edgetune.data.asking import ask, askable, words_for
 from edgetune.data.guess import split_words
 from edgetune.data.parameters import as_invented
 from edgetune.data.records import Example, as_source
 from edgetune.invent.domains import ACTIONS, DOMAINS
-from edgetune.invent.requests import chit_chat, invent_request
+from edgetune.invent.requests import chit_chat
 from edgetune.invent.tools import Invented, invent_tool
 from edgetune_runtime.calls import RESPOND, RESPOND_CALL, Tool, Toolset
 from edgetune_runtime.errors import InputError
@@ -50,6 +51,7 @@ _ALIKE = (
 class _Known:
     """A tool as these requests have to keep away from it."""
 
+    tool: Tool
     invented: Invented
     action: str | None
     """Key of `ACTIONS`; None for a verb that is not among them."""
@@ -121,7 +123,7 @@ def _talk(tools: Sequence[_Known], rng: Random) -> str | None:
 def _foreign(tools: Sequence[_Known], rng: Random) -> str | None:
     """A request on a subject that no tool has."""
     other = invent_tool(rng)
-    return None if _spoken_of(other.objects, tools) else _said(other, rng)
+    return None if _spoken_of(other.objects, tools) else words_for(rng, other, "train")
 
 
 def _almost(tools: Sequence[_Known], rng: Random) -> str | None:
@@ -139,7 +141,7 @@ def _other_object(near: _Known, tools: Sequence[_Known], rng: Random) -> str | N
     other = invent_tool(rng, like=replace(near.invented, action=near.action))
     if other.action != near.action or other.pseudo or _spoken_of(other.objects, tools):
         return None
-    return _said(other, rng)
+    return words_for(rng, other, "train")
 
 
 def _other_action(near: _Known, tools: Sequence[_Known], rng: Random) -> str | None:
@@ -151,15 +153,12 @@ def _other_action(near: _Known, tools: Sequence[_Known], rng: Random) -> str | N
     for tool in tools:
         if _spoken_of(about, [tool]) and (tool.action is None or _alike(tool.action, action)):
             return None
-    openings = ACTIONS[action].openings
-    text = _said(replace(near.invented, openings=openings, objects=[subject]), rng)
-    # Without its opening ("restaurant in Oslo tomorrow") it would be a request for `near`.
-    opened = (opening.partition("{o}")[0].strip() for opening in openings)
+    name = f"{rng.choice(ACTIONS[action].names)} {subject}"
+    other = askable(Tool(name, "", near.tool.parameters), "train", checked=False)
+    text = ask(rng, other).text
+    # Without its verb ("restaurant in Oslo tomorrow") it would be a request for `near`.
+    opened = (way.partition("{")[0].strip() for each in other.wordings for way in each.do)
     return text if any(head and head in text.casefold() for head in opened) else None
-
-
-def _said(tool: Invented, rng: Random) -> str:
-    return " ".join(invent_request(rng, tool).text.split())
 
 
 def _spoken_of(objects: Iterable[str], tools: Iterable[_Known]) -> bool:
@@ -178,7 +177,7 @@ def _known(tool: Tool) -> _Known:
     )
     listed = [str(value) for value in _listed(tool.parameters)]
     words = {word for text in (tool.name, tool.description, *listed) for word in _words(text)}
-    return _Known(invented, action, frozenset(words))
+    return _Known(tool, invented, action, frozenset(words))
 
 
 def _listed(schema: Any) -> list[Any]:

@@ -6,7 +6,7 @@ it ("an Italian restaurant") or after it with a connector. Knows one sentence: n
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
@@ -15,9 +15,13 @@ from edgetune.data.kinds import role_of
 from edgetune.data.tool_values import Spoken
 from edgetune.data.wording import Wording, a, is_plural, singular
 
-NAMED_SHARE = 0.03
+NAMED_SHARE = 0.02
 """Of the values, those said in a form: "limit: 10"."""
 _FORMAL = ("{n}: {v}", "with {n} {v}", "{n} {v}", "{n}={v}", "with {v} as {n}")
+_NAMED_ONLY = ("play", "rate", "search", "find", "order", "buy", "watch", "open")
+"""Verbs whose object is known by its name alone: "play Hey Jude"."""
+_MAKING = ("create", "make", "new", "write", "save", "generate", "build", "start")
+"""Verbs whose object is not there before: "create a branch called fix-login"."""
 _FRONT = ("in", "on", "at", "for")
 
 
@@ -38,7 +42,9 @@ def sentence(
     rng: Random, wording: Wording, chosen: Sequence[Asked], values: Mapping[str, Spoken]
 ) -> tuple[str, bool]:
     """The request, and whether it is an order, which an opener may begin."""
-    head = next((each for each in chosen if _may_head(each, wording)), None)
+    wording = _without_tail(wording, chosen)
+    free = not any(each.required for each in chosen)
+    head = next((each for each in chosen if _may_head(each, wording, free)), None)
     framed = _framed(rng, wording, head, chosen, values)
     if framed:
         return framed, False
@@ -52,7 +58,8 @@ def sentence(
             number = values[wrapper.name][0]
             item = _counting(rng.choice(ways), number).format(v=number, o=item, p=several)
             rest.remove(wrapper)
-    item, rest = _with_modifier(rng, item, head, rest, values)
+    if "{o}" in opening:
+        item, rest = _with_modifier(rng, item, head, rest, values)
     slots = [_slot(rng, each, values[each.name][0]) for each in _in_order(rng, rest)]
     slots = [slot for slot in slots if slot]
     if len(slots) > 1 and rng.random() < 0.08 and not any(each.said for each in rest):
@@ -84,15 +91,32 @@ def _framed(
     return rng.choice(wording.frames).format(head=values[head.name][0], **roles)
 
 
-def _may_head(asked: Asked, wording: Wording) -> bool:
-    """Whether a value may stand for the tool's object: a path where files are read."""
-    if not asked.about.head or not asked.required or asked.said:
+def _without_tail(wording: Wording, chosen: Sequence[Asked]) -> Wording:
+    """`wording` without what a value says: no "to playlist" before "to my party playlist"."""
+    reading = wording.reading
+    last = reading.tail.split()[-1:]
+    if not any([each.words] == last for each in chosen):
+        return wording
+    objects = [each.removesuffix(reading.tail).strip() for each in wording.objects]
+    return replace(
+        wording, reading=replace(reading, tail=""), objects=[each for each in objects if each]
+    )
+
+
+def _may_head(asked: Asked, wording: Wording, free: bool) -> bool:
+    """Whether a value may stand for the tool's object: a path where files are read.
+
+    An optional one may only where there are no others (`free`).
+    """
+    if not asked.about.head or not (asked.required or free) or asked.said:
         return False
     words = wording.reading.object.split()
     if not words:
         return True
     words = [word.lower() for word in words]
     last = {words[-1], words[-1].removesuffix("s"), re.sub("ies$", "y", words[-1])}
+    if "*" in asked.about.nouns and wording.reading.verb in _NAMED_ONLY:
+        return True
     return bool(last & set(asked.about.nouns)) or asked.words in (wording.reading.object, words[-1])
 
 
@@ -116,7 +140,7 @@ def _opening(
         if inside and wording.head_ask and wording.alone and not wrapped and rng.random() < 0.25:
             opening = rng.choice(wording.head_ask)
             return opening, f"{value} {wording.reading.tail}".strip()
-        new = any(each.startswith(("a ", "an ")) for each in wording.objects)
+        new = wording.reading.verb in _MAKING
         alone = wording.alone and head.about.bare and rng.random() < (0.35 if new else 0.7)
         if not wording.objects or alone:
             return rng.choice(wording.bare_do), f"{value} {wording.reading.tail}".strip()

@@ -11,14 +11,9 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
-from edgetune.data.about import (
-    About,
-    Speak,
-    about_string,
-    is_sayable,
-    listed_connectors,
-)
+from edgetune.data.about import About, Speak
 from edgetune.data.about_numbers import about_number
+from edgetune.data.about_strings import about_string, is_sayable, listed_connectors
 from edgetune.data.arbitrary import arbitrary_arguments
 from edgetune.data.guess import connectors_of, split_words
 from edgetune.data.kinds import role_of
@@ -62,8 +57,8 @@ def plain_schema(schema: Any, root: Mapping[str, Any], depth: int = 0) -> Mappin
     return schema
 
 
-def about_parameter(tool: Tool, name: str) -> About:
-    """What `name` of `tool` is about, with values all of which satisfy its schema."""
+def about_parameter(tool: Tool, name: str, *, checked: bool = True) -> About:
+    """What `name` of `tool` is about, with values that satisfy its schema: all, where `checked`."""
     schema = plain_schema(tool.properties[name], tool.parameters)
     named = {key: tool.parameters[key] for key in _DEFINITIONS if key in tool.parameters}
     properties = {name: tool.properties[name]}
@@ -77,7 +72,7 @@ def about_parameter(tool: Tool, name: str) -> About:
     def speak(rng: Random) -> Spoken:
         for _ in range(TRIES if typed else 0):
             text, value = typed(rng)  # type: ignore[misc]
-            if arguments_problem(alone, {name: value}) is None:
+            if not checked or arguments_problem(alone, {name: value}) is None:
                 return text, value
         for _ in range(TRIES):
             value = arbitrary_arguments(alone, rng)[name]

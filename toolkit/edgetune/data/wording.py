@@ -121,7 +121,7 @@ def _told(words: Sequence[str], description: str) -> bool:
     if len(told) < 2 or told[0] not in (words[0], f"{words[0]}s", f"{words[0]}es"):
         return False
     noun = words[0] in english("noun")
-    return not noun or (bool(_base(words[0])) and told[1] not in words[1:2])
+    return not noun or (told[1] not in words[1:2] and told[1] not in _STOP)
 
 
 def _name_words(tool: Tool) -> list[str]:
