@@ -12,6 +12,7 @@ private const val TOOLS = "tools.json"
 private const val PROMPTS = "prompts.json"
 private const val NAMES = "names.json"
 private const val VOCABULARY = "vocabulary.safetensors"
+
 /** Role and name of the adapter that serves tools which nobody trained. */
 private const val SKILL = "skill"
 
