@@ -18,11 +18,11 @@ from rich.console import Console
 from rich.table import Table
 
 from edgetune.config import TrainConfig, read_config
-from edgetune.data.generate import generator_of
-from edgetune.data.phone_values import SPLITS
 from edgetune.data.records import Example, read_records, write_jsonl
 from edgetune.evaluate.evaluate import evaluate
 from edgetune.evaluate.score import Outcome
+from edgetune.generate.phone_values import SPLITS
+from edgetune.generate.write import generator_of
 from edgetune.settings import DataSettings, MonolithicSettings, ToolsetSettings
 from edgetune.tools.reader import builtin_tools
 from edgetune.train.run import train

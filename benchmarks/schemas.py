@@ -26,7 +26,7 @@ from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 from referencing import Registry
 
-from edgetune.data.arbitrary import arbitrary_arguments
+from edgetune.generate.arbitrary import arbitrary_arguments
 from edgetune_export.grammar.arguments import arguments_language, arguments_limits
 from edgetune_export.grammar.drafts import modern
 from edgetune_export.grammar.limits import LIMITS

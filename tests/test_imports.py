@@ -43,7 +43,8 @@ def test_packages_import_downward_only(floor):
 
 ROOMS = {
     "toolkit/edgetune/invent": ("edgetune.nano", "edgetune.data", "edgetune.train"),
-    "toolkit/edgetune/data": ("edgetune.nano", "edgetune.train", "edgetune.evaluate"),
+    "toolkit/edgetune/data": ("edgetune.nano", "edgetune.train", "edgetune.generate"),
+    "toolkit/edgetune/generate": ("edgetune.nano", "edgetune.train", "edgetune.evaluate"),
     "toolkit/edgetune/tools": ("edgetune.agents", "edgetune.data", "edgetune.cli"),
     "toolkit/edgetune/agents": ("edgetune.data", "edgetune.train", "edgetune.cli"),
     "toolkit/edgetune/nano": ("edgetune.train", "edgetune.data", "edgetune.evaluate"),

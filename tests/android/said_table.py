@@ -11,7 +11,7 @@ from datetime import date, datetime, time, timedelta
 from functools import cache
 from pathlib import Path
 
-from edgetune.data.phone_values import HOUR_WORDS, MONTHS, WEEKDAYS, phone_data
+from edgetune.generate.phone_values import HOUR_WORDS, MONTHS, WEEKDAYS, phone_data
 
 NOW = datetime(2026, 6, 17, 10, 0)
 TABLE = Path(__file__).parents[2] / "android_demo/core/src/test/resources/said.tsv"

@@ -5,8 +5,8 @@ import random
 import pytest
 from said_table import MORE, TABLE, as_text, forms, is_known
 
-from edgetune.data.phone_actions import generate
-from edgetune.data.phone_values import SPLITS, value
+from edgetune.generate.phone_actions import generate
+from edgetune.generate.phone_values import SPLITS, value
 
 DRAWS = 1500
 KINDS = {

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from edgetune.data.foreign import without_subjects_of
 from edgetune.data.records import as_source
 from edgetune.data.routed import read_routed
+from edgetune.generate.foreign import without_subjects_of
 from edgetune_runtime.calls import RESPOND, RESPOND_CALL, Call, Tool, Toolset
 from edgetune_runtime.errors import InputError
 

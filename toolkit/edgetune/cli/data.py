@@ -146,11 +146,11 @@ def generate(
             "call; leave one of them out."
         )
     if teacher is None or model is None:
-        from edgetune.data.generate import generate_records
+        from edgetune.generate.write import generate_records
 
         generate_records(tools, output, counts, seed, trajectories, force=force)
     else:
-        from edgetune.data.teacher import generate_with_teacher
+        from edgetune.generate.teacher import generate_with_teacher
         from edgetune.tools.reader import read_tools
 
         toolset = read_tools(tools)

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from edgetune.data.any_tools import generate
-from edgetune.data.negatives import unserved_records
 from edgetune.data.records import Example, as_source, parse_record, record_problem
-from edgetune.data.trajectories import join_records
+from edgetune.generate.any_tools import generate
+from edgetune.generate.negatives import unserved_records
+from edgetune.generate.trajectories import join_records
 from edgetune.invent.records import rng_for
 from edgetune.invent.requests import chit_chat, invent_request
 from edgetune.invent.tools import Invented, invent_set, invent_tool

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgetune.config import TrainConfig
-from edgetune.data.foreign import without_subjects_of
-from edgetune.data.generate import generator_of
-from edgetune.data.grown import Source, grown_records
-from edgetune.data.negatives import missing_negatives, unserved_records
-from edgetune.data.phone_values import SPLITS
 from edgetune.data.records import Example, Record, read_records, write_jsonl
 from edgetune.data.swap import swapped_examples
+from edgetune.generate.foreign import without_subjects_of
+from edgetune.generate.grown import Source, grown_records
+from edgetune.generate.negatives import missing_negatives, unserved_records
+from edgetune.generate.phone_values import SPLITS
+from edgetune.generate.write import generator_of
 from edgetune.settings import DataSettings, GenerateSettings
 from edgetune.train.earlier import Earlier
 from edgetune_export.run import data_directory

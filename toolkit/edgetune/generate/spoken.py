@@ -11,13 +11,13 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
-from edgetune.data.about import About, Speak
-from edgetune.data.about_numbers import about_number
-from edgetune.data.about_strings import about_string, is_sayable, listed_connectors
-from edgetune.data.arbitrary import arbitrary_arguments
-from edgetune.data.guess import connectors_of, split_words
-from edgetune.data.kinds import role_of
-from edgetune.data.tool_values import MAKERS, Spoken
+from edgetune.generate.about import About, Speak
+from edgetune.generate.about_numbers import about_number
+from edgetune.generate.about_strings import about_string, is_sayable, listed_connectors
+from edgetune.generate.arbitrary import arbitrary_arguments
+from edgetune.generate.guess import connectors_of, split_words
+from edgetune.generate.kinds import role_of
+from edgetune.generate.tool_values import MAKERS, Spoken
 from edgetune.invent.words import pseudo_stem
 from edgetune.tools.schema import arguments_problem
 from edgetune_export.grammar.order import followed

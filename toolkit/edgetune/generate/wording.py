@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
-from edgetune.data.guess import split_words
+from edgetune.generate.guess import split_words
 from edgetune.invent.gazetteer import english
 from edgetune_runtime.calls import Tool
 
 PHRASES: dict[str, Any] = json.loads(
-    resources.files("edgetune.data").joinpath("phrases.json").read_text(encoding="utf-8")
+    resources.files("edgetune.generate").joinpath("phrases.json").read_text(encoding="utf-8")
 )
 LONGEST = 4
 """Words of an object that a description gives; longer ones are explanations."""

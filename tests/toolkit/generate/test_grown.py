@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from edgetune.data.grown import grown_records
 from edgetune.data.records import as_source
+from edgetune.generate.grown import grown_records
 from edgetune_runtime.calls import RESPOND_CALL, Call, Tool, Toolset
 
 ALARM, LIGHT = Tool("set_alarm", "Set an alarm."), Tool("set_light", "Set the light.")

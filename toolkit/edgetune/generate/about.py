@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from edgetune.data.tool_values import Spoken, moment, thing
+from edgetune.generate.tool_values import Spoken, moment, thing
 from edgetune.invent.concepts import CONCEPTS
 from edgetune.invent.people_places import full_name
 from edgetune.invent.works import work_title

@@ -8,12 +8,12 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
-from edgetune.data.about import About, identified
-from edgetune.data.described import Described, described, unit_in
-from edgetune.data.guess import TYPES, concepts_of, connectors_of
-from edgetune.data.kinds import Count, count_of
-from edgetune.data.tool_values import Spoken
-from edgetune.data.wording import a
+from edgetune.generate.about import About, identified
+from edgetune.generate.described import Described, described, unit_in
+from edgetune.generate.guess import TYPES, concepts_of, connectors_of
+from edgetune.generate.kinds import Count, count_of
+from edgetune.generate.tool_values import Spoken
+from edgetune.generate.wording import a
 from edgetune.invent.concepts import Concept
 from edgetune.invent.words import number_word
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from edgetune.data.described import described, form_like, form_of, unit_in
+from edgetune.generate.described import described, form_like, form_of, unit_in
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from edgetune.data.guess import concepts_of, connectors_of, split_words, switch_phrases
+from edgetune.generate.guess import concepts_of, connectors_of, split_words, switch_phrases
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from random import Random
 
 import pytest
 
-from edgetune.data.asking import ask, askable
-from edgetune.data.tool_values import zones
+from edgetune.generate.asking import ask, askable
+from edgetune.generate.tool_values import zones
 from edgetune.tools.schema import arguments_problem
 from edgetune_runtime.calls import Tool
 

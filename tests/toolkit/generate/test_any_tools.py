@@ -8,10 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from edgetune.cli import app
-from edgetune.data.any_tools import generate
 from edgetune.data.check import check_records
-from edgetune.data.generate import generate_records
-from edgetune.data.spoken import LARGEST
+from edgetune.generate.any_tools import generate
+from edgetune.generate.spoken import LARGEST
+from edgetune.generate.write import generate_records
 from edgetune.invent.requests import Request
 from edgetune.tools.reader import read_tools, tools_from_list
 from edgetune_runtime.errors import InputError
@@ -142,7 +142,7 @@ def test_held_out_requests_begin_in_other_ways():
 
 def test_more_requests_than_the_tools_yield_are_refused(monkeypatch):
     same = Request("lock the screen", "lock_screen", {})
-    monkeypatch.setattr("edgetune.data.any_tools.ask", lambda rng, tool, said=None: same)
+    monkeypatch.setattr("edgetune.generate.any_tools.ask", lambda rng, tool, said=None: same)
     toolset = tools_from_list([TOOLS[3]], "tools.json", "lock")
     with pytest.raises(InputError, match="'lock_screen' yields fewer"):
         generate(toolset, 500, 0, "train")

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
-from edgetune.data.about import About
-from edgetune.data.kinds import role_of
-from edgetune.data.tool_values import Spoken
-from edgetune.data.wording import Wording, a, is_plural, singular
+from edgetune.generate.about import About
+from edgetune.generate.kinds import role_of
+from edgetune.generate.tool_values import Spoken
+from edgetune.generate.wording import Wording, a, is_plural, singular
 
 NAMED_SHARE = 0.02
 """Of the values, those said in a form: "limit: 10"."""

@@ -6,9 +6,9 @@ from collections import Counter, defaultdict
 import pytest
 
 from edgetune.data.check import check_records
-from edgetune.data.generate import generate_records
-from edgetune.data.phone_actions import generate
-from edgetune.data.phone_values import phone_data
+from edgetune.generate.phone_actions import generate
+from edgetune.generate.phone_values import phone_data
+from edgetune.generate.write import generate_records
 from edgetune.tools.reader import builtin_tools, read_tools
 from edgetune_runtime.errors import InputError
 
@@ -126,7 +126,7 @@ def test_more_than_there_is_to_say_is_refused(monkeypatch):
     phrases |= {"near_misses": [{"take_screenshot": "screenshot", "respond": "hello"}]}
     values = phone_data("phone_values")
     monkeypatch.setattr(
-        "edgetune.data.phone_actions.phone_data",
+        "edgetune.generate.phone_actions.phone_data",
         lambda name: values if name == "phone_values" else phrases,
     )
     with pytest.raises(InputError, match="ask for fewer"):

@@ -7,8 +7,8 @@ the very records that it has, and only those of new and changed tools are taken 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from edgetune.data.foreign import without_subjects_of
-from edgetune.data.negatives import request_key
+from edgetune.generate.foreign import without_subjects_of
+from edgetune.generate.negatives import request_key
 from edgetune_runtime.calls import Toolset
 
 Source = Mapping[str, Any]

@@ -37,7 +37,7 @@ HOUR_WORDS = (
 @cache
 def phone_data(name: str) -> dict[str, Any]:
     """One of the JSON files beside this module."""
-    text = resources.files("edgetune.data").joinpath(f"{name}.json").read_text(encoding="utf-8")
+    text = resources.files("edgetune.generate").joinpath(f"{name}.json").read_text(encoding="utf-8")
     return json.loads(text)
 
 

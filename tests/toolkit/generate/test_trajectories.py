@@ -7,9 +7,9 @@ from typer.testing import CliRunner
 
 from edgetune.cli import app
 from edgetune.data.check import check_records
-from edgetune.data.generate import generate_records, generator_of
 from edgetune.data.records import as_source, parse_record
-from edgetune.data.trajectories import join_records
+from edgetune.generate.trajectories import join_records
+from edgetune.generate.write import generate_records, generator_of
 from edgetune.tools.reader import builtin_tools
 from edgetune_runtime.calls import RESPOND, RESPOND_CALL, Call
 from edgetune_runtime.prompt import Result, User

@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
-from edgetune.data.asking import ask, askable, words_for
-from edgetune.data.guess import split_words
-from edgetune.data.parameters import as_invented
 from edgetune.data.records import Example, as_source
+from edgetune.generate.asking import ask, askable, words_for
+from edgetune.generate.guess import split_words
+from edgetune.generate.parameters import as_invented
 from edgetune.invent.domains import ACTIONS, DOMAINS
 from edgetune.invent.requests import chit_chat
 from edgetune.invent.tools import Invented, invent_tool

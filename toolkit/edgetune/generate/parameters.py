@@ -7,8 +7,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from edgetune.data.guess import split_words, switch_phrases
-from edgetune.data.spoken import about_parameter, plain_schema
+from edgetune.generate.guess import split_words, switch_phrases
+from edgetune.generate.spoken import about_parameter, plain_schema
 from edgetune.invent.domains import ACTIONS
 from edgetune.invent.gazetteer import english
 from edgetune.invent.tools import Field, Invented

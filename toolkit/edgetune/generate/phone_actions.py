@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edgetune.data.phone_values import PLACEHOLDER, Split, phone_data, value
 from edgetune.data.records import as_source
+from edgetune.generate.phone_values import PLACEHOLDER, Split, phone_data, value
 from edgetune_runtime.calls import RESPOND, Call
 from edgetune_runtime.errors import InputError
 

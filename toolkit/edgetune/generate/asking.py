@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
-from edgetune.data.guess import split_words, switch_phrases
-from edgetune.data.kinds import known_switch, role_of
-from edgetune.data.sentences import Asked, sentence
-from edgetune.data.spoken import about_parameter, plain_schema
-from edgetune.data.tool_values import Spoken
-from edgetune.data.wording import PHRASES, Wording, common_prefix, wordings
+from edgetune.generate.guess import split_words, switch_phrases
+from edgetune.generate.kinds import known_switch, role_of
+from edgetune.generate.sentences import Asked, sentence
+from edgetune.generate.spoken import about_parameter, plain_schema
+from edgetune.generate.tool_values import Spoken
+from edgetune.generate.wording import PHRASES, Wording, common_prefix, wordings
 from edgetune.invent import lexicon as lx
 from edgetune.invent.requests import Request
 from edgetune.invent.tools import Invented

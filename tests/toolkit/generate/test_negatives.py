@@ -4,9 +4,9 @@ import itertools
 
 import pytest
 
-from edgetune.data import negatives
-from edgetune.data.negatives import missing_negatives, request_key, unserved_records
 from edgetune.data.records import Example
+from edgetune.generate import negatives
+from edgetune.generate.negatives import missing_negatives, request_key, unserved_records
 from edgetune.tools.reader import builtin_tools
 from edgetune_runtime.calls import RESPOND_CALL, Call, Tool, Toolset
 from edgetune_runtime.errors import InputError

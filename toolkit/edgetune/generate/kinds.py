@@ -12,7 +12,7 @@ from importlib import resources
 from random import Random
 from typing import Any
 
-from edgetune.data.tool_values import MAKERS, Spoken, file, said_zone, timezone, zones
+from edgetune.generate.tool_values import MAKERS, Spoken, file, said_zone, timezone, zones
 
 _FROM = ("source", "from", "origin", "old", "base", "start", "src", "input", "since")
 _TO = ("target", "to", "destination", "dest", "new", "end", "output", "until", "into", "dst")
@@ -178,7 +178,7 @@ def _kind(row: dict[str, Any]) -> Kind:
 
 
 _RAW = json.loads(
-    resources.files("edgetune.data").joinpath("kinds.json").read_text(encoding="utf-8")
+    resources.files("edgetune.generate").joinpath("kinds.json").read_text(encoding="utf-8")
 )
 KINDS = [_kind(row) for row in _RAW["kinds"]]
 URL = next(kind for kind in KINDS if kind.key == "url")

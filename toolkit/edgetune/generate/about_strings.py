@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
 
-from edgetune.data.about import About, called, identified, moment_of, nouns_of, same
-from edgetune.data.described import Described, described
-from edgetune.data.guess import (
+from edgetune.generate.about import About, called, identified, moment_of, nouns_of, same
+from edgetune.generate.described import Described, described
+from edgetune.generate.guess import (
     NAMED_SO,
     TYPES,
     concepts_of,
@@ -19,8 +19,8 @@ from edgetune.data.guess import (
     likeness_of,
     role_connectors,
 )
-from edgetune.data.kinds import MEDIA, URL, Kind, kind_of
-from edgetune.data.tool_values import Spoken, record_id, thing
+from edgetune.generate.kinds import MEDIA, URL, Kind, kind_of
+from edgetune.generate.tool_values import Spoken, record_id, thing
 from edgetune.invent.codes import email
 from edgetune.invent.concepts import CHOICES, CONCEPTS, Concept
 from edgetune.invent.gazetteer import places

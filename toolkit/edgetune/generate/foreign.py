@@ -7,8 +7,8 @@ the same.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from edgetune.data.guess import split_words
-from edgetune.data.parameters import as_invented
+from edgetune.generate.guess import split_words
+from edgetune.generate.parameters import as_invented
 from edgetune.invent.tools import Invented
 from edgetune_runtime.calls import Toolset
 

@@ -21,7 +21,7 @@ from edgetune.invent.words import number_word, ordinal
 Spoken = tuple[str, Any]
 """A value as a request says it, and as the call has it."""
 WORDS: dict[str, list[str]] = json.loads(
-    resources.files("edgetune.data").joinpath("tool_words.json").read_text(encoding="utf-8")
+    resources.files("edgetune.generate").joinpath("tool_words.json").read_text(encoding="utf-8")
 )
 
 

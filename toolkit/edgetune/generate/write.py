@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgetune.data import any_tools, phone_actions
 from edgetune.data.parts import says_tools, write_parts
-from edgetune.data.phone_values import SPLITS, Split
-from edgetune.data.trajectories import join_records
+from edgetune.generate import any_tools, phone_actions
+from edgetune.generate.phone_values import SPLITS, Split
+from edgetune.generate.trajectories import join_records
 from edgetune.tools.reader import builtin_tools, read_tools
 from edgetune_runtime.calls import Toolset
 from edgetune_runtime.toolsets import dump_toolset

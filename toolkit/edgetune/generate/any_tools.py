@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
-from edgetune.data.asking import Askable, ask, askable, spoken, words_for
-from edgetune.data.foreign import subjects
-from edgetune.data.parameters import alternatives, as_invented
 from edgetune.data.records import as_source
+from edgetune.generate.asking import Askable, ask, askable, spoken, words_for
+from edgetune.generate.foreign import subjects
+from edgetune.generate.parameters import alternatives, as_invented
 from edgetune.invent.requests import Request, chit_chat
 from edgetune.invent.tools import invent_tool
 from edgetune.tools.schema import arguments_problem

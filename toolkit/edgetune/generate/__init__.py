@@ -1,0 +1,1 @@
+"""Records that nobody wrote: requests made from tools' schemas, or asked of a larger model."""
