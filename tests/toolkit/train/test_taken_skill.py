@@ -3,6 +3,8 @@
 import json
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from edgetune.evaluate.system import open_system
 from edgetune.skill.make import make_skill
@@ -38,6 +40,17 @@ def test_the_run_and_its_bundle_have_the_skill(recipe, tmp_path, skill):
     assert open_bundle(tmp_path / "bundle").assets.skill == "skill"
     again = train(config, tmp_path / "run")
     assert again.adapters["skill"]["origin"] == "kept"
+
+
+def test_adapters_may_start_from_it(recipe, tmp_path, skill):
+    config = recipe("monolithic: {enabled: false}\n", rank=16)
+    shape = config.adapter.model_copy(update={"alpha": 16.0})
+    start = {"start": str(skill / "adapters" / "skill"), "learning_rate": 1e-12}
+    settings = config.train.model_copy(update=start)
+    train(config.model_copy(update={"adapter": shape, "train": settings}), tmp_path / "run")
+    before = load_file(skill / WEIGHTS)
+    after = load_file(tmp_path / "run/adapters/home.selector/adapter_model.safetensors")
+    assert all(torch.allclose(before[key].float(), after[key], atol=1e-6) for key in before)
 
 
 def test_a_skill_of_another_quantization_is_taken_and_both_are_named(recipe, tmp_path, skill):
