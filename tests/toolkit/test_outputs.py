@@ -46,6 +46,8 @@ FOLDERS = {
     ("train",),
     ("export",),
     ("quantize",),
+    ("skill", "make"),
+    ("teach",),
     ("nano", "pretrain"),
     ("data", "split"),
     ("data", "generate"),
@@ -177,6 +179,8 @@ def test_a_folder_of_something_else_is_never_replaced(
         "train": ("train", recipe, "-o", tmp_path / "out" / "train"),
         "export": ("export", tiny_run(), "-o", tmp_path / "out" / "export"),
         "base": ("quantize", tiny_checkpoint(), "-o", tmp_path / "out" / "base"),
+        "skill": ("skill", "make", "nano", "-o", tmp_path / "out" / "skill"),
+        "teach": ("teach", "--tools", recipe, "-o", tmp_path / "out" / "teach"),
         "nano": ("nano", "pretrain", pretraining, "-o", tmp_path / "out" / "nano"),
     }
     capsys.readouterr()

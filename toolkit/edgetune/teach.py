@@ -25,10 +25,9 @@ from edgetune_export.bundle import write_bundle
 from edgetune_export.run import data_directory, open_run
 from edgetune_export.verify.checks import Verification
 from edgetune_export.verify.ladder import climb
-from edgetune_runtime.bundle import DIGEST, MANIFEST
 from edgetune_runtime.calls import Toolset
 from edgetune_runtime.errors import InputError
-from edgetune_runtime.files import require_own_directory, write_bytes
+from edgetune_runtime.files import write_bytes
 
 PER_TOOL = 250
 """Generated requests to train on, for each tool."""
@@ -77,7 +76,6 @@ def teach(
     Raises InputError for tools that cannot be taught, where `bundle` is something else, and
     whatever the steps raise.
     """
-    require_own_directory(bundle, (MANIFEST, DIGEST), "bundle")
     config = _recipe(work, base, skill, per_tool)
     train(config, work / "run")
     run = open_run(work / "run")

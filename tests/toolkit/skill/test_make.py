@@ -71,7 +71,7 @@ def test_the_same_command_goes_on_and_another_is_refused(base, skill):
 
 def test_a_directory_with_other_files_is_refused(base, tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(InputError, match="holds other files"):
+    with pytest.raises(InputError, match="exists and is no tool skill"):
         make_skill(base, tmp_path, 2, 0)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 

@@ -60,6 +60,10 @@ def teach(
     """
     if bool(mcp) == (tools is not None):
         raise InputError("teach: give --mcp or --tools, one of both.")
+    from edgetune_runtime.bundle import DIGEST, MANIFEST
+    from edgetune_runtime.files import require_own_directory
+
+    require_own_directory(output, (MANIFEST, DIGEST), "bundle")
     place = work or Path("runs") / output.resolve().name
     content = _offered(mcp, env) if mcp else _given(tools)
     _keep(place / "tools.json", content)

@@ -36,7 +36,7 @@ from edgetune_export.run_record import RUN, BaseRecord, RunRecord, read_run_reco
 from edgetune_export.weights.base import Base, load_base, open_source
 from edgetune_runtime.calls import Tool
 from edgetune_runtime.errors import InputError
-from edgetune_runtime.files import replaced_directory, write_json
+from edgetune_runtime.files import replaced_directory, require_own_directory, write_json
 from edgetune_runtime.manifest import SKILL
 from edgetune_runtime.toolsets import dump_toolsets
 
@@ -101,8 +101,8 @@ def _begin(source: str, output: Path, asked: dict[str, Any]) -> Base:
                 "--seed and --tools to go on with it."
             )
         return load_base(output / "base")
-    if output.exists() and any(path.name != "base" for path in output.iterdir()):
-        raise InputError(f"{output}: holds other files; give an empty directory.")
+    if not (output / "base" / "base.json").is_file():  # as a command leaves it that was stopped
+        require_own_directory(output, (RUN,), "tool skill")
     opened = open_source(*open_name(source, None))
     base = load_base(opened, output / "base", name=source)
     about = BaseRecord(
