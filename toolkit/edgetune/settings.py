@@ -86,7 +86,8 @@ class GenerateSettings(Section):
     test: int = Field(default=0, ge=0)
     """Records kept for the evaluation of the bundle."""
     trajectories: float = Field(default=0.0, ge=0, le=0.5)
-    """Share of the records that ask for two things: two calls, their results, then `respond`."""
+    """Share of the records that ask for two things: two calls, their results, then `respond`; as
+    large a share of the others goes on after its one call, to the result and `respond`."""
     seed: int = 0
     """Seed of the generator."""
 

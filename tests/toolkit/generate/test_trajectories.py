@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from edgetune.cli import app
 from edgetune.data.check import check_records
 from edgetune.data.records import as_source, parse_record
-from edgetune.generate.trajectories import join_records
+from edgetune.generate.trajectories import finish_records, join_records
 from edgetune.generate.write import generate_records, generator_of
 from edgetune.tools.reader import builtin_tools
 from edgetune_runtime.calls import RESPOND, RESPOND_CALL, Call
@@ -96,3 +96,17 @@ def test_a_teacher_writes_no_trajectories(tmp_path):
     result = CliRunner().invoke(app, command)
     assert "--teacher and --trajectories contradict" in str(result.exception or result.output)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_single_call_may_be_followed_by_its_result_and_the_end():
+    done, talk = finish_records([OSLO, TALK], 1.0, "train", 0)
+    assert [message["role"] for message in done["messages"]] == [
+        "user",
+        "assistant",
+        "tool",
+        "assistant",
+    ]
+    assert talk == TALK
+    assert finish_records([OSLO, TALK], 0.0, "train", 0) == [OSLO, TALK]
+    [joined] = finish_records(join_records([OSLO, ALARM], 1, "train", 0), 1.0, "train", 0)
+    assert len(joined["messages"]) == 6  # it has ended already

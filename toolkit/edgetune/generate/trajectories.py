@@ -11,6 +11,7 @@ from typing import Any
 
 DONE = "That is done."
 """What the assistant says at the end; no adapter learns these words."""
+_ANSWER = {"role": "assistant", "content": DONE}
 
 _JOINS = {
     "train": (
@@ -55,6 +56,24 @@ def join_records(
     return made
 
 
+def finish_records(
+    records: Sequence[Mapping[str, Any]], share: float, split: str, seed: int
+) -> list[dict[str, Any]]:
+    """`records`, of whose single calls about `share` go on: the call's result, and a plain answer.
+
+    Without them a selector would learn that a result is always followed by another call.
+    """
+    rng = Random(f"finished {split} {seed}")
+    return [
+        {"messages": [*record["messages"], _result(record, rng), _ANSWER]}
+        if len(record["messages"]) == 2
+        and record["messages"][1].get("tool_calls")
+        and rng.random() < share
+        else dict(record)
+        for record in records
+    ]
+
+
 def _joined(
     first: Mapping[str, Any], second: Mapping[str, Any], split: str, rng: Random
 ) -> dict[str, Any]:
@@ -64,11 +83,14 @@ def _joined(
         text = text[:1].upper() + text[1:]
     messages: list[dict[str, Any]] = [{"role": "user", "content": text}]
     for record in (first, second):
-        answer = record["messages"][1]
-        echo = _call(record)["arguments"] if rng.random() < 0.5 else {}
-        result = json.dumps({"status": "ok", **echo}, ensure_ascii=False)
-        messages += [answer, {"role": "tool", "content": result}]
-    return {"messages": [*messages, {"role": "assistant", "content": DONE}]}
+        messages += [record["messages"][1], _result(record, rng)]
+    return {"messages": [*messages, _ANSWER]}
+
+
+def _result(record: Mapping[str, Any], rng: Random) -> dict[str, Any]:
+    """What the tool of a record's call answers."""
+    echo = _call(record)["arguments"] if rng.random() < 0.5 else {}
+    return {"role": "tool", "content": json.dumps({"status": "ok", **echo}, ensure_ascii=False)}
 
 
 def _inner(record: Mapping[str, Any], rng: Random) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from edgetune.data.parts import says_tools, write_parts
 from edgetune.generate import any_tools, phone_actions
 from edgetune.generate.phone_values import SPLITS, Split
-from edgetune.generate.trajectories import join_records
+from edgetune.generate.trajectories import finish_records, join_records
 from edgetune.tools.reader import builtin_tools, read_tools
 from edgetune_runtime.calls import Toolset
 from edgetune_runtime.toolsets import dump_toolset
@@ -65,7 +65,8 @@ def generate_records(
 def generator_of(toolset: Toolset, trajectories: float = 0.0) -> Generator:
     """What writes records for `toolset`: a built-in one has phrases of its own.
 
-    `trajectories` is the share of the records that ask for two things in turn.
+    `trajectories` is the share of the records that ask for two things in turn, and of the others
+    that go on after their one call.
     """
     single = _single_steps(toolset)
     if not trajectories:
@@ -73,7 +74,8 @@ def generator_of(toolset: Toolset, trajectories: float = 0.0) -> Generator:
 
     def generate(count: int, seed: int, split: Split) -> list[dict[str, Any]]:
         joined = round(trajectories * count)
-        return join_records(single(count + joined, seed, split), joined, split, seed)
+        records = join_records(single(count + joined, seed, split), joined, split, seed)
+        return finish_records(records, trajectories, split, seed)
 
     return generate
 

@@ -14,7 +14,7 @@ from typing import Any
 from edgetune.data.records import Example, as_source, parse_record, record_problem
 from edgetune.generate.any_tools import generate
 from edgetune.generate.negatives import unserved_records
-from edgetune.generate.trajectories import join_records
+from edgetune.generate.trajectories import finish_records, join_records
 from edgetune.invent.records import rng_for
 from edgetune.invent.requests import chit_chat, invent_request
 from edgetune.invent.tools import Invented, invent_set, invent_tool
@@ -75,7 +75,7 @@ def _lesson(rng: Random, tools: Sequence[Tool], split: str) -> Lesson:
     if rng.random() < NEAR_SHARE:
         records += unserved_records(toolset, 1, seed)
     if rng.random() < JOINED_SHARE:
-        records = join_records(records, 1, split, seed)
+        records = finish_records(join_records(records, 1, split, seed), 0.15, split, seed)
     parsed = [parse_record(0, json.dumps(record)) for record in records]
     fitting = [record for record in parsed if record_problem(record, toolset) is None]
     steps = [step for record in fitting for step in record.steps(toolset)]
