@@ -29,10 +29,12 @@ from edgetune_runtime.calls import Toolset
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import write_bytes
 
-PER_TOOL = 250
+PER_TOOL = 300
 """Generated requests to train on, for each tool."""
-LEAST = 500
+LEAST = 800
 """And for a toolset at the least."""
+TRAJECTORIES = 0.15
+"""Share of the requests for two things; as many others end after their one call."""
 TEST = 100
 DEV = 20
 
@@ -117,6 +119,7 @@ def _settings(
                     "train": max(LEAST, per_tool * len(toolset.tools)),
                     "dev": DEV,
                     "test": TEST,
+                    "trajectories": TRAJECTORIES,
                 }
             },
         }
@@ -126,7 +129,7 @@ def _settings(
     data = first.pop("data")
     return {
         "base": {"model": base},
-        **({"skill": str(Path(skill).absolute())} if skill is not None else {}),
+        **({} if skill is None else {"skill": _absolute(skill)}),
         **({"toolset": first, "data": data} if len(listed) == 1 else {"toolsets": listed}),
         "prompt": {"tools": "none"},
         "adapter": {"rank": 16, "alpha": 16},
@@ -134,3 +137,8 @@ def _settings(
         "selector": {"train": {"epochs": 1.5, "batch_size": 16, "learning_rate": 5e-4}},
         "monolithic": {"enabled": False},
     }
+
+
+def _absolute(skill: str) -> str:
+    """A path as it is seen from anywhere; the name of one that ships stays a name."""
+    return str(Path(skill).absolute()) if Path(skill).exists() else skill

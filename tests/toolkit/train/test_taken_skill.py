@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 from edgetune.evaluate.system import open_system
 from edgetune.skill.make import make_skill
 from edgetune.train.run import train
+from edgetune.train.taken_skill import find_skill
 from edgetune_export.bundle import write_bundle
 from edgetune_export.run import open_run
 from edgetune_runtime.bundle import open_bundle
@@ -58,6 +59,15 @@ def test_a_skill_of_another_quantization_is_taken_and_both_are_named(recipe, tmp
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     theirs = json.loads((skill / "run.json").read_text())["base"]["weights_sha256"]
     assert record["adapters"][-1]["start_base_sha256"] == theirs != record["base"]["weights_sha256"]
+
+
+def test_the_shipped_one_is_called_as_its_base_and_fits_no_other(recipe, tmp_path):
+    config = recipe(QUICK + "skill: smollm2-135m\n")
+    weights = load_file(find_skill(config) / WEIGHTS)
+    assert len(weights) == 30 * 7 * 2
+    assert {tensor.dtype for tensor in weights.values()} == {torch.float16}
+    with pytest.raises(InputError, match=r"skill: .* was trained on 'smollm2-135m' of the float"):
+        train(config, tmp_path / "run")
 
 
 def test_what_is_no_skill_is_refused(recipe, tmp_path, tiny_run, tiny_checkpoint, skill):

@@ -33,12 +33,12 @@ def teach(
         str, typer.Option(metavar="NAME", help="What a recipe's `base.model` may be.")
     ] = "smollm2-135m",
     skill: Annotated[
-        Path | None,
-        typer.Option(metavar="SKILL", help="What `edgetune skill make` wrote, for other tools."),
+        str | None,
+        typer.Option(metavar="SKILL", help="A tool skill for other tools, as a recipe names it."),
     ] = None,
     per_tool: Annotated[
         int, typer.Option(min=1, help="Requests that are generated for each tool.")
-    ] = 250,
+    ] = 300,
     work: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Where tools, recipe and run go [runs/NAME]."),
@@ -73,7 +73,7 @@ def teach(
         place,
         output,
         base=base,
-        skill=None if skill is None else str(skill),
+        skill=skill,
         per_tool=per_tool,
         target=target,
         force=force,

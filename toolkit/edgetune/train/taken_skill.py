@@ -2,9 +2,11 @@
 
 import shutil
 from collections.abc import Sequence
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from edgetune.bases.table import KNOWN
 from edgetune.config import TrainConfig
 from edgetune.settings import AdapterSettings
 from edgetune.train.done import add_adapter, read_metrics
@@ -19,13 +21,16 @@ from edgetune_runtime.manifest import SKILL
 
 
 def find_skill(config: TrainConfig) -> Path | None:
-    """The directory of the recipe's `skill`, None where it has none.
+    """The directory of the recipe's `skill`, None where it has none: one that ships with edgetune
+    is called as its base is.
 
     Raises InputError where that is no finished skill.
     """
     if config.skill is None:
         return None
-    path = config.locate(config.skill, SKILL)
+    shipped = Path(str(resources.files("edgetune.skill"))) / "shipped" / config.skill
+    path = shipped if config.skill in KNOWN and shipped.is_dir() else None
+    path = path or config.locate(config.skill, SKILL)
     entry = _entry(path)
     if not (path / entry.directory / WEIGHTS).is_file():
         raise InputError(f"{SKILL}: {path / entry.directory / WEIGHTS} is missing; put it back.")
