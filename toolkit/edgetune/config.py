@@ -41,8 +41,7 @@ class TrainConfig(Section):
     base: BaseSettings = BaseSettings()
     """The model that all adapters share."""
     skill: str | None = None
-    """What `edgetune skill make` wrote, or the name of a base whose skill ships (`smollm2-135m`):
-    with it the bundle serves other tools, too."""
+    """What `edgetune skill make` wrote, or a base's name: the bundle serves other tools, too."""
     toolset: ToolsetSettings | None = None
     """The tools, where one selector chooses among all of them."""
     data: DataSettings | None = None
