@@ -86,7 +86,7 @@ class GenerateSettings(Section):
     test: int = Field(default=0, ge=0)
     """Records kept for the evaluation of the bundle."""
     trajectories: float = Field(default=0.0, ge=0, le=0.5)
-    """Share of the records for two things in turn; as large a share of the others ends after one."""
+    """Share of the records for two things in turn; as many of the others end after one."""
     seed: int = 0
     """Seed of the generator."""
 
