@@ -79,3 +79,14 @@ def test_other_tools_never_take_the_place_of_those_that_were_taught(tools, tmp_p
 def test_either_servers_or_a_file(given, tmp_path):
     with pytest.raises(InputError, match="give --mcp or --tools, one of both"):
         invoke("-o", tmp_path / "bundle", *given)
+
+
+def test_what_is_wrong_is_told_before_anything_is_taught(tools, tmp_path, tiny_checkpoint):
+    asked = ("-o", tmp_path / "bundle", "--tools", tools, "--work", tmp_path / "work")
+    with pytest.raises(InputError, match="--target"):
+        invoke(*asked, "--target", "abacus")
+    assert not (tmp_path / "work").exists()
+    with pytest.raises(InputError, match="no such base"):
+        invoke(*asked, "--base", "no such base")
+    with pytest.raises(InputError, match=r"recipe.yaml: was written with --base no such base, now"):
+        invoke(*asked, "--base", tiny_checkpoint("qwen2"))

@@ -103,7 +103,17 @@ def _recipe(work: Path, base: str, skill: str | None, per_tool: int) -> TrainCon
         recipe = _settings(toolsets, tools, base, skill, per_tool)
         head = _HEAD.format(recipe=path, run=work / "run")
         write_bytes(path, (head + yaml.safe_dump(recipe, sort_keys=False)).encode())
-    return read_config(path)
+    config = read_config(path)
+    for option, given, there in (
+        ("--base", base, config.base.model),
+        ("--skill", skill and _absolute(skill), config.skill),
+    ):
+        if given != there:
+            raise InputError(
+                f"{path}: was written with {option} {there or 'left out'}, now it is "
+                f"{given or 'left out'}; say the same, change that file, or choose another --work."
+            )
+    return config
 
 
 def _settings(

@@ -60,9 +60,13 @@ def teach(
     """
     if bool(mcp) == (tools is not None):
         raise InputError("teach: give --mcp or --tools, one of both.")
+    from edgetune_export.lowering.targets import TARGETS
     from edgetune_runtime.bundle import DIGEST, MANIFEST
+    from edgetune_runtime.errors import unknown
     from edgetune_runtime.files import require_own_directory
 
+    if target not in TARGETS:
+        raise unknown("--target", target, TARGETS)
     require_own_directory(output, (MANIFEST, DIGEST), "bundle")
     place = work or Path("runs") / output.resolve().name
     content = _offered(mcp, env) if mcp else _given(tools)
