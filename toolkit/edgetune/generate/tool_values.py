@@ -18,6 +18,9 @@ from edgetune.invent.codes import email, url
 from edgetune.invent.gazetteer import english, names, places
 from edgetune.invent.words import number_word, ordinal
 
+_NAMED = {0: "midnight", 12: "noon"}
+"""Hours that have a name."""
+
 Spoken = tuple[str, Any]
 """A value as a request says it, and as the call has it."""
 WORDS: dict[str, list[str]] = json.loads(
@@ -63,8 +66,10 @@ def moment(rng: Random, form: str) -> Spoken:
     minute = rng.choice((0, 0, 0, 15, 30, 30, 45, rng.randint(0, 59)))
     day = datetime(rng.randint(2019, 2030), rng.randint(1, 12), rng.randint(1, 28))
     when = day.replace(hour=rng.randint(0, 23), minute=minute)
-    value = when.strftime(form)
     timed, dated = "%H" in form or "%I" in form, "%d" in form and "%Y" in form
+    if timed and not dated and rng.random() < 0.06:
+        when = when.replace(hour=rng.choice((0, 12, 12)), minute=0)
+    value = when.strftime(form)
     said = [value]
     if timed and not dated:
         said += _clock(rng, when)
@@ -79,7 +84,7 @@ def _clock(rng: Random, when: datetime) -> list[str]:
     hour, minute = when.hour, when.minute
     half, twelve = ("am", "pm")[hour >= 12], hour % 12 or 12
     joined = rng.choice(("", " ")) + half
-    said = [f"{hour}:{minute:02d}", f"{twelve}:{minute:02d}{joined}"]
+    said = [f"{hour}:{minute:02d}", *[f"{twelve}:{minute:02d}{joined}"] * 2]
     if minute == 0:
         said += [f"{twelve}{joined}", f"{twelve}{joined}"]
     if 1 <= hour <= 11 and minute in (15, 30, 45):
@@ -90,8 +95,11 @@ def _clock(rng: Random, when: datetime) -> list[str]:
                 minute
             ]
         )
-    if (hour, minute) == (12, 0):
-        said.append("noon")
+    if 5 <= hour:
+        part = "morning" if hour < 12 else "afternoon" if hour < 18 else "evening"
+        said.append(f"{twelve}{f':{minute:02d}' if minute else ''} in the {part}")
+    if minute == 0 and hour in _NAMED:
+        said += [_NAMED[hour]] * len(said)
     return said
 
 
