@@ -16,7 +16,7 @@ EFFECT_VISIBLE = 4.0
 """An effect is judged where it is this many times as large as the engine's own rounding."""
 
 EFFECT_CERTAIN = 3.0
-"""Or, where activations are rounded a token: where this many times what that makes of the effect in
+"""Or, where activations are rounded: where this many times what that makes of the effect in
 torch is within the tolerance."""
 
 Logits = NDArray[np.float32]
@@ -70,7 +70,7 @@ def _check_difference(stand: Stand, name: str, found: Logits, wanted: Logits) ->
             f"(tolerance {tolerance:.2%}); the file belongs to another base or adapter, or "
             "its scale is wrong."
         )
-    why = ", twice what rounding does in torch" if rounded else ""
+    why = " by what rounding does in torch" if rounded else ""
     return f"within {error:.3%} of PEFT (tolerance {tolerance:.2%}{why})", error / tolerance
 
 

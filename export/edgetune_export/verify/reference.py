@@ -4,7 +4,8 @@
                                    adapter <name>.plain, the base's logits for the same ids
     reference/deltas.json          adapter -> slot -> Frobenius norm of PEFT's own scale * B A
     reference/calls.json           greedy calls of the torch engine on a few held-out requests
-    reference/rounding.json        <name> -> what rounding activations does, if a target rounds them
+    reference/activations.json     by how a target rounds activations, if one does: <name> -> what
+                                   that does
 
 `<name>` is an adapter's, or `base`. Nothing here reads slot tensors or graphs, so that a mistake in
 those cannot hide. Comparing is `verify`'s.
@@ -53,7 +54,7 @@ may differ by (`stand.LAYER_TOLERANCE`) must not decide between calls. It is uni
 as what rounding does (`Rounding.logits`) where that is more."""
 JITTER_ROUNDS = 2
 DIRECTORY = "reference"
-_ROUNDING = "rounding.json"
+_ACTIVATIONS = "activations.json"
 
 
 @dataclass(frozen=True)
@@ -100,8 +101,8 @@ class Reference:
     call_tokens: int
     left_out: int
     """Calls that noise as small as two engines' difference changes."""
-    rounding: Mapping[str, Rounding] = field(default_factory=dict)
-    """For each adapter and the base; empty where no target rounds activations."""
+    rounding: Mapping[str, Mapping[str, Rounding]] = field(default_factory=dict)
+    """By kind (`rounding.ROUND`), for each adapter and the base; empty where no target rounds."""
 
     def save(self, directory: Path) -> None:
         """Write the files."""
@@ -119,8 +120,11 @@ class Reference:
         }
         write_json(directory / "calls.json", calls)
         if self.rounding:
-            rounding = {name: asdict(found) for name, found in self.rounding.items()}
-            write_json(directory / _ROUNDING, rounding)
+            rounding = {
+                kind: {name: asdict(each) for name, each in found.items()}
+                for kind, found in self.rounding.items()
+            }
+            write_json(directory / _ACTIVATIONS, rounding)
 
     @classmethod
     def load(cls, directory: Path) -> "Reference":
@@ -128,7 +132,7 @@ class Reference:
         tensors = load_file(directory / "logits.safetensors")
         names = [name.removesuffix(".ids") for name in tensors if name.endswith(".ids")]
         calls = json.loads((directory / "calls.json").read_bytes())
-        path = directory / _ROUNDING
+        path = directory / _ACTIVATIONS
         rounding = json.loads(path.read_bytes()) if path.is_file() else {}
         return cls(
             {name: Prefill(tensors[f"{name}.ids"], tensors[f"{name}.logits"]) for name in names},
@@ -137,13 +141,19 @@ class Reference:
             tuple(ReferenceCall(**call) for call in calls["calls"]),
             calls["max_tokens"],
             calls["left_out"],
-            {name: Rounding(**found) for name, found in rounding.items()},
+            {
+                kind: {name: Rounding(**each) for name, each in found.items()}
+                for kind, found in rounding.items()
+            },
         )
 
 
-def rounds_activations(target: Target) -> bool:
-    """Whether the target's kernels round activations to int8, with one scale for each token."""
-    return target.options.get("activations") == "int8"
+def rounds_activations(target: Target) -> str | None:
+    """By what share of a token the target's kernels round activations to int8 (`rounding.ROUND`);
+    None where they do not."""
+    if target.options.get("activations") == "int8":
+        return "token"
+    return "block" if target.options.get("accuracy_level") == 4 else None
 
 
 def compute_reference(run: Run, assets: Assets, targets: Sequence[Target]) -> Reference:
@@ -155,28 +165,31 @@ def compute_reference(run: Run, assets: Assets, targets: Sequence[Target]) -> Re
     import torch
 
     model = run.base.model()
-    rounder = Rounder(model) if any(rounds_activations(target) for target in targets) else None
-    prefills, plain, deltas, rounding = {}, {}, {}, {}
+    kinds = {kind for target in targets if (kind := rounds_activations(target))}
+    rounders = {kind: Rounder(model, kind) for kind in sorted(kinds)}
+    prefills, plain, deltas = {}, {}, {}
+    rounding: dict[str, dict[str, Rounding]] = {kind: {} for kind in rounders}
     with torch.no_grad():
         ids, count = _sample_ids(run, assets, None)
         prefills[BASE] = Prefill(ids, _logits(model, ids, count))
-        if rounder is not None:
+        for kind, rounder in rounders.items():
             draws = rounder.draws(partial(_logits, model, ids, count))
-            rounding[BASE] = measure(prefills[BASE].logits, draws)
+            rounding[kind][BASE] = measure(prefills[BASE].logits, draws)
         for adapter in track(run.adapters, "Computing the reference"):
             name = adapter.name
             ids, count = _sample_ids(run, assets, adapter)
             plain[name] = _logits(model, ids, count)
-            plain_draws = rounder.draws(partial(_logits, model, ids, count)) if rounder else []
+            compute = partial(_logits, model, ids, count)
+            plain_draws = {kind: rounder.draws(compute) for kind, rounder in rounders.items()}
             peft = _with_peft(model, adapter)
             logits = _logits(peft, ids, count)
             prefills[name], deltas[name] = Prefill(ids, logits), _delta_norms(run, peft)
-            if rounder is not None:
+            for kind, rounder in rounders.items():
                 draws = rounder.draws(partial(_logits, peft, ids, count))
-                rounding[name] = measure(logits, draws, plain[name], plain_draws)
+                rounding[kind][name] = measure(logits, draws, plain[name], plain_draws[kind])
             model = peft.unload()
     del model
-    moved = max((found.logits for found in rounding.values()), default=0.0)
+    moved = max((each.logits for found in rounding.values() for each in found.values()), default=0)
     calls, tokens, left_out = _calls(run, assets, max(JITTER, moved * 3**0.5))
     return Reference(prefills, plain, deltas, tuple(calls), tokens, left_out, rounding)
 

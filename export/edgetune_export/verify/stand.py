@@ -24,18 +24,19 @@ from edgetune_runtime.files import inside
 from edgetune_runtime.invocation import invocation_place
 from edgetune_runtime.manifest import Target
 
-LAYER_TOLERANCE = 0.03
-"""Relative RMS difference to PEFT in float32, times the square root of the layers, of a graph whose
-int4 kernels round activations to int8 in blocks (ONNX at `accuracy_level` 4; differently on each
-processor): about 1 % a layer was measured, and the layers' errors are independent. Another base
-differs by 100 %."""
-
 ROUNDING_TOLERANCE = 2.0
-"""The same for kernels that round activations to int8, a scale a token (ExecuTorch's), over all
-rows: times what that rounding does to this base and adapter in torch (`rounding`)."""
+"""Relative RMS difference to PEFT in float32, over all rows, of a graph whose int4 kernels round
+activations to int8: times what that rounding does to this base and adapter in torch (`rounding`).
+Another base differs by 100 %."""
+
+LAYER_TOLERANCE = 0.03
+"""Times the square root of the layers, what is tolerated at the least where they round in blocks
+(ONNX at `accuracy_level` 4): other processors round by other blocks than x86. About 1 % a layer was
+measured, and the layers' errors are independent."""
 
 FLOAT16_TOLERANCE = 0.01
-"""The same for a graph that computes in float16 (QNN)."""
+"""Times the square root of the layers, the difference of a graph that computes in float16 (QNN), in
+its worst row."""
 
 FLOAT_TOLERANCE = 1e-3
 """The same for a graph that computes in float32: about 1e-5 was measured."""
@@ -92,23 +93,20 @@ class Stand:
         return next(t for t in self.bundle.manifest.targets if t.name == self.engine.name)
 
     def rounding(self, name: str) -> Rounding | None:
-        """What the engine may make of adapter `name`, or the base, by rounding each token's
-        activations; None for an engine that does not."""
-        return self.wanted.rounding[name] if rounds_activations(self.target) else None
+        """What the engine may make of adapter `name`, or the base, by rounding activations; None
+        for an engine that does not."""
+        kind = rounds_activations(self.target)
+        return self.wanted.rounding[kind][name] if kind else None
 
     def tolerance(self, name: str) -> float:
-        """How far the engine's logits may be from PEFT's (see `LAYER_TOLERANCE`)."""
+        """How far the engine's logits may be from PEFT's."""
+        layers = float(self.bundle.manifest.base.layers**0.5)
         rounding = self.rounding(name)
         if rounding is not None:
-            return ROUNDING_TOLERANCE * rounding.logits
-        options = self.target.options
-        if options.get("accuracy_level") == 4:
-            tolerance = LAYER_TOLERANCE
-        elif options.get("activations") == "float16":
-            tolerance = FLOAT16_TOLERANCE
-        else:
-            tolerance = FLOAT_TOLERANCE
-        return tolerance * float(self.bundle.manifest.base.layers**0.5)
+            least = LAYER_TOLERANCE * layers if rounds_activations(self.target) == "block" else 0.0
+            return max(least, ROUNDING_TOLERANCE * rounding.logits)
+        half = self.target.options.get("activations") == "float16"
+        return (FLOAT16_TOLERANCE if half else FLOAT_TOLERANCE) * layers
 
 
 def open_stand(bundle: Bundle, engine_name: str, wanted: Reference) -> Stand:
@@ -123,8 +121,9 @@ def open_stand(bundle: Bundle, engine_name: str, wanted: Reference) -> Stand:
     sources = bundle.assets.adapters
     handles = {name: engine.prepare(source.load()) for name, source in sources.items()}
     stand = Stand(bundle, engine, handles, wanted)
-    missing = set(wanted.prefills) - set(wanted.rounding)
-    if missing and rounds_activations(stand.target):
+    kind = rounds_activations(stand.target)
+    missing = set(wanted.prefills) - set(wanted.rounding.get(kind, ())) if kind else set()
+    if missing:
         raise BundleError(
             f"{bundle.path / DIRECTORY}: does not say what rounding activations does to the logits "
             f"of {sorted(missing)}, which {engine.name} is judged by; export the bundle again."
