@@ -188,7 +188,7 @@ def test_a_teacher_that_says_nothing_usable_is_given_up(teacher, tools, tmp_path
 
 
 def test_an_endpoint_that_is_not_there_is_named(tools, tmp_path, monkeypatch):
-    monkeypatch.setattr("edgetune.generate.teacher.RETRIES", 0)
+    monkeypatch.setattr("edgetune.generate.endpoint.RETRIES", 0)
     with pytest.raises(InputError, match="cannot be reached"):
         generate_with_teacher(
             read_tools(tools), tmp_path / "data", {"train": 3}, "http://127.0.0.1:9/v1", "m"

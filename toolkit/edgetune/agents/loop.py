@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from edgetune.agents.execution import carry_out
 from edgetune.agents.grounding import ungrounded
 from edgetune.agents.guarded import GuardedAgent
 from edgetune.agents.observation import cut
@@ -19,7 +20,6 @@ from edgetune.agents.policy import Policy
 from edgetune.agents.served import Served
 from edgetune.agents.sources import How, Outcome, SourceGone
 from edgetune.agents.transcript import Transcript
-from edgetune.tools.schema import arguments_problem
 from edgetune_runtime.agent import Step
 from edgetune_runtime.calls import RESPOND
 from edgetune_runtime.conversation import MAX_STEPS, Finished, Words, converse, turn_after
@@ -199,26 +199,18 @@ class ToolAgent:
                 f"{limits.repeats} times are allowed."
             )
             return Outcome(sentence, "refused"), _Stopped("repeated", sentence)
-        if step.tool not in source.toolset:
-            return Outcome(f"Error: there is no tool {step.tool} any more.", "invalid"), None
-        problem = arguments_problem(source.toolset[step.tool], step.arguments)
-        if problem:
-            return Outcome(f"Error: {problem}", "invalid"), None
-        rule = self.policy.decide(
-            step.toolset,
-            step.tool,
-            read_only=source.read_only(step.tool),
-            grounded=not proposed.ungrounded,
-        )
-        if rule == "deny":
-            return Outcome("Refused: the policy forbids this tool.", "refused"), None
-        if rule == "ask" and not self._ask(proposed):
-            return Outcome("Refused: this call needs a yes, and got none.", "refused"), None
         try:
-            return source.call(step.tool, step.arguments, limits.call_seconds), None
-        except TimeoutError:
-            text = f"Error: no answer within {limits.call_seconds:g} seconds."
-            return Outcome(text, "timeout"), None
+            outcome = carry_out(
+                source,
+                step.toolset,
+                step.tool,
+                step.arguments,
+                policy=self.policy,
+                grounded=not proposed.ungrounded,
+                allow=lambda: self._ask(proposed),
+                seconds=limits.call_seconds,
+            )
+            return outcome, None
         except SourceGone as gone:
             return Outcome(f"Error: {gone}", "error"), _Stopped("gone", f"stopped: {gone}")
 

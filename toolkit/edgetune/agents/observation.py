@@ -18,7 +18,13 @@ def cut(text: str, tokens: int, tokenizer: Tokenizer) -> str:
     encoded = tokenizer.encode(beginning, add_special_tokens=False)
     if len(encoded.ids) > tokens:
         beginning = beginning[: encoded.offsets[tokens][0]]
-    elif len(beginning) == len(text):
+    return shortened(text, len(beginning))
+
+
+def shortened(text: str, characters: int) -> str:
+    """`text`, or at most so many characters of it, cut as `cut` does."""
+    beginning = text[:characters]
+    if len(beginning) == len(text):
         return text
     for boundary in ("\n\n", "\n", ". ", " "):
         end = beginning.rfind(boundary)

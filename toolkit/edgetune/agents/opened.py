@@ -15,7 +15,7 @@ from typing import Any, Self
 from edgetune.agents.functions import Functions
 from edgetune.agents.guarded import GuardedAgent
 from edgetune.agents.loop import Ask, Ended, Event, Limits, Observed, Proposed, ToolAgent, nobody
-from edgetune.agents.policy import Approve, Policy, read_policy
+from edgetune.agents.policy import Approve, Policy, policy_of
 from edgetune.agents.served import serve
 from edgetune.agents.sources import Source
 from edgetune.agents.transcript import Transcript
@@ -140,7 +140,7 @@ class Loaded:
             runner = ToolAgent(
                 agent,
                 served,
-                policy=_policy(policy, approve),
+                policy=policy_of(policy, approve),
                 ask=ask,
                 limits=limits,
                 transcript=kept,
@@ -173,8 +173,3 @@ def _servers(mcp: Sequence[str | Server], stack: ExitStack) -> Iterator[Source]:
             from edgetune.tools.connection import connect
 
             yield McpSource(stack.enter_context(connect(server)))
-
-
-def _policy(given: Policy | Path | str | None, approve: Approve | None) -> Policy:
-    policy = given if isinstance(given, Policy) else read_policy(Path(given)) if given else Policy()
-    return policy if approve is None else policy.model_copy(update={"approve": approve})

@@ -61,3 +61,9 @@ def read_policy(path: Path) -> Policy:
         raise InputError(
             f"{path}: {key}: found {first['input']!r:.60}, {first['msg'].lower()}; correct it."
         ) from error
+
+
+def policy_of(given: Policy | Path | str | None, approve: Approve | None) -> Policy:
+    """The policy that was given, itself or as its file, with `approve` in the place of its own."""
+    policy = given if isinstance(given, Policy) else read_policy(Path(given)) if given else Policy()
+    return policy if approve is None else policy.model_copy(update={"approve": approve})

@@ -2,10 +2,11 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from edgetune.cli.agent_options import ApproveOption, PolicyOption
 from edgetune.cli.options import (
     ForceOption,
     JsonOption,
@@ -14,7 +15,11 @@ from edgetune.cli.options import (
     give,
     stdout,
 )
+from edgetune.cli.tools import EnvOption, servers_of
 from edgetune_runtime.errors import InputError
+
+if TYPE_CHECKING:
+    from edgetune.agents.policy import Approve
 
 app = typer.Typer(no_args_is_help=True, help="Check, split, generate and import records.")
 
@@ -93,17 +98,17 @@ def split(
 
 @app.command("generate")
 def generate(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Where the records are written.")
+    ],
     tools: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--tools",
             metavar="FILE|NAME",
             help="A tools.json, or the built-in toolset phone_actions.",
         ),
-    ],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="Where the records are written.")
-    ],
+    ] = None,
     train: Annotated[int, typer.Option(min=1, help="Records to train on.")] = 3000,
     dev: Annotated[int, typer.Option(min=1, help="Records to watch training with.")] = 300,
     test: Annotated[int, typer.Option(min=1, help="Records that training never sees.")] = 500,
@@ -121,13 +126,27 @@ def generate(
     model: Annotated[
         str | None, typer.Option("--model", metavar="NAME", help="The teacher's model.")
     ] = None,
+    mcp: Annotated[
+        str | None,
+        typer.Option(
+            "--mcp",
+            metavar="SERVER",
+            help="Have the teacher's calls executed there: a command in quotes, an http address, "
+            "or a JSON file with `mcpServers`.",
+        ),
+    ] = None,
+    env: EnvOption = [],  # noqa: B006 - typer copies it
+    approve: ApproveOption = None,
+    policy: PolicyOption = None,
     json_target: JsonOption = None,
     force: ForceOption = False,
 ) -> None:
     """Write requests with their calls for any tools: offline, from their schemas alone.
 
     With a teacher, a larger model writes them (needs `edgetune[teacher]`; its key is taken from
-    OPENAI_API_KEY). A run that was stopped goes on with the same command.
+    OPENAI_API_KEY). With a server, too, it serves each request by calls that are really executed,
+    of tools that may run without a yes, and what is kept are whole trajectories with results and
+    reply. A run that was stopped goes on with the same command.
 
     Example: `edgetune data generate --tools my/tools.json -o data/mine --train 3000`
 
@@ -135,6 +154,9 @@ def generate(
 
     Example: `edgetune data generate --tools my/tools.json -o data/taught --train 500 --teacher
     http://localhost:8000/v1 --model qwen3-32b`
+
+    Example: `edgetune data generate --mcp "npx -y @modelcontextprotocol/server-filesystem DIR"
+    -o data/files --train 200 --teacher http://localhost:8000/v1 --model qwen3-32b --approve never`
     """
     counts = {"train": train, "dev": dev, "test": test}
     result: dict[str, Any] = {"output": str(output), "records": counts}
@@ -143,18 +165,41 @@ def generate(
     if teacher is not None and trajectories:
         raise InputError(
             "--teacher and --trajectories contradict each other: a teacher writes records of one "
-            "call; leave one of them out."
+            "call, or with --mcp of as many as it takes; leave one of them out."
         )
+    if (tools is None) == (mcp is None):
+        raise InputError("give the tools by --tools, or by --mcp a server that executes calls.")
+    if mcp is not None and teacher is None:
+        raise InputError(
+            "--mcp executes the calls of a teacher: give --teacher and --model, too; for records "
+            "from schemas alone `edgetune tools pull` writes a file for --tools."
+        )
+    if mcp is None and (env or approve or policy):
+        raise InputError("--env, --approve and --policy belong to --mcp: leave them out.")
     if teacher is None or model is None:
         from edgetune.generate.write import generate_records
 
+        assert tools is not None
         generate_records(tools, output, counts, seed, trajectories, force=force)
-    else:
+    elif tools is not None:
         from edgetune.generate.teacher import generate_with_teacher
         from edgetune.tools.reader import read_tools
 
         toolset = read_tools(tools)
         usage = generate_with_teacher(toolset, output, counts, teacher, model, force=force)
+        result["teacher"] = asdict(usage)
+    else:
+        from edgetune.agents.policy import policy_of
+        from edgetune.generate.executed import generate_executed
+
+        servers = servers_of([str(mcp)], env)
+        if len(servers) != 1:
+            raise InputError(
+                f"--mcp: {mcp} has {len(servers)} servers, one is expected: records are of one "
+                "toolset; name one."
+            )
+        allowed = policy_of(policy, cast("Approve | None", approve))
+        usage = generate_executed(servers[0], output, counts, teacher, model, allowed, force=force)
         result["teacher"] = asdict(usage)
     _give_counts(result, json_target)
 

@@ -95,7 +95,7 @@ def _clock(rng: Random, when: datetime) -> list[str]:
                 minute
             ]
         )
-    if 5 <= hour:
+    if hour >= 5:
         part = "morning" if hour < 12 else "afternoon" if hour < 18 else "evening"
         said.append(f"{twelve}{f':{minute:02d}' if minute else ''} in the {part}")
     if minute == 0 and hour in _NAMED:
