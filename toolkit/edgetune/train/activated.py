@@ -72,8 +72,7 @@ class ActivatedPass:
                 use_cache=True,
             ).last_hidden_state
             columns = batch.columns - begins[batch.rows]
-            logits = self._model.get_output_embeddings()(hidden[batch.rows, columns])
-        return logits.float()
+            return self._model.get_output_embeddings()(hidden[batch.rows, columns])
 
     def _read(self, ids: torch.Tensor, cache: DynamicCache) -> DynamicCache:
         """`cache` with the K/V of `ids` `[batch, tokens]` as the bare base computes them."""

@@ -19,7 +19,6 @@ import torch
 from peft import LoraConfig, TaskType, get_peft_model, set_peft_model_state_dict
 from peft.helpers import disable_input_dtype_casting
 from safetensors.torch import load_file
-from torch.nn.functional import cross_entropy
 
 from edgetune.machine.precision import Precision
 from edgetune.settings import AdapterSettings, TrainSettings
@@ -30,6 +29,7 @@ from edgetune.train.interrupt import Interrupted
 from edgetune.train.lower import LowerLayers
 from edgetune.train.passes import DevMetrics, Forward, loss_logits, measure
 from edgetune.train.state import Progress, load_state, save_state
+from edgetune.train.token_loss import token_loss
 from edgetune_runtime.errors import InputError
 
 _CURVE_POINTS = 200
@@ -187,7 +187,7 @@ def train_adapter(
         rate = learning_rate(job.train, progress.step, steps)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        loss = cross_entropy(forward(batch), batch.targets)
+        loss = token_loss(forward(batch), batch.targets)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, job.train.gradient_clip)
         optimizer.step()

@@ -9,11 +9,10 @@ import shutil
 from collections.abc import Sequence
 from typing import Any
 
-from torch.nn.functional import cross_entropy
-
 from edgetune.train.adapter import Job
 from edgetune.train.batches import Batch
 from edgetune.train.passes import Forward
+from edgetune.train.token_loss import token_loss
 from edgetune_export.base_size import is_large
 from edgetune_export.weights.base import Base
 from edgetune_runtime.errors import InputError
@@ -48,7 +47,7 @@ def compile_layers(model: Any, forward: Forward, batch: Batch) -> None:
         for layer in model.get_decoder().layers:
             layer.compile(dynamic=True)
         try:
-            cross_entropy(forward(batch), batch.targets).backward()
+            token_loss(forward(batch), batch.targets).backward()
         except Exception as error:
             for layer in model.get_decoder().layers:
                 layer._compiled_call_impl = None

@@ -143,7 +143,7 @@ def _log_probabilities(
     with torch.inference_mode():
         for indices in measured_batches(examples):
             batch = collate([examples[index] for index in indices]).to(device)
-            logits = forward(batch).log_softmax(-1)
+            logits = forward(batch).float().log_softmax(-1)
             each = logits.gather(1, batch.targets[:, None])[:, 0]
             sums = torch.zeros(len(indices), device=device).index_add_(0, batch.rows, each)
             found[indices] = sums.cpu().numpy()

@@ -19,7 +19,7 @@ from edgetune.train.batches import Batch, BatchSize, collate, plan_all
 from edgetune.train.examples import Tokens
 
 Forward = Callable[[Batch], torch.Tensor]
-"""Logits `[loss tokens, vocabulary]`, float32, for a batch's targets."""
+"""Logits `[loss tokens, vocabulary]` for a batch's targets, as precise as they were computed."""
 
 _SHORT = 256
 """Up to this many tokens, plain matrix products beat the fused attention on CPUs (its backward
@@ -63,7 +63,7 @@ class Below(Protocol):
 def loss_logits(
     model: Any, batch: Batch, precision: Precision, below: Below | None = None
 ) -> torch.Tensor:
-    """Logits `[loss tokens, vocabulary]`, float32, of a causal LM for a batch's targets.
+    """Logits `[loss tokens, vocabulary]` of a causal LM for a batch's targets.
 
     What all examples begin with, the list of tools, is computed once, and so are its gradients. Of
     the layers `below` the adapter the hidden states are taken as they are given.
@@ -80,8 +80,7 @@ def loss_logits(
             beginning, rest = below(batch, shared)
         with nullcontext() if usual else eager(model):
             _, hidden = through(decoder, beginning, rest, first)
-        logits = model.get_output_embeddings()(hidden[batch.rows, batch.columns - shared])
-    return logits.float()
+        return model.get_output_embeddings()(hidden[batch.rows, batch.columns - shared])
 
 
 def through(
@@ -130,7 +129,7 @@ def measure(forward: Forward, examples: Sequence[Tokens], device: torch.device) 
     with torch.inference_mode():
         for indices in measured_batches(examples):
             batch = collate([examples[index] for index in indices]).to(device)
-            logits = forward(batch)
+            logits = forward(batch).float()
             loss += cross_entropy(logits, batch.targets, reduction="sum").item()
             right = logits.argmax(-1) == batch.targets
             wrong_in = torch.bincount(batch.rows, weights=(~right).float())
