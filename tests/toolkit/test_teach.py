@@ -90,3 +90,5 @@ def test_what_is_wrong_is_told_before_anything_is_taught(tools, tmp_path, tiny_c
         invoke(*asked, "--base", "no such base")
     with pytest.raises(InputError, match=r"recipe.yaml: was written with --base no such base, now"):
         invoke(*asked, "--base", tiny_checkpoint("qwen2"))
+    with pytest.raises(InputError, match=r"recipe.yaml: generates \d+ requests, --per-tool 5000"):
+        invoke(*asked, "--base", "no such base", "--per-tool", 5000)

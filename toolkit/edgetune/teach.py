@@ -19,6 +19,7 @@ from edgetune.config import TrainConfig, read_config
 from edgetune.data.records import read_records
 from edgetune.evaluate.evaluate import EvalResult, evaluate
 from edgetune.evaluate.system import open_system
+from edgetune.settings import DataSettings
 from edgetune.tools.reader import read_all_tools
 from edgetune.train.run import train
 from edgetune_export.bundle import write_bundle
@@ -69,7 +70,7 @@ def teach(
     *,
     base: str,
     skill: str | None = None,
-    per_tool: int = PER_TOOL,
+    per_tool: int | None = None,
     target: str = "onnx",
     force: bool = False,
 ) -> Taught:
@@ -93,14 +94,14 @@ def teach(
     return Taught(bundle, verification, tuple(results))
 
 
-def _recipe(work: Path, base: str, skill: str | None, per_tool: int) -> TrainConfig:
+def _recipe(work: Path, base: str, skill: str | None, per_tool: int | None) -> TrainConfig:
     """The recipe in `work`, written if it is not there."""
     path, tools = work / "recipe.yaml", work / "tools.json"
     if not path.exists():
         toolsets = read_all_tools(tools)
         if len({toolset.name for toolset in toolsets}) < len(toolsets):
             raise InputError(f"{tools}: two toolsets have one name; rename one.")
-        recipe = _settings(toolsets, tools, base, skill, per_tool)
+        recipe = _settings(toolsets, tools, base, skill, per_tool or PER_TOOL)
         head = _HEAD.format(recipe=path, run=work / "run")
         write_bytes(path, (head + yaml.safe_dump(recipe, sort_keys=False)).encode())
     config = read_config(path)
@@ -113,7 +114,27 @@ def _recipe(work: Path, base: str, skill: str | None, per_tool: int) -> TrainCon
                 f"{path}: was written with {option} {there or 'left out'}, now it is "
                 f"{given or 'left out'}; say the same, change that file, or choose another --work."
             )
+    if per_tool is not None:
+        wanted = [_count(per_tool, toolset) for toolset in read_all_tools(tools)]
+        found = [each.generate.train if each and each.generate else 0 for each in _data(config)]
+        if wanted != found:
+            raise InputError(
+                f"{path}: generates {_listed(found)} requests, --per-tool {per_tool} are "
+                f"{_listed(wanted)}; leave it out, change that file, or choose another --work."
+            )
     return config
+
+
+def _count(per_tool: int, toolset: Toolset) -> int:
+    return max(LEAST, per_tool * len(toolset.tools))
+
+
+def _data(config: TrainConfig) -> list[DataSettings | None]:
+    return [each.data for each in config.toolsets] if config.toolsets else [config.data]
+
+
+def _listed(counts: Sequence[int]) -> str:
+    return ", ".join(map(str, counts))
 
 
 def _settings(
@@ -126,7 +147,7 @@ def _settings(
             "name": toolset.name,
             "data": {
                 "generate": {
-                    "train": max(LEAST, per_tool * len(toolset.tools)),
+                    "train": _count(per_tool, toolset),
                     "dev": DEV,
                     "test": TEST,
                     "trajectories": TRAJECTORIES,

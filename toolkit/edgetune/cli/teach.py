@@ -37,8 +37,11 @@ def teach(
         typer.Option(metavar="SKILL", help="A tool skill for other tools, as a recipe names it."),
     ] = None,
     per_tool: Annotated[
-        int, typer.Option(min=1, help="Requests that are generated for each tool.")
-    ] = 300,
+        int | None,
+        typer.Option(
+            min=1, show_default=False, help="Requests that are generated for each tool [300]."
+        ),
+    ] = None,
     work: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Where tools, recipe and run go [runs/NAME]."),

@@ -6,6 +6,7 @@ The run's tools are the built-in ones, so that it can be tried, evaluated and ex
 same command goes on where it was stopped.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -36,7 +37,12 @@ from edgetune_export.run_record import RUN, BaseRecord, RunRecord, read_run_reco
 from edgetune_export.weights.base import Base, load_base, open_source
 from edgetune_runtime.calls import Tool
 from edgetune_runtime.errors import InputError
-from edgetune_runtime.files import replaced_directory, require_own_directory, write_json
+from edgetune_runtime.files import (
+    replaced_directory,
+    require_own_directory,
+    sha256_bytes,
+    write_json,
+)
 from edgetune_runtime.manifest import SKILL
 from edgetune_runtime.toolsets import dump_toolsets
 
@@ -64,7 +70,7 @@ def make_skill(
     `source` is what a recipe's `base.model` may be. Raises InputError where it is no base, or
     `output` is something else; Interrupted after Ctrl-C, with a state that resumes.
     """
-    asked = {"base": source, "lessons": count, "seed": seed, "tools": len(tools)}
+    asked = {"base": source, "lessons": count, "seed": seed, "tools": _identity(tools)}
     base = _begin(source, output, asked)
     job = _job(base, count, seed, tools)
     keep_freed_memory()
@@ -90,6 +96,12 @@ def make_skill(
     done = record.model_copy(update={"adapters": (entry_of(job),), "complete": True})
     write_run_record(output, done)
     return Made(output, metrics)
+
+
+def _identity(tools: Sequence[Tool]) -> str:
+    """What tells these tools from others."""
+    listed = json.dumps([tool.as_openai() for tool in tools], sort_keys=True)
+    return f"{len(tools)}, {sha256_bytes(listed.encode())[:12]}"
 
 
 def _begin(source: str, output: Path, asked: dict[str, Any]) -> Base:
