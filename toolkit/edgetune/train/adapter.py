@@ -20,6 +20,7 @@ from peft import LoraConfig, TaskType, get_peft_model, set_peft_model_state_dict
 from peft.helpers import disable_input_dtype_casting
 from safetensors.torch import load_file
 
+from edgetune.machine.allocator import give_back_memory
 from edgetune.machine.precision import Precision
 from edgetune.settings import AdapterSettings, TrainSettings
 from edgetune.train.activated import ActivatedPass
@@ -174,6 +175,7 @@ def train_adapter(
         progress.seconds = time.monotonic() - began
         progress.pending_loss = pending.item()
         save_state(state, progress, weights, optimizer, best)
+        give_back_memory()
 
     while progress.step < steps:
         if tail is not None and progress.step >= tail.start:
