@@ -26,7 +26,7 @@ def demo(
         str,
         typer.Option(
             metavar="NAME",
-            help="The base: nano, or a real one, smollm2-135m, which takes far longer.",
+            help="The base: nano, or a real one, smollm2-135m, which takes an hour.",
         ),
     ] = EMBEDDED,
     fresh: Annotated[
