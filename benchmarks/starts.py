@@ -46,7 +46,7 @@ def variant(
 ) -> TrainConfig:
     """The recipe on so few records, for so many passes of every adapter."""
     assert config.data is not None
-    update = {"seed": seed, "epochs": epochs, "start": None if start is None else str(start)}
+    update = {"seed": seed, "epochs": epochs, "evaluations": 1, "start": start and str(start)}
     selector = {**config.selector.train, "epochs": epochs}
     return config.model_copy(
         update={
