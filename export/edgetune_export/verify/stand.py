@@ -31,7 +31,7 @@ Another base differs by 100 %."""
 
 LAYER_TOLERANCE = 0.03
 """Times the square root of the layers, what is tolerated at the least where they round in blocks
-(ONNX at `accuracy_level` 4): other processors round by other blocks than x86. About 1 % a layer was
+(ONNX at `accuracy_level` 4): other processors may round otherwise than x86. About 1 % a layer was
 measured, and the layers' errors are independent."""
 
 FLOAT16_TOLERANCE = 0.01

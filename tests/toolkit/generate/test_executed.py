@@ -1,10 +1,9 @@
 """Trajectories of a teacher: a real client and a real MCP server, whose calls are executed."""
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from chat_server import ChatServer, completion, serving
 from typer.testing import CliRunner
 
 from edgetune.agents.policy import Policy
@@ -21,17 +20,16 @@ ANYTHING = Policy(approve="never")
 ECHOES = Policy(tools={"echo": "allow"})
 
 
-class Teacher(ThreadingHTTPServer):
+class Teacher(ChatServer):
     """Writes requests, and serves "say A then B" by a call of `echo` for each of A and B; one
     request in ten has it call `other` instead."""
 
     def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__()
         self.prompts, self.offered, self.made, self.other = [], set(), 0, None
 
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_port}/v1"
+    def respond(self, path, key, body):
+        return 200, completion(body, self.answer(body))
 
     def answer(self, body):
         said = body["messages"]
@@ -56,34 +54,10 @@ def call(name, arguments):
     return {"content": None, "tool_calls": [{"id": "c1", "type": "function", "function": function}]}
 
 
-class Handler(BaseHTTPRequestHandler):
-    def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        message = {"role": "assistant", **self.server.answer(body)}
-        answer = {
-            "id": "1",
-            "object": "chat.completion",
-            "created": 1,
-            "model": body["model"],
-            "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-        }
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.end_headers()
-        self.wfile.write(json.dumps(answer).encode())
-
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture
 def teacher():
-    with Teacher() as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    with serving(Teacher()) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -152,6 +126,22 @@ def test_a_trajectory_with_a_call_that_was_not_done_is_thrown_away(
     with pytest.raises(InputError, match="no usable record for"):
         generate_executed(server, tmp_path / "data", {"train": 1}, teacher.url, "m", ECHOES)
     assert len(teacher.prompts) == FRUITLESS, why
+
+
+def test_a_call_with_a_made_up_value_is_the_policys_matter(teacher, server, tmp_path):
+    requests = teacher.answer
+
+    def making_up(body):
+        if "tools" not in body:
+            return requests(body)
+        done = body["messages"][-1]["role"] == "tool"
+        return {"content": "Done."} if done else call("echo", {"text": "nobody said this"})
+
+    teacher.answer = making_up
+    told, asked = (Policy(approve="never", ungrounded=rule) for rule in ("allow", "ask"))
+    generate_executed(server, tmp_path / "told", {"train": 1}, teacher.url, "m", told)
+    with pytest.raises(InputError, match="no usable record for"):
+        generate_executed(server, tmp_path / "asked", {"train": 1}, teacher.url, "m", asked)
 
 
 def test_one_that_does_not_end_is_thrown_away(teacher, server, tmp_path):

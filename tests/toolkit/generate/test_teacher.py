@@ -1,10 +1,9 @@
 """Records by a teacher: a real client against a real local server that speaks the protocol."""
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from chat_server import ChatServer, completion, serving
 from typer.testing import CliRunner
 
 from edgetune.cli import app
@@ -29,18 +28,27 @@ TOOLS = [
 ]
 
 
-class Teacher(ThreadingHTTPServer):
+class Teacher(ChatServer):
     """Answers chat completions; every third record breaks the schema, every fifth repeats."""
 
     def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__()
         self.asked, self.keys, self.made = [], set(), 0
         self.status, self.useless, self.fail_after = 200, "", None
         self.raw, self.usage = None, {"prompt_tokens": 100, "completion_tokens": 50}
 
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_port}/v1"
+    def respond(self, path, key, body):
+        self.asked.append((path, body))
+        self.keys.add(key)
+        stopped = self.fail_after is not None and len(self.asked) > self.fail_after
+        status = 403 if stopped else self.status
+        prompt = body["messages"][0]["content"]
+        content = self.useless or json.dumps({"records": list(self.records(prompt))})
+        if status != 200:
+            return status, b'{"error": {"message": "no such model"}}'
+        usage = {**self.usage, "total_tokens": 150}
+        message = {"content": f"Here you are:\n{content}"}
+        return 200, self.raw or completion(body, message, usage=usage)
 
     def records(self, prompt):
         for _ in range(10):
@@ -52,45 +60,10 @@ class Teacher(ThreadingHTTPServer):
             yield {"request": f"request number {number}", "arguments": arguments}
 
 
-class Handler(BaseHTTPRequestHandler):
-    def do_POST(self):
-        teacher = self.server
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        teacher.asked.append((self.path, body))
-        teacher.keys.add(self.headers["Authorization"])
-        status = teacher.status
-        if teacher.fail_after is not None and len(teacher.asked) > teacher.fail_after:
-            status = 403
-        prompt = body["messages"][0]["content"]
-        content = teacher.useless or json.dumps({"records": list(teacher.records(prompt))})
-        message = {"role": "assistant", "content": f"Here you are:\n{content}"}
-        answer = {
-            "id": "1",
-            "object": "chat.completion",
-            "created": 1,
-            "model": body["model"],
-            "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-            "usage": {**teacher.usage, "total_tokens": 150},
-        }
-        if status != 200:
-            answer = {"error": {"message": "no such model"}}
-        self.send_response(status)
-        self.send_header("Content-Type", "text/html" if teacher.raw else "application/json")
-        self.end_headers()
-        self.wfile.write(teacher.raw or json.dumps(answer).encode())
-
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture
 def teacher():
-    with Teacher() as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    with serving(Teacher()) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

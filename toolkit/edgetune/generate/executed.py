@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from edgetune.agents.execution import carry_out
+from edgetune.agents.grounding import ungrounded
 from edgetune.agents.mcp_source import McpSource
 from edgetune.agents.observation import shortened
 from edgetune.agents.policy import Policy
@@ -22,6 +23,7 @@ from edgetune.tools.connection import connect
 from edgetune.tools.servers import Server
 from edgetune_runtime.calls import RESPOND
 from edgetune_runtime.errors import InputError
+from edgetune_runtime.prompt import Result, Turn, User
 
 STEPS = 5
 """The most calls of a trajectory."""
@@ -112,6 +114,7 @@ def _trajectory(
     user = {"role": "user", "content": request}
     said: list[dict[str, Any]] = [{"role": "system", "content": _SERVE}, user]
     record: list[dict[str, Any]] = [user]
+    heard: list[Turn] = [User(request)]
     for step in range(STEPS + 1):
         answer = teacher.answer(said, tools=offered, parallel_tool_calls=False)
         if not answer.tool_calls:
@@ -134,13 +137,14 @@ def _trajectory(
             name,
             arguments,
             policy=policy,
-            grounded=True,
+            grounded=not ungrounded(toolset[name], arguments, heard),
             allow=lambda: False,
             seconds=CALL_SECONDS,
         )
         if outcome.how != "ok":
             return None
         result = shortened(outcome.text, RESULT)
+        heard.append(Result(result))
         said += [
             {"role": "assistant", "content": None, "tool_calls": [call.model_dump()]},
             {"role": "tool", "tool_call_id": call.id, "content": result},
