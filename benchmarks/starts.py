@@ -11,7 +11,6 @@ held-out requests. What is there already is used again: the same command goes on
 
 import dataclasses
 import itertools
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +41,7 @@ NOTHING, SKILL, WHOLE, BOTH = "nothing", "skill", "whole calls", "skill, whole c
 
 
 def variant(
-    config: TrainConfig, seed: int, records: int, epochs: float, start: Path | None
+    config: TrainConfig, seed: int, records: int, epochs: float, start: Path | str | None
 ) -> TrainConfig:
     """The recipe on so few records, for so many passes of every adapter."""
     assert config.data is not None
@@ -61,8 +60,7 @@ def trained(
     config: TrainConfig, run: Path, seed: int, records: int, epochs: float, start: str
 ) -> Path:
     """The run, trained from `start` where it is not there yet."""
-    shipped = Path(str(resources.files("edgetune.skill"))) / "shipped" / "smollm2-135m"
-    begin = shipped / "adapters/skill" if start in (SKILL, BOTH) else None
+    begin: Path | str | None = "smollm2-135m" if start in (SKILL, BOTH) else None
     if start in (WHOLE, BOTH):
         epochs /= 2
         first = run.with_name(f"{run.name}-first")

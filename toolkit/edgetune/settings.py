@@ -182,7 +182,7 @@ class TrainSettings(Section):
     evaluations: int = Field(default=4, ge=1)
     """How often an adapter is measured on the dev records, evenly spread, the last at its end."""
     start: str | None = None
-    """A run whose adapters of the same names these start from, or an adapter's directory in one."""
+    """Where adapters start: a run with some of the same names, one adapter of a run, or a skill."""
     keep: Literal["last", "best"] = "last"
     """Which weights stay: the last, or those of the evaluation with the most exact matches."""
 

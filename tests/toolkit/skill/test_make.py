@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from safetensors.torch import load_file
 
 from edgetune.evaluate.open_tools import OpenTools
 from edgetune.evaluate.system import open_system
@@ -15,6 +16,7 @@ from edgetune_runtime.errors import InputError
 from edgetune_runtime.options import Options
 from edgetune_runtime.prompt import User
 
+WEIGHTS = "adapters/skill/adapter_model.safetensors"
 UNSEEN = Toolset("unseen", "", (Tool("paint", "Paint it."), Tool("sell", "Sell it.")))
 
 
@@ -41,7 +43,7 @@ def test_it_serves_tools_that_nobody_trained(skill):
 def test_its_weights_take_half_the_room_and_it_says_what_it_is(skill):
     entry = json.loads((skill / "run.json").read_text())["adapters"][0]
     assert (entry["name"], entry["role"], entry["toolset"]) == ("skill", "skill", None)
-    weights = skill / "adapters/skill/adapter_model.safetensors"
+    weights = skill / WEIGHTS
     header = weights.read_bytes()[8:4000]
     assert b'"F16"' in header
     assert b'"F32"' not in header
@@ -62,11 +64,28 @@ def test_its_bundle_has_the_role(skill, tmp_path):
 
 
 def test_the_same_command_goes_on_and_another_is_refused(base, skill):
-    before = (skill / "adapters/skill/adapter_model.safetensors").read_bytes()
+    before = (skill / WEIGHTS).read_bytes()
     with pytest.raises(InputError, match="is another run; give an empty directory, or the same"):
         make_skill(base, skill, 21, 0)
     make_skill(base, skill, 20, 0)
-    assert (skill / "adapters/skill/adapter_model.safetensors").read_bytes() == before
+    assert (skill / WEIGHTS).read_bytes() == before
+
+
+def test_it_goes_on_from_an_earlier_one_of_its_base(base, skill, tmp_path, tiny_checkpoint):
+    began, after = skill / WEIGHTS, make_skill(base, tmp_path / "more", 8, 1, (), skill).output
+    moved = _distance(began, after / WEIGHTS)
+    assert 0 < moved < _distance(began, make_skill(base, tmp_path / "new", 8, 1).output / WEIGHTS)
+    with pytest.raises(InputError, match="same base, --lessons, --seed, --tools and --from"):
+        make_skill(base, after, 8, 1)
+    other = str(tiny_checkpoint("llama"))
+    with pytest.raises(InputError, match=r"^--from: .* of the float checkpoint"):
+        make_skill(other, tmp_path / "other", 8, 1, (), skill)
+    assert not (tmp_path / "other").exists()
+
+
+def _distance(one, other):
+    first, second = load_file(one), load_file(other)
+    return sum((first[name].float() - second[name].float()).square().sum() for name in first)
 
 
 def test_a_directory_with_other_files_is_refused(base, tmp_path):

@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from edgetune.skill.make import make_skill
 from edgetune.train.run import train
 from edgetune_export.bundle import write_bundle
 from edgetune_export.run import open_run
@@ -70,6 +71,21 @@ def test_one_adapter_may_be_where_several_start(recipe, tmp_path, first):
     for name in started:
         after = weights(tmp_path / "run", name)
         assert all(torch.allclose(before[key], after[key], atol=1e-8) for key in before)
+
+
+def test_a_tool_skill_is_where_all_that_name_it_start(recipe, tmp_path, tiny_checkpoint):
+    skill = make_skill(str(tiny_checkpoint("qwen2")), tmp_path / "skill", 3, 0).output
+    config = recipe(f"monolithic: {{enabled: false}}\n{STILL}", rank=16)
+    shape = config.adapter.model_copy(update={"alpha": 16})
+    settings = config.train.model_copy(update={"start": str(skill)})
+    train(config.model_copy(update={"adapter": shape, "train": settings}), tmp_path / "run")
+    about = json.loads((tmp_path / "run" / "run.json").read_text())
+    before = weights(skill, "skill")
+    names = [entry["name"] for entry in about["adapters"]]
+    assert len(names) == 3
+    for name in names:
+        after = weights(tmp_path / "run", name)
+        assert all(torch.allclose(before[key].float(), after[key], atol=1e-8) for key in before)
 
 
 def test_another_checkpoint_is_refused_and_both_are_named(recipe, tmp_path, first, tiny_checkpoint):

@@ -29,6 +29,14 @@ def make(
             metavar="FILE", help="A tools.json to make requests for, beside made-up tools."
         ),
     ] = None,
+    earlier: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="SKILL",
+            help="Go on from this skill: a folder, or the name of a base whose skill ships.",
+        ),
+    ] = None,
     lessons: Annotated[
         int, typer.Option(min=1, help="Lists of tools, each with some eight requests.")
     ] = 1000,
@@ -46,12 +54,14 @@ def make(
     from edgetune.skill.make import make_skill
     from edgetune.tools.reader import read_all_tools
     from edgetune.train.interrupt import Interrupted
+    from edgetune.train.start import shipped_skill
 
     known = [
         tool for path in tools or () for toolset in read_all_tools(path) for tool in toolset.tools
     ]
     try:
-        made = make_skill(base, output, lessons, seed, known)
+        start = None if earlier is None else shipped_skill(earlier) or Path(earlier)
+        made = make_skill(base, output, lessons, seed, known, start)
     except Interrupted:
         console.print("Stopped; to resume, run the same command again", highlight=False)
         raise SystemExit(130) from None

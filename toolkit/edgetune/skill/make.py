@@ -8,7 +8,7 @@ same command goes on where it was stopped.
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,9 @@ from edgetune.train.display import Display
 from edgetune.train.done import entry_of
 from edgetune.train.examples import AdapterData, Tokens, encoder, kept, tokenize
 from edgetune.train.interrupt import ctrl_c
+from edgetune.train.start import Start, check_base
 from edgetune.train.summary import adapter_metrics
+from edgetune.train.taken_skill import skill_start
 from edgetune_export.progress import track
 from edgetune_export.prompts.prefixes import toolset_prompts
 from edgetune_export.prompts.template import Template
@@ -41,6 +43,7 @@ from edgetune_runtime.files import (
     replaced_directory,
     require_own_directory,
     sha256_bytes,
+    sha256_file,
     write_json,
 )
 from edgetune_runtime.manifest import SKILL
@@ -63,16 +66,30 @@ class Made:
 
 
 def make_skill(
-    source: str, output: Path, count: int, seed: int, tools: Sequence[Tool] = ()
+    source: str,
+    output: Path,
+    count: int,
+    seed: int,
+    tools: Sequence[Tool] = (),
+    earlier: Path | None = None,
 ) -> Made:
     """Train the skill of a base on `count` lessons of `seed`, over made-up tools and `tools`.
 
-    `source` is what a recipe's `base.model` may be. Raises InputError where it is no base, or
-    `output` is something else; Interrupted after Ctrl-C, with a state that resumes.
+    `source` is what a recipe's `base.model` may be; `earlier` is a skill of the same checkpoint to
+    go on from. Raises InputError where one is not that, or `output` is something else; Interrupted
+    after Ctrl-C, with a state that resumes.
     """
     asked = {"base": source, "lessons": count, "seed": seed, "tools": _identity(tools)}
-    base = _begin(source, output, asked)
+    start = begun = None
+    if earlier is not None:
+        start = skill_start(earlier, "--from")
+        begun = start.directory
+        asked["from"] = sha256_file(start.directory / WEIGHTS)
+    base = _begin(source, output, asked, start)
     job = _job(base, count, seed, tools)
+    if start is not None:
+        began = start.base.weights_sha256
+        job = replace(job, start_base_sha256=None if began == base.weights_sha256 else began)
     keep_freed_memory()
     device = best_device("auto")
     precision = best_precision("auto", device)
@@ -80,7 +97,7 @@ def make_skill(
     keep_in(model, precision)
     with ctrl_c() as pressed, Display(job.tokens) as display:
         display.begin(SKILL, len(job.plan), 1, 1)
-        with adapted(model, job, base.name) as peft_model:
+        with adapted(model, job, base.name, begun) as peft_model:
             trained = train_adapter(
                 *(peft_model, job, precision, output / "state" / f"{SKILL}.safetensors"),
                 watcher=display,
@@ -104,18 +121,20 @@ def _identity(tools: Sequence[Tool]) -> str:
     return f"{len(tools)}, {sha256_bytes(listed.encode())[:12]}"
 
 
-def _begin(source: str, output: Path, asked: dict[str, Any]) -> Base:
+def _begin(source: str, output: Path, asked: dict[str, Any], start: Start | None) -> Base:
     """The base of the run, whose directory has all but the adapter then, or was there already."""
     if (output / RUN).is_file():
         if read_run_record(output).config != {SKILL: asked}:
             raise InputError(
                 f"{output}: is another run; give an empty directory, or the same base, --lessons, "
-                "--seed and --tools to go on with it."
+                "--seed, --tools and --from to go on with it."
             )
         return load_base(output / "base")
     if not (output / "base" / "base.json").is_file():  # as a command leaves it that was stopped
         require_own_directory(output, (RUN,), "tool skill")
     opened = open_source(*open_name(source, None))
+    if start is not None:
+        check_base(start, opened, source, "--from")
     base = load_base(opened, output / "base", name=source)
     about = BaseRecord(
         name=base.name,

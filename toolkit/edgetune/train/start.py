@@ -8,9 +8,11 @@ Here starts are found, compared and put into the run; what `train.start` may say
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from edgetune.bases.table import KNOWN
 from edgetune.config import TrainConfig
 from edgetune.settings import AdapterSettings
 from edgetune.train.router import ROUTER
@@ -21,7 +23,7 @@ from edgetune_export.weights.checkpoint import Checkpoint
 from edgetune_runtime.calls import Toolset
 from edgetune_runtime.errors import InputError
 from edgetune_runtime.files import link
-from edgetune_runtime.manifest import Role
+from edgetune_runtime.manifest import SKILL, Role
 
 STARTS = "start"
 """The folder of a run that holds, by name, the weights that its adapters start from."""
@@ -51,18 +53,19 @@ class Start:
 def find_starts(config: TrainConfig, toolsets: Sequence[Toolset]) -> dict[str, Start]:
     """Adapter name to where it starts from, of those that have a start.
 
-    Raises InputError where `train.start` is no run that is finished and no adapter of one, or none
-    of a run's adapters is called as one of these.
+    A tool skill is where all start that name it. Raises InputError where `train.start` is no run
+    that is finished and no adapter of one, or none of a run's adapters is called as one of these.
     """
     found: dict[str, Start] = {}
     wanted = adapter_names(config, toolsets)
     for given in {config.train_of(*who).start: None for who in wanted.values()}:
         if given is None:
             continue
-        path = config.locate(given, "train.start")
+        path = shipped_skill(given) or config.locate(given, "train.start")
         run = path if (path / RUN).is_file() else path.absolute().parent.parent
         record = finished_run(run, path, "train.start")
         by_name = {entry.name: run / entry.directory for entry in record.adapters}
+        skill = by_name[SKILL] if by_name.keys() == {SKILL} else None
         if run != path and path.absolute() not in by_name.values():
             raise InputError(
                 f"train.start: {path} is no adapter of the run {run}, so that nothing tells which "
@@ -71,7 +74,7 @@ def find_starts(config: TrainConfig, toolsets: Sequence[Toolset]) -> dict[str, S
         assert record.base is not None
         mine = {name: who for name, who in wanted.items() if config.train_of(*who).start == given}
         for name, (role, _) in mine.items():
-            directory = path if run != path else by_name.get(name)
+            directory = path if run != path else skill or by_name.get(name)
             if directory is not None:
                 if not (directory / WEIGHTS).is_file():
                     raise InputError(f"train.start: {directory / WEIGHTS} is missing; put it back.")
@@ -82,6 +85,12 @@ def find_starts(config: TrainConfig, toolsets: Sequence[Toolset]) -> dict[str, S
                 f"{', '.join(by_name)}); give another run, or one adapter's directory in it."
             )
     return found
+
+
+def shipped_skill(name: str) -> Path | None:
+    """The skill that ships with edgetune for the base of that name, None where there is none."""
+    shipped = Path(str(resources.files("edgetune.skill"))) / "shipped" / name
+    return shipped if name in KNOWN and shipped.is_dir() else None
 
 
 def check_starts(starts: Mapping[str, Start], base: Base | Checkpoint, name: str) -> None:

@@ -2,15 +2,13 @@
 
 import shutil
 from collections.abc import Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from edgetune.bases.table import KNOWN
 from edgetune.config import TrainConfig
 from edgetune.settings import AdapterSettings
 from edgetune.train.done import add_adapter, read_metrics
-from edgetune.train.start import Start, check_base, finished_run
+from edgetune.train.start import Start, check_base, finished_run, shipped_skill
 from edgetune_export.run import WEIGHTS
 from edgetune_export.run_record import AdapterRecord
 from edgetune_export.weights.base import Base
@@ -28,23 +26,32 @@ def find_skill(config: TrainConfig) -> Path | None:
     """
     if config.skill is None:
         return None
-    shipped = Path(str(resources.files("edgetune.skill"))) / "shipped" / config.skill
-    path = shipped if config.skill in KNOWN and shipped.is_dir() else None
-    path = path or config.locate(config.skill, SKILL)
-    entry = _entry(path)
-    if not (path / entry.directory / WEIGHTS).is_file():
-        raise InputError(f"{SKILL}: {path / entry.directory / WEIGHTS} is missing; put it back.")
+    path = shipped_skill(config.skill) or config.locate(config.skill, SKILL)
+    skill_start(path, SKILL)
     return path
+
+
+def skill_start(skill: Path, key: str) -> Start:
+    """The skill in the directory `skill`, which `key` names, as what another one starts from.
+
+    Raises InputError where that is no finished skill.
+    """
+    record = finished_run(skill, skill, key)
+    assert record.base is not None
+    start = Start(skill / _entry(skill, key).directory, record.base, AdapterSettings())
+    if not (start.directory / WEIGHTS).is_file():
+        raise InputError(f"{key}: {start.directory / WEIGHTS} is missing; put it back.")
+    return start
 
 
 def check_skill(skill: Path, base: Base | Checkpoint, name: str) -> None:
     """Raise InputError where the skill is of another checkpoint than `base` (called `name`)."""
-    check_base(_start(skill), base, name, SKILL)
+    check_base(skill_start(skill, SKILL), base, name, SKILL)
 
 
 def take_skill(skill: Path, output: Path, base: Base, names: Sequence[str]) -> dict[str, Any]:
     """Copy the skill into the run at `output`, whose adapters are `names`; its metrics."""
-    entry, start = _entry(skill), _start(skill)
+    entry, start = _entry(skill, SKILL), skill_start(skill, SKILL)
     metrics = {**read_metrics(skill)[SKILL], "origin": "kept"}
     place = f"adapters/{SKILL}"
     with replaced_directory(output / place) as fresh:
@@ -59,17 +66,11 @@ def take_skill(skill: Path, output: Path, base: Base, names: Sequence[str]) -> d
     return metrics
 
 
-def _entry(skill: Path) -> AdapterRecord:
-    entries = [each for each in finished_run(skill, skill, SKILL).adapters if each.role == SKILL]
+def _entry(skill: Path, key: str) -> AdapterRecord:
+    entries = [each for each in finished_run(skill, skill, key).adapters if each.role == SKILL]
     if not entries:
         raise InputError(
-            f"{SKILL}: {skill} is a training run without a skill; give what `edgetune skill make` "
+            f"{key}: {skill} is a training run without a skill; give what `edgetune skill make` "
             "wrote."
         )
     return entries[0]
-
-
-def _start(skill: Path) -> Start:
-    record = finished_run(skill, skill, SKILL)
-    assert record.base is not None
-    return Start(skill / _entry(skill).directory, record.base, AdapterSettings())
