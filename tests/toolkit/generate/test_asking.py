@@ -1,12 +1,14 @@
 """How a tool is asked for: the words of requests for the usual tools of developers."""
 
 import json
+import re
 from random import Random
 
 import pytest
 
 from edgetune.generate.asking import ask, askable
 from edgetune.generate.tool_values import zones
+from edgetune.invent.words import number_word
 from edgetune.tools.schema import arguments_problem
 from edgetune_runtime.calls import Tool
 
@@ -109,6 +111,39 @@ def test_units_are_said_and_what_is_counted_is_whole():
     said = ["second" in each.text and "step" in each.text for each in requests]
     assert sum(said) > 0.9 * len(said)
     assert all(isinstance(each.arguments["steps"], int) for each in requests)
+
+
+def test_units_are_written_short_at_times():
+    properties = {"weight": {"type": "number", "description": "Weight in kilograms"}}
+    requests = made("weigh_parcel", "Weigh a parcel.", properties, ["weight"])
+    short = [re.search(r"(\S+?) ?kg\b", each.text) for each in requests]
+    assert 0 < sum(found is not None for found in short) < len(requests)
+    for found, each in zip(short, requests, strict=True):
+        weight = each.arguments["weight"]
+        spelt = number_word(weight) if weight in range(1, 21) else ""
+        assert found is None or found[1] in (str(weight), spelt)
+
+
+def test_sums_of_money_are_large_and_said_as_people_write_them():
+    properties = {"annual_income": {"type": "integer"}}
+    requests = made("plan_taxes", "Plan the taxes.", properties, ["annual_income"], count=300)
+    assert max(each.arguments["annual_income"] for each in requests) > 10**6
+    for each in requests:
+        said = re.search(r"\$?([\d,.]+\d|\d)( million)?", each.text)
+        value = float(said[1].replace(",", "")) * (10**6 if said[2] else 1)
+        assert value == each.arguments["annual_income"], each
+    for mark in ("$", ",", "million", "dollars"):
+        assert 0.02 < sum(mark in each.text for each in requests) / len(requests) < 0.9, mark
+
+
+def test_a_text_is_quoted_at_times_and_the_quotes_are_no_part_of_it():
+    requests = made("find_show", "Find a show.", {"title": TEXT}, ["title"], count=300)
+    quoted = [each for each in requests if re.search(r"[\"'] ?[.!?]?$", each.text)]
+    assert 0.03 < len(quoted) / len(requests) < 0.3
+    for each in quoted:
+        title = each.arguments["title"]
+        assert title[0] not in "\"'"
+        assert f'"{title}"' in each.text or f"'{title}'" in each.text
 
 
 def test_nested_objects_are_said_as_phrases():

@@ -57,7 +57,8 @@ def identified(noun: str, make: Speak) -> About:
     """An id: "recipe 33", "with the id P1042"."""
     last = noun.split()[-1]
     led = ("with the {n} {v}", f"of {noun} {{v}}", f"for {noun} {{v}}", f"for the {noun} {{v}}",
-           "with {n} {v}", f"of the {noun} {{v}}")  # fmt: skip
+           "with {n} {v}", f"of the {noun} {{v}}", f"for the {noun} with ID {{v}}",
+           f"of the {noun} with the ID {{v}}", "identified by {v}", "whose {n} is {v}")  # fmt: skip
     return About(led, make, True, (noun, last), key="id", bare=False, exact=True)
 
 

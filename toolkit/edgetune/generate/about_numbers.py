@@ -25,6 +25,53 @@ _NUMBERED = {
     "order number": ("order",),
 }
 """Numbers that stand for a thing, with what that is called."""
+_SHORT = {
+    "kilometers": ("km",), "meters": ("m",), "centimeters": ("cm",), "millimeters": ("mm",),
+    "kilograms": ("kg",), "grams": ("g",), "milligrams": ("mg",), "pounds": ("lbs",),
+    "liters": ("L",), "percent": ("%",), "degrees celsius": ("°C", " degrees"),
+    "degrees fahrenheit": ("°F", " degrees"), "celsius": ("°C", " degrees"), "kelvin": ("K",),
+    "fahrenheit": ("°F", " degrees"), "degrees": ("°",), "watts": ("W",), "kilowatts": ("kW",),
+    "volts": ("V",), "amperes": ("A", " amps"), "joules": ("J",), "newtons": ("N",),
+    "hertz": ("Hz",), "hours": ("h",), "minutes": (" min",), "seconds": ("s", " sec"),
+    "square meters": ("m²", " sqm"), "feet": (" ft",), "inches": (" in",), "miles": (" mi",),
+}  # fmt: skip
+"""Units as they are written behind a figure."""
+_MONEY = frozenset(
+    [
+        "amount",
+        "balance",
+        "budget",
+        "cash",
+        "compensation",
+        "cost",
+        "costs",
+        "deposit",
+        "donation",
+        "earnings",
+        "expense",
+        "expenses",
+        "fee",
+        "funds",
+        "income",
+        "investment",
+        "loan",
+        "money",
+        "payment",
+        "payout",
+        "premium",
+        "price",
+        "principal",
+        "profit",
+        "rent",
+        "revenue",
+        "salary",
+        "sales",
+        "wage",
+        "wealth",
+        "worth",
+    ]
+)
+"""What a number of dollars is called."""
 _PERIODS = ("second", "minute", "hour", "day", "week", "month", "year")
 
 
@@ -47,6 +94,7 @@ def about_number(
     if words.split()[-1] == "id" and schema["type"] in ("integer", "number"):
         noun = " ".join(words.split()[:-1]) or "id"
         return _numbered(noun)
+    money = bounds is None and not (count or counted) and bool(_MONEY & set(words.split()))
     low, high = bounds or _usual(schema, count, bool(counted or unit), unit)
     free = bounds is None and not (count or counted or "default" in schema)
 
@@ -56,6 +104,8 @@ def about_number(
         elif concepts and (free or (words == "year" and bounds is None)):
             value = float(rng.choice(concepts).make(rng))
             value = value if "temperature" in words else abs(value)
+        elif money:
+            return _sum_of_money(rng, whole or rng.random() < 0.8)
         else:
             value = round(
                 rng.uniform(low, high),
@@ -83,13 +133,18 @@ def _led_to_number(
         if unit.removesuffix("s") in _PERIODS or unit == "milliseconds":
             return (f"for {{v}} {unit}", f"of {{v}} {unit}", f"lasting {{v}} {unit}")
         name = a(words) if len(words.split()) < 4 else words
-        return (f"with {name} of {{v}} {unit}", f"at {{v}} {unit}", f"{{n}} {{v}} {unit}")
+        led = [f"with {name} of {{v}} {unit}", f"at {{v}} {unit}", f"{{n}} {{v}} {unit}"]
+        for short in _SHORT.get(unit, ()):
+            led += [f"with {name} of {{v}}{short}", f"for {{v}}{short}", f"{{n}} {{v}} {short}"]
+        return led
     if len(words.replace(" ", "")) <= 2 or first in ("first", "second"):
         second = "second" in words.split() or words[-1] in "b2y"
         return ("and {v}",) if second else ("of {v}",)
     if concepts:
         return connectors_of(words, concepts, False)
-    return ("with a {n} of {v}", "{n} {v}", "with {n} {v}", "for a {n} of {v}", "at a {n} of {v}")
+    return ("with a {n} of {v}", "{n} {v}", "with {n} {v}", "for a {n} of {v}", "at a {n} of {v}",
+            "{n} is {v}", "where the {n} is {v}", "given a {n} of {v}", "and the {n} {v}",
+            "whose {n} is {v}")  # fmt: skip
 
 
 def _counted_by_name(words: str) -> str:
@@ -118,9 +173,24 @@ def _usual(
     return (count.least, count.likely) if count else (1, 60) if small else (0, 100)
 
 
+def _sum_of_money(rng: Random, whole: bool) -> Spoken:
+    """ "$20,000", "1.5 million", "750 dollars"."""
+    value: float = rng.choice((rng.randint(1, 999), rng.randint(1, 99) * 10 ** rng.randint(1, 5)))
+    if not whole:
+        value += rng.randint(1, 99) / 100
+    figures = f"{value:,}" if rng.random() < 0.6 else str(value)
+    if value >= 10**6 and value % 10**4 == 0 and rng.random() < 0.6:
+        figures = f"{value / 10**6:g} million"
+    if rng.random() < 0.5:
+        return f"${figures}", value
+    return figures + rng.choice(("", " dollars", " USD", " euros")), value
+
+
 def as_number(rng: Random, value: float) -> Spoken:
-    """A number in figures, or a small one in words."""
+    """A number in figures, a large one with commas at times, or a small one in words."""
     spelt = isinstance(value, int) and 1 <= value <= 20 and rng.random() < 0.25
+    if abs(value) >= 10**4 and rng.random() < 0.5:
+        return f"{value:,}", value
     return number_word(int(value)) if spelt else str(value), value
 
 

