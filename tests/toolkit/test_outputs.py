@@ -47,6 +47,7 @@ FOLDERS = {
     ("export",),
     ("quantize",),
     ("skill", "make"),
+    ("tasks", "make"),
     ("teach",),
     ("nano", "pretrain"),
     ("data", "split"),

@@ -34,6 +34,7 @@ from edgetune.cli import (
     sideload,
     skill,
     targets,
+    tasks,
     teach,
     tools,
     train,
@@ -93,6 +94,7 @@ app.command("quantize")(quantize.quantize)
 app.command("teach")(teach.teach)
 app.command("train")(train.train)
 app.add_typer(skill.app, name="skill")
+app.add_typer(tasks.app, name="tasks")
 app.command("export")(export.export)
 app.command("targets")(targets.targets)
 app.command("verify")(verify.verify)
