@@ -20,7 +20,7 @@ from edgetune.train.adapter import (
 from edgetune.train.batches import BatchSize, collate, plan_steps
 from edgetune.train.examples import AdapterData, Tokens
 from edgetune.train.interrupt import Interrupted
-from edgetune.train.passes import loss_logits, measure
+from edgetune.train.passes import learn, loss_logits, measure
 from edgetune_export.weights.base import load_base
 from edgetune_runtime.errors import InputError
 
@@ -216,6 +216,42 @@ def test_a_shared_beginning_gives_the_logits_and_gradients_of_each_example_alone
     assert len(together) > 1
     for one, other in zip(together, alone, strict=True):
         torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize("beginning", [0, 50])
+@pytest.mark.parametrize(("most", "passes"), [(1000, 1), (36, 3), (10, 7)])
+def test_a_large_step_is_computed_in_parts_with_the_same_gradients(
+    model, monkeypatch, beginning, most, passes
+):
+    first = np.arange(5, 5 + beginning, dtype=np.int32)
+    items = [
+        Tokens(np.concatenate([first, item.ids]), np.concatenate([first < 0, item.loss]))
+        for item in examples(7, 6)
+    ]
+    sizes = []
+
+    def forward(batch):
+        sizes.append(len(batch.ids))
+        return loss_logits(model, batch, "float32")
+
+    with adapted(model, job(), "tiny") as peft_model:
+        for name, parameter in peft_model.named_parameters():
+            if "lora_B" in name:
+                torch.nn.init.normal_(parameter, std=0.1)
+        found = []
+        for limit in (most, 10**6):
+            # A beginning that all share counts once.
+            monkeypatch.setattr("edgetune.train.passes._LEARNT_TOKENS", beginning + limit)
+            sizes.clear()
+            loss = learn(forward, items, torch.device("cpu"))
+            gradients = [p.grad.clone() for p in peft_model.parameters() if p.grad is not None]
+            peft_model.zero_grad()
+            found.append((list(sizes), loss, gradients))
+    (parts, loss, gradients), (whole, wanted, expected) = found
+    assert (len(parts), sum(parts), whole) == (passes, 7, [7])
+    torch.testing.assert_close(loss, wanted)
+    for one, other in zip(gradients, expected, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-3)
 
 
 def test_the_learning_rate_rises_and_falls():

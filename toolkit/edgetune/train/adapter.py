@@ -24,13 +24,11 @@ from edgetune.machine.allocator import give_back_memory
 from edgetune.machine.precision import Precision
 from edgetune.settings import AdapterSettings, TrainSettings
 from edgetune.train.activated import ActivatedPass
-from edgetune.train.batches import collate
 from edgetune.train.examples import AdapterData
 from edgetune.train.interrupt import Interrupted
 from edgetune.train.lower import LowerLayers
-from edgetune.train.passes import DevMetrics, Forward, loss_logits, measure
+from edgetune.train.passes import DevMetrics, Forward, learn, loss_logits, measure
 from edgetune.train.state import Progress, load_state, save_state
-from edgetune.train.token_loss import token_loss
 from edgetune_runtime.errors import InputError
 
 _CURVE_POINTS = 200
@@ -185,12 +183,10 @@ def train_adapter(
             torch.manual_seed(seed + progress.step)
         peft_model.train()
         examples = [job.data.train[index] for index in plan[progress.step]]
-        batch = collate(examples).to(device)
         rate = learning_rate(job.train, progress.step, steps)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        loss = token_loss(forward(batch), batch.targets)
-        loss.backward()
+        loss = learn(forward, examples, device)
         torch.nn.utils.clip_grad_norm_(parameters, job.train.gradient_clip)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
@@ -198,7 +194,7 @@ def train_adapter(
         progress.step += 1
         tokens = sum(len(example.ids) for example in examples)
         progress.tokens += tokens
-        pending += loss.detach()
+        pending += loss
         shown = None
         if progress.step % every == 0 or progress.step == steps:
             last = progress.curve[-1][0] if progress.curve else 0

@@ -17,6 +17,7 @@ from torch.nn.functional import cross_entropy
 from edgetune.machine.precision import Precision, autocast
 from edgetune.train.batches import Batch, BatchSize, collate, plan_all
 from edgetune.train.examples import Tokens
+from edgetune.train.token_loss import token_loss
 
 Forward = Callable[[Batch], torch.Tensor]
 """Logits `[loss tokens, vocabulary]` for a batch's targets, as precise as they were computed."""
@@ -30,6 +31,10 @@ WORTH_SHARING = 32
 
 _MEASURED_TOKENS = 4096
 """Tokens a batch when nothing is learnt."""
+
+_LEARNT_TOKENS = 4096
+"""Tokens, with padding, whose gradients are computed at once: some 4 GB of a base of 135 million
+parameters. A larger step is computed in parts."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,33 @@ def loss_logits(
         with nullcontext() if usual else eager(model):
             _, hidden = through(decoder, beginning, rest, first)
         return model.get_output_embeddings()(hidden[batch.rows, batch.columns - shared])
+
+
+def learn(forward: Forward, examples: Sequence[Tokens], device: torch.device) -> torch.Tensor:
+    """Add the gradients of a step's mean loss over its tokens with loss; the loss.
+
+    A step that would take too much memory is computed in parts: the same sums, in another order.
+    """
+    batches = [collate(part).to(device) for part in _parts(examples)]
+    count = sum(len(batch.rows) for batch in batches)
+    total = torch.zeros((), device=device)
+    for batch in batches:
+        loss = token_loss(forward(batch), batch.targets) * (len(batch.rows) / count)
+        loss.backward()
+        total += loss.detach()
+    return total
+
+
+def _parts(examples: Sequence[Tokens]) -> list[Sequence[Tokens]]:
+    """`examples`, in parts of which none has more than `_LEARNT_TOKENS` where that can be."""
+    batch = collate(examples)
+    shared = shared_tokens(batch)
+    own = batch.ids.shape[1] - shared
+    fitting = max(1, (_LEARNT_TOKENS - shared) // own)
+    if fitting >= len(examples):
+        return [examples]
+    by_length = sorted(examples, key=lambda example: len(example.ids))
+    return [by_length[first : first + fitting] for first in range(0, len(examples), fitting)]
 
 
 def through(
