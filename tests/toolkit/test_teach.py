@@ -92,3 +92,22 @@ def test_what_is_wrong_is_told_before_anything_is_taught(tools, tmp_path, tiny_c
         invoke(*asked, "--base", tiny_checkpoint("qwen2"))
     with pytest.raises(InputError, match=r"recipe.yaml: generates \d+ requests, --per-tool 5000"):
         invoke(*asked, "--base", "no such base", "--per-tool", 5000)
+
+
+@pytest.mark.parametrize(
+    ("base", "skill", "start"),
+    [
+        ("smollm2-135m", None, "smollm2-135m"),
+        ("nano", None, None),
+        ("nano", "skills/mine", "skills/mine"),
+    ],
+)
+def test_adapters_start_from_the_tool_skill_where_there_is_one(
+    tools, tmp_path, monkeypatch, base, skill, start
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "skills" / "mine").mkdir(parents=True)
+    tools.rename(tmp_path / "tools.json")
+    config = teach._recipe(tmp_path, base, skill, None)
+    assert config.train.start == (start and start.replace("skills", f"{tmp_path}/skills"))
+    assert config.skill == (skill and f"{tmp_path}/skills/mine")

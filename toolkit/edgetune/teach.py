@@ -22,6 +22,7 @@ from edgetune.evaluate.system import open_system
 from edgetune.settings import DataSettings
 from edgetune.tools.reader import read_all_tools
 from edgetune.train.run import train
+from edgetune.train.start import shipped_skill
 from edgetune_export.bundle import write_bundle
 from edgetune_export.run import data_directory, open_run
 from edgetune_export.verify.checks import Verification
@@ -140,7 +141,10 @@ def _listed(counts: Sequence[int]) -> str:
 def _settings(
     toolsets: Sequence[Toolset], tools: Path, base: str, skill: str | None, per_tool: int
 ) -> dict[str, Any]:
-    """A recipe for tools without records, as a mapping."""
+    """A recipe for tools without records, as a mapping.
+
+    Adapters start from the given tool skill, or from the one that ships for the base.
+    """
     listed = [
         {
             "tools": tools.name,
@@ -158,14 +162,23 @@ def _settings(
     ]
     first = dict(listed[0])
     data = first.pop("data")
+    kept = skill and _absolute(skill)
+    start = kept or (base if shipped_skill(base) else None)
     return {
         "base": {"model": base},
-        **({} if skill is None else {"skill": _absolute(skill)}),
+        **({"skill": kept} if kept else {}),
         **({"toolset": first, "data": data} if len(listed) == 1 else {"toolsets": listed}),
         "prompt": {"tools": "none"},
         "adapter": {"rank": 16, "alpha": 16},
-        "train": {"epochs": 3, "batch_size": 8, "learning_rate": 1e-3},
-        "selector": {"train": {"epochs": 1.5, "batch_size": 16, "learning_rate": 5e-4}},
+        "train": {
+            **({"start": start} if start else {}),
+            "epochs": 2 if start else 3,
+            "batch_size": 8,
+            "learning_rate": 1e-3,
+        },
+        "selector": {
+            "train": {"epochs": 1 if start else 1.5, "batch_size": 16, "learning_rate": 5e-4}
+        },
         "monolithic": {"enabled": False},
     }
 
