@@ -1,62 +1,116 @@
 """The README's accuracy table, from data to figures: `make accuracy`.
 
-    python benchmarks/accuracy.py configs/nano/snips.yaml --data ../shared/data/snips/dev.jsonl \\
-        --work runs/accuracy --into README.md
+    python benchmarks/accuracy.py configs/smollm2-135m/snips.yaml --work runs/accuracy \\
+        --data ../shared/data/snips/dev.jsonl --records 10:40 50:12 500:4 all:3 --into README.md
 
-Runs the real commands: `edgetune train` (goes on with what lies in --work), `export`, `eval` of the
-three systems and `compare`, and writes their table between the marks of --into, with the
-seed, the date and the times.
+For each number of records a tool (and the passes over them) trains the recipe, all adapters from
+the base's tool skill, exports, and asks the monolithic and the decoupled system; the bare base
+and its skill are asked once. What lies in --work already is used again: the same command goes on
+where it stopped. Writes the table between the marks of --into.
 """
 
 import argparse
 import json
 import os
-import subprocess
 import sys
 import textwrap
-import time
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-import yaml
+from edgetune.config import TrainConfig, read_config
+from edgetune.data.records import read_records
+from edgetune.evaluate.compare import compare, read_result
+from edgetune.evaluate.evaluate import evaluate
+from edgetune.train.run import train
+from edgetune.train.start import shipped_skill
+from edgetune_export.bundle import write_bundle
+from edgetune_export.run import open_run
+from edgetune_runtime.agent import Agent
+from edgetune_runtime.bundle import open_bundle
+from edgetune_runtime.engines import open_engine
+from edgetune_runtime.files import write_json
+from edgetune_runtime.options import Options, System
 
 BEGIN, END = "<!-- accuracy: written by `make accuracy` -->", "<!-- end of accuracy -->"
-SYSTEMS = ("base", "monolithic", "decoupled")
+UNTRAINED: tuple[System, ...] = ("base", "skill")
+TRAINED: tuple[System, ...] = ("monolithic", "decoupled")
+NAMES = {"base": "base", "skill": "base with its tool skill"}
 FIGURES = ("selection_accuracy", "arguments_exact_match", "call_exact_match")
 
 
-def edgetune(*arguments: str | Path) -> None:
-    """Run a command of the line. Ends this process where it fails."""
-    command = [str(Path(sys.executable).with_name("edgetune")), *map(str, arguments)]
-    status = subprocess.run(command).returncode
-    if status:
-        sys.exit(status)
+def variant(config: TrainConfig, records: int | None, epochs: float) -> TrainConfig:
+    """The recipe on so many records a tool, all where None, for so many passes, with its skill."""
+    assert config.data is not None
+    shipped = config.base.model if shipped_skill(config.base.model) else None
+    skill = config.skill or shipped
+    selector = {**config.selector.train}
+    if records is not None:  # with all of them the recipe's own
+        selector["epochs"] = epochs
+    return config.model_copy(
+        update={
+            "skill": skill,
+            "train": config.train.model_copy(
+                update={"epochs": epochs, "evaluations": 1, "start": skill}
+            ),
+            "selector": config.selector.model_copy(update={"train": selector}),
+            "data": config.data.model_copy(update={"per_tool": records}),
+        }
+    )
 
 
-def table(results: dict[str, Any], comparison: dict[str, Any], about: str) -> str:
-    """What stands between the marks: Markdown, a trailing newline at its end."""
+def results(
+    run: Path, systems: Sequence[System], data: Path, limit: int | None
+) -> dict[str, dict[str, Any]]:
+    """What `eval` finds of each system on the run's bundle; remembered beside it."""
+    found: dict[str, dict[str, Any]] = {}
+    for system in systems:
+        kept = run.with_name(f"{system}-{limit or 'all'}.json")
+        if not kept.is_file():
+            path = run.with_name("bundle")
+            if not path.exists():
+                write_bundle(open_run(run), path, ["onnx"])
+            bundle = open_bundle(path)
+            agent = Agent(bundle.assets, open_engine(bundle, "onnx"))
+            ((name, served),) = bundle.assets.toolsets.items()
+            records = read_records(data, served.toolset)[:limit]
+            examples = [step for record in records for step in record.steps(served.toolset)]
+            result = evaluate(agent, name, examples, options=Options(system=system))
+            write_json(kept, result.as_json())
+        found[system] = json.loads(kept.read_text())
+    return found
+
+
+def table(
+    untrained: Mapping[str, Any],
+    by_records: Mapping[str, Mapping[str, Any]],
+    gains: Mapping[str, str],
+) -> list[str]:
+    """The lines of the table, in Markdown."""
     lines = [
-        "| | selection | arguments, given the tool | whole calls | gain | schema valid |",
+        "| records a tool | | selection | arguments, given the tool | whole calls | gain |",
         "|---|---|---|---|---|---|",
     ]
-    for system in SYSTEMS:
-        result = results[system]
-        cells = [_share(result, name) for name in FIGURES]
-        gain = result[FIGURES[-1]] - results["base"][FIGURES[-1]]
-        more = "" if system == "base" else f"+{gain:.3f}"
-        lines.append(f"| {system} | {' | '.join(cells)} | {more} | {result['schema_valid']:.3f} |")
-    calls = comparison["figures"]["call_exact_match"]
-    wrong = [round(results[s]["n"] * (1 - results[s][FIGURES[-1]])) for s in SYSTEMS[1:]]
-    text = (
-        "Gain: over the base. In brackets: 95 % intervals (bootstrap). Wrong calls: "
-        f"{wrong[0]} monolithic, {wrong[1]} decoupled; {calls['first_alone_wrong']} of them "
-        f"monolithic alone, {calls['second_alone_wrong']} decoupled alone: a difference of "
-        f"{100 * (calls['second'] - calls['first']):+.1f} points ({100 * calls['low']:+.1f} to "
-        f"{100 * calls['high']:+.1f}, p = {calls['p']:.2g}, paired). {about}"
-    )
-    lines += ["", *textwrap.wrap(text, 104, break_on_hyphens=False), ""]
-    return "\n".join(lines)
+    rows = [("none", NAMES[system], result, "") for system, result in untrained.items()]
+    for records, found in by_records.items():
+        rows += [
+            (records, system, result, gains[records] if system == "decoupled" else "")
+            for system, result in found.items()
+        ]
+    for records, system, result, gain in rows:
+        cells = " | ".join(_share(result, name) for name in FIGURES)
+        lines.append(f"| {records} | {system} | {cells} | {gain} |")
+    return lines
+
+
+def gain(work: Path, limit: int | None) -> str:
+    """How many points the decoupled system is better by, with the interval and the chance."""
+    one, other = (read_result(work / f"{system}-{limit or 'all'}.json") for system in TRAINED)
+    calls = compare(one, other).as_json()["figures"]["call_exact_match"]
+    points = 100 * (calls["second"] - calls["first"])
+    between = f"{100 * calls['low']:+.1f} to {100 * calls['high']:+.1f}"
+    return f"{points:+.1f} points ({between}; p = {calls['p']:.2g})"
 
 
 def write_into(page: Path, block: str) -> None:
@@ -74,34 +128,44 @@ def _share(result: dict[str, Any], name: str) -> str:
 
 
 def main() -> None:
+    """Train what is not trained yet, ask, write the table."""
     parser = argparse.ArgumentParser(description="The accuracy table of the README, anew.")
     parser.add_argument("recipe", type=Path)
     parser.add_argument("--data", type=Path, required=True, help="records that were kept back")
-    parser.add_argument("--work", type=Path, required=True, help="where run, bundle and results go")
+    parser.add_argument("--work", type=Path, required=True, help="where runs and results go")
+    parser.add_argument("--records", nargs="+", default=["all:3"], help="a tool, and the passes")
+    parser.add_argument("--limit", type=int, help="ask the first so many alone")
     parser.add_argument("--into", type=Path, help="page that holds the marks; printed without it")
     given = parser.parse_args()
-    run, bundle = given.work / "run", given.work / "bundle"
-    edgetune("train", given.recipe, "--output", run)
-    began = time.monotonic()
-    edgetune("export", run, "-o", bundle, "--target", "onnx")
-    results = {}
-    for system in SYSTEMS:
-        file = given.work / f"{system}.json"
-        edgetune("eval", bundle, "--data", given.data, "--system", system, "--json", file)
-        results[system] = json.loads(file.read_text())
-    compared = given.work / "compared.json"
-    pair = [given.work / f"{system}.json" for system in SYSTEMS[1:]]
-    edgetune("compare", *pair, "--json", compared)
-    metrics = json.loads((run / "metrics.json").read_text())
-    minutes = sum(adapter["seconds"] for adapter in metrics["adapters"].values()) / 60
-    seed = yaml.safe_load(given.recipe.read_text())["train"].get("seed", 0)
+    config = read_config(given.recipe)
+    by_records: dict[str, dict[str, Any]] = {}
+    untrained: dict[str, Any] = {}
+    gains, minutes, start = {}, {}, ""
+    for wish in given.records:
+        records, _, epochs = wish.partition(":")
+        work = given.work / records
+        count = None if records == "all" else int(records)
+        varied = variant(config, count, float(epochs))
+        start = "all adapters from the tool skill, " if varied.skill else ""
+        train(varied, work / "run")
+        once = UNTRAINED if varied.skill else UNTRAINED[:1]
+        untrained = untrained or results(work / "run", once, given.data, given.limit)
+        by_records[records] = results(work / "run", TRAINED, given.data, given.limit)
+        gains[records] = gain(work, given.limit)
+        metrics = json.loads((work / "run" / "metrics.json").read_text())["adapters"]
+        minutes[records] = sum(each["seconds"] for each in metrics.values()) / 60
+    asked = next(iter(untrained.values()))["n"]
+    times = ", ".join(f"{each:.0f} ({records})" for records, each in minutes.items())
     about = (
-        f"`{given.recipe}`, seed {seed}, {results['base']['n']} requests, int4 bundle on ONNX "
-        f"Runtime; {date.today().isoformat()}, {os.cpu_count()} processor cores: {minutes:.0f} "
-        f"minutes of training in {metrics['precision']}, "
-        f"{(time.monotonic() - began) / 60:.0f} of export and evaluation."
+        f"`{given.recipe}`, {', '.join(given.records)} (records a tool and passes over them), "
+        f"{start}one seed, equal examples; {asked} requests that were kept back, exact match "
+        "of every argument, int4 bundle on ONNX Runtime. In brackets: 95 % intervals "
+        "(bootstrap). Gain: of decoupled over monolithic, paired. "
+        f"{date.today().isoformat()}, {os.cpu_count()} processor cores; minutes of training: "
+        f"{times}."
     )
-    block = table(results, json.loads(compared.read_text()), about)
+    lines = [*table(untrained, by_records, gains), ""]
+    block = "\n".join([*lines, *textwrap.wrap(about, 104, break_on_hyphens=False), ""])
     if given.into is None:
         print(block)
     else:
