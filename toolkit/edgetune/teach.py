@@ -172,13 +172,11 @@ def _settings(
         "adapter": {"rank": 16, "alpha": 16},
         "train": {
             **({"start": start} if start else {}),
-            "epochs": 2 if start else 3,
+            "epochs": 3,
             "batch_size": 8,
             "learning_rate": 1e-3,
         },
-        "selector": {
-            "train": {"epochs": 1 if start else 1.5, "batch_size": 16, "learning_rate": 5e-4}
-        },
+        "selector": {"train": {"epochs": 1.5, "batch_size": 16, "learning_rate": 5e-4}},
         "monolithic": {"enabled": False},
     }
 
