@@ -1,7 +1,7 @@
 """The README's accuracy table, from data to figures: `make accuracy`.
 
     python benchmarks/accuracy.py configs/smollm2-135m/snips.yaml --work runs/accuracy \\
-        --data ../shared/data/snips/dev.jsonl --records 10:40 50:12 500:4 all:3 --into README.md
+        --data ../shared/data/snips/dev.jsonl --records 10:25 50:12 500:4 all:3 --into README.md
 
 For each number of records a tool (and the passes over them) trains the recipe, all adapters from
 the base's tool skill, exports, and asks the monolithic and the decoupled system; the bare base
@@ -19,19 +19,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from asking import ask
+
 from edgetune.config import TrainConfig, read_config
-from edgetune.data.records import read_records
 from edgetune.evaluate.compare import compare, read_result
-from edgetune.evaluate.evaluate import evaluate
 from edgetune.train.run import train
 from edgetune.train.start import shipped_skill
-from edgetune_export.bundle import write_bundle
-from edgetune_export.run import open_run
-from edgetune_runtime.agent import Agent
-from edgetune_runtime.bundle import open_bundle
-from edgetune_runtime.engines import open_engine
-from edgetune_runtime.files import write_json
-from edgetune_runtime.options import Options, System
+from edgetune_runtime.options import System
 
 BEGIN, END = "<!-- accuracy: written by `make accuracy` -->", "<!-- end of accuracy -->"
 UNTRAINED: tuple[System, ...] = ("base", "skill")
@@ -67,17 +61,7 @@ def results(
     found: dict[str, dict[str, Any]] = {}
     for system in systems:
         kept = run.with_name(f"{system}-{limit or 'all'}.json")
-        if not kept.is_file():
-            path = run.with_name("bundle")
-            if not path.exists():
-                write_bundle(open_run(run), path, ["onnx"])
-            bundle = open_bundle(path)
-            agent = Agent(bundle.assets, open_engine(bundle, "onnx"))
-            ((name, served),) = bundle.assets.toolsets.items()
-            records = read_records(data, served.toolset)[:limit]
-            examples = [step for record in records for step in record.steps(served.toolset)]
-            result = evaluate(agent, name, examples, options=Options(system=system))
-            write_json(kept, result.as_json())
+        ask(run, run.with_name("bundle"), system, data, limit, kept)
         found[system] = json.loads(kept.read_text())
     return found
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from asking import ask
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
@@ -23,18 +24,11 @@ from seeds import Right, arguments, difference
 from edgetune.bases.fetch import open_name
 from edgetune.cli.options import give
 from edgetune.config import TrainConfig, read_config
-from edgetune.data.records import read_records
 from edgetune.evaluate.compare import read_result
-from edgetune.evaluate.evaluate import evaluate
 from edgetune.train.run import train
-from edgetune_export.bundle import write_bundle
 from edgetune_export.run import open_run
 from edgetune_export.weights.base import load_base, open_source
-from edgetune_runtime.agent import Agent
-from edgetune_runtime.bundle import open_bundle
-from edgetune_runtime.engines import open_engine
-from edgetune_runtime.files import write_json
-from edgetune_runtime.options import Options, System
+from edgetune_runtime.options import System
 
 SYSTEMS: tuple[System, ...] = ("monolithic", "decoupled")
 NOTHING, SKILL, WHOLE, BOTH = "nothing", "skill", "whole calls", "skill, whole calls"
@@ -74,17 +68,7 @@ def trained(
 def right_calls(run: Path, system: System, data: Path, limit: int | None) -> NDArray[np.bool_]:
     """`[requests]`: which calls the run's bundle makes right; remembered beside the run."""
     kept = run.with_name(f"{run.name}-{system}-{limit or 'all'}.json")
-    if not kept.is_file():
-        path = run.with_name(f"{run.name}-bundle")
-        if not path.exists():
-            write_bundle(open_run(run), path, ["onnx"])
-        bundle = open_bundle(path)
-        agent = Agent(bundle.assets, open_engine(bundle, "onnx"))
-        ((name, served),) = bundle.assets.toolsets.items()
-        records = read_records(data, served.toolset)[:limit]
-        examples = [step for record in records for step in record.steps(served.toolset)]
-        result = evaluate(agent, name, examples, options=Options(system=system))
-        write_json(kept, result.as_json())
+    ask(run, run.with_name(f"{run.name}-bundle"), system, data, limit, kept)
     return np.array(read_result(kept).exact)
 
 

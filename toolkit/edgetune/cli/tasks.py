@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from edgetune.cli.agent_options import MaxStepsOption
 from edgetune.cli.options import (
     BundleArgument,
     EngineOption,
@@ -76,6 +77,7 @@ def run(
         int, typer.Option(min=0, help="Take the tool that so many samples name most often.")
     ] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Of the tasks.")] = 0,
+    max_steps: MaxStepsOption = 8,
     engine: EngineOption = None,
     threads: ThreadsOption = None,
     mcp: CommandOption = SERVER,
@@ -107,6 +109,7 @@ def run(
             selector=selects,
             writer=writes,
             votes=votes,
+            steps=max_steps,
         )
     kinds = sorted({kind for each in done for kind in each.task.kinds})
     by_kind = {

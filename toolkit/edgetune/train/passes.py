@@ -33,8 +33,7 @@ _MEASURED_TOKENS = 4096
 """Tokens a batch when nothing is learnt."""
 
 _LEARNT_TOKENS = 4096
-"""Tokens, with padding, whose gradients are computed at once: some 4 GB of a base of 135 million
-parameters. A larger step is computed in parts."""
+"""Tokens, with padding, that a step computes gradients of at once; a larger one does it in parts."""
 
 
 @dataclass(frozen=True)
