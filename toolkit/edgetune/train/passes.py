@@ -33,7 +33,7 @@ _MEASURED_TOKENS = 4096
 """Tokens a batch when nothing is learnt."""
 
 _LEARNT_TOKENS = 4096
-"""Tokens, with padding, that a step computes gradients of at once; a larger one does it in parts."""
+"""Tokens, with padding, whose gradients are computed at once; a larger step is cut into parts."""
 
 
 @dataclass(frozen=True)
